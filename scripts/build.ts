@@ -1,0 +1,131 @@
+// Bundles src/ into dist/: each entry a flat file, shared code in chunks, all dependencies inside but the native ones.
+// Starting a bundle costs a fraction of starting the sources. `--if-stale` builds only when an input is newer than the
+// last build. Outputs are held in memory and swapped in whole: a failed build leaves dist/ as it was.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { BuildOptions, Metafile } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const DIST = join(ROOT, 'dist')
+const META = join(DIST, 'meta.json')
+const INPUTS = ['src', 'package-lock.json', 'package.json', 'scripts/build.ts']
+
+/** Worker threads and the process: what src/base/node/worker-url.ts finds by name. */
+const ENTRIES = {
+  main: 'src/main.ts',
+  'runner-entry': 'src/runner-entry.ts',
+  writer: 'src/store/sqlite/writer.ts',
+}
+
+// CommonJS dependencies call `require` for Node's own modules, which ESM does not give them.
+const REQUIRE_BANNER =
+  "import{createRequire as __sluiceRequire}from'node:module';const require=__sluiceRequire(import.meta.url);"
+
+function manifest(): { version: string; dependencies: Record<string, string> } {
+  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+}
+
+function buildOptions(): BuildOptions & { metafile: true; write: false } {
+  return {
+    absWorkingDir: ROOT,
+    entryPoints: Object.entries(ENTRIES).map(([out, path]) => ({ in: path, out })),
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    chunkNames: 'chunk-[hash]',
+    external: Object.keys(manifest().dependencies),
+    banner: { js: REQUIRE_BANNER },
+    define: { SLUICE_BUNDLED_VERSION: JSON.stringify(manifest().version) },
+    // Names stay, so that stack traces can be read; a source map would be larger than the code.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    metafile: true,
+    write: false,
+    logLevel: 'warning',
+  }
+}
+
+function newestMs(path: string): number {
+  const status = statSync(path)
+  if (!status.isDirectory()) return status.mtimeMs
+  // The folder's own time counts too: it changes when a file is removed.
+  return readdirSync(path).reduce((newest, name) => Math.max(newest, newestMs(join(path, name))), status.mtimeMs)
+}
+
+function isStale(): boolean {
+  const builtMs = statSync(META, { throwIfNoEntry: false })?.mtimeMs
+  return builtMs === undefined || INPUTS.some(path => newestMs(join(ROOT, path)) > builtMs)
+}
+
+/** The folders of the packages whose code is in the bundle, as paths from the root (`node_modules/zod`). */
+function bundledPackages(metafile: Metafile): string[] {
+  const inputs = Object.values(metafile.outputs).flatMap(output => Object.keys(output.inputs))
+  const folders = inputs.map(path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+  return [...new Set(folders.filter(folder => folder !== undefined))].sort()
+}
+
+/** The notices that the licences of bundled packages ask us to keep. */
+function licenceTexts(metafile: Metafile): string {
+  const sections = bundledPackages(metafile).map(folder => {
+    const { name, version, license } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'))
+    const file = readdirSync(join(ROOT, folder)).find(entry => /^licen[sc]e/i.test(entry))
+    const text = file ? readFileSync(join(ROOT, folder, file), 'utf8').trim() : `Licence: ${license}`
+    return `${name} ${version} (${license})\n\n${text}\n`
+  })
+  return `Code of these packages is part of this bundle.\n\n${sections.join(`\n${'-'.repeat(80)}\n\n`)}`
+}
+
+/** Puts the new folder in dist's place. Another build may do the same at once; the last one stands. */
+function swapIn(folder: string): void {
+  const old = `${folder}.old`
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      if (statSync(DIST, { throwIfNoEntry: false })) renameSync(DIST, old)
+      renameSync(folder, DIST)
+      rmSync(old, { recursive: true, force: true })
+      return
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (attempt === 5 || !['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code ?? '')) throw error
+      rmSync(old, { recursive: true, force: true })
+    }
+  }
+}
+
+async function build(): Promise<void> {
+  const startedMs = Date.now()
+  const esbuild = await import('esbuild')
+  const { outputFiles, metafile } = await esbuild.build(buildOptions())
+  const folder = `${DIST}.new-${process.pid}`
+  mkdirSync(folder)
+  try {
+    const write = (name: string, contents: string | Uint8Array) => {
+      writeFileSync(join(folder, name), contents)
+      // An edit made while we built must count as newer than what was built.
+      utimesSync(join(folder, name), startedMs / 1000, startedMs / 1000)
+    }
+    for (const file of outputFiles) write(basename(file.path), file.contents)
+    write('THIRD-PARTY-LICENSES.txt', licenceTexts(metafile))
+    write('meta.json', JSON.stringify(metafile))
+    swapIn(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const sizeKb = Math.round(outputFiles.reduce((sum, file) => sum + file.contents.length, 0) / 1024)
+  // To stderr, because what runs us may be asked for clean output.
+  console.error(`built dist/: ${outputFiles.length} files, ${sizeKb} KB, ${Date.now() - startedMs} ms`)
+}
+
+if (!process.argv.includes('--if-stale') || isStale()) {
+  await build().catch((error: unknown) => {
+    // esbuild has shown its own errors already, with the lines they stand on.
+    if (!(error instanceof Error && 'errors' in error)) throw error
+    console.error('dist/ was not built; what stood there stands.')
+    process.exitCode = 1
+  })
+}

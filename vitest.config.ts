@@ -1,0 +1,16 @@
+// How tests run: each file in a process of its own (they load native code and start worker threads), two at a time.
+// One generous bound for all: it catches a hang, and is never a measure of speed.
+import { defineConfig } from 'vitest/config'
+
+const BOUND_MS = 60_000
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: BOUND_MS,
+    hookTimeout: BOUND_MS,
+    teardownTimeout: BOUND_MS,
+  },
+})
