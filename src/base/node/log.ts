@@ -1,0 +1,31 @@
+// The log: JSON lines in a file of the state folder, 0600. No secret is ever given to it.
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { pino } from 'pino'
+
+export type LogLevel = 'info' | 'warn' | 'error'
+export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
+
+export interface LogFile {
+  readonly log: Log
+  /** Writes what is still in memory. */
+  flush(): void
+}
+
+export function openLog(path: string, level: string): LogFile {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const destination = pino.destination({ dest: path, sync: false, mode: 0o600, append: true })
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+  // A log that cannot be written must not stop the gateway; the disk's state shows in the store.
+  destination.on('error', () => undefined)
+  return {
+    log: (at, message, fields) => logger[at](fields ?? {}, message),
+    flush: () => {
+      try {
+        destination.flushSync()
+      } catch {
+        // Not opened yet, or the disk refuses: there is nowhere to say it.
+      }
+    },
+  }
+}

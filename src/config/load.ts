@@ -1,0 +1,138 @@
+// Loads the config once, at start: reads, substitutes ${ENV}, validates, and turns it into the plain settings that each
+// folder is handed. A wrong value is refused with its path and what is allowed; nothing starts half-configured.
+import { MINUTE, SECOND } from '../base/durations.ts'
+import { SluiceError } from '../base/errors.ts'
+import type { Files } from '../base/world.ts'
+import { isZone } from '../base/zoned-time.ts'
+import { reportKeys } from './known-keys.ts'
+import { type Env, gatewayPort, type Places, readConfigFile } from './locate.ts'
+import { type ConfigFile, configSchema } from './schema.ts'
+
+const MAX_CONCURRENT_DEFAULT = 8
+const TURN_TIMEOUT_MS_DEFAULT = 10 * MINUTE
+
+export interface Settings {
+  readonly port: number
+  /** From the environment or the config; undefined: the one in the state folder. */
+  readonly token: string | undefined
+  readonly zone: string
+  /** Where the zone comes from; `default` means that nobody has chosen UTC. */
+  readonly zoneFrom: 'config' | 'system' | 'default'
+  readonly models: {
+    readonly providers: NonNullable<NonNullable<ConfigFile['models']>['providers']>
+    readonly primary: string | undefined
+    readonly zone: string
+  }
+  readonly turnTimeoutMs: number
+  readonly turnsMax: number
+  readonly toolPolicy: { readonly allow: readonly string[] | undefined; readonly deny: readonly string[] }
+  /** Bounds on the work of a method, by name. */
+  readonly methodTimeoutsMs: ReadonlyMap<string, number>
+  readonly cronEnabled: boolean
+  readonly logLevel: string
+  /** What is said at start: keys that are unknown or not used yet. */
+  readonly warnings: readonly string[]
+}
+
+export interface ConfigSources {
+  readonly files: Files
+  readonly env: Env
+  readonly places: Places
+  readonly portOverride: number | undefined
+  /** The zone of this machine. */
+  readonly systemZone: string
+  readonly isMethod: (name: string) => boolean
+}
+
+export function loadSettings(sources: ConfigSources): Settings {
+  const { env, places } = sources
+  const raw = substituteEnv(readConfigFile(sources.files, places.configPath) ?? {}, env, [])
+  const config = validated(raw, places.configPath)
+  const zone = zoneOf(config, sources)
+  const defaults = config.agents?.defaults
+  return {
+    port: sources.portOverride ?? gatewayPort(env, config),
+    token: env.SLUICE_GATEWAY_TOKEN || config.gateway?.auth?.token,
+    ...zone,
+    models: { providers: config.models?.providers ?? {}, primary: primaryModel(config), zone: zone.zone },
+    turnTimeoutMs: defaults?.timeoutSeconds === undefined ? TURN_TIMEOUT_MS_DEFAULT : defaults.timeoutSeconds * SECOND,
+    turnsMax: defaults?.maxConcurrent ?? MAX_CONCURRENT_DEFAULT,
+    toolPolicy: { allow: config.tools?.allow, deny: config.tools?.deny ?? [] },
+    methodTimeoutsMs: methodTimeouts(config, sources),
+    cronEnabled: config.cron?.enabled ?? true,
+    logLevel: config.logging?.level ?? 'info',
+    warnings: keyWarnings(raw),
+  }
+}
+
+function primaryModel(config: ConfigFile): string | undefined {
+  const model = config.agents?.defaults?.model
+  return typeof model === 'string' ? model : model?.primary
+}
+
+function validated(raw: unknown, configPath: string): ConfigFile {
+  const result = configSchema.safeParse(raw)
+  if (result.success) return result.data
+  const issues = result.error.issues
+    .slice(0, 10)
+    .map(issue => `  ${issue.path.map(String).join('.') || '(root)'}: ${issue.message}`)
+  throw new SluiceError(
+    'INVALID_REQUEST',
+    `The config ${configPath} has wrong values; nothing was started:\n${issues.join('\n')}`,
+  )
+}
+
+/** `${NAME}` in any string is replaced by the environment's value; one that is not set is refused by its path. */
+function substituteEnv(value: unknown, env: Env, path: readonly string[]): unknown {
+  if (typeof value === 'string') {
+    return value.replaceAll(/\$\{([A-Z][A-Z0-9_]*)\}/g, (_, name: string) => {
+      const found = env[name]
+      if (found !== undefined) return found
+      throw new SluiceError(
+        'INVALID_REQUEST',
+        `The config's ${path.join('.')} names \${${name}}, which is not set in the environment.`,
+      )
+    })
+  }
+  if (Array.isArray(value)) return value.map((item, index) => substituteEnv(item, env, [...path, String(index)]))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, substituteEnv(child, env, [...path, key])]),
+  )
+}
+
+function zoneOf(config: ConfigFile, sources: ConfigSources): Pick<Settings, 'zone' | 'zoneFrom'> {
+  const configured = config.agents?.defaults?.userTimezone
+  if (configured !== undefined) {
+    if (isZone(configured)) return { zone: configured, zoneFrom: 'config' }
+    throw new SluiceError(
+      'INVALID_REQUEST',
+      `The config's agents.defaults.userTimezone is "${configured}", which is no IANA zone. Use a name such as Europe/Berlin.`,
+    )
+  }
+  const system = sources.systemZone
+  if (!isZone(system) || /^(UTC|Etc\/UTC|Etc\/Unknown)$/.test(system)) {
+    return { zone: 'UTC', zoneFrom: sources.env.TZ ? 'system' : 'default' }
+  }
+  return { zone: system, zoneFrom: 'system' }
+}
+
+function methodTimeouts(config: ConfigFile, sources: ConfigSources): Map<string, number> {
+  const timeouts = new Map<string, number>()
+  for (const [name, { timeoutMs }] of Object.entries(config.methods ?? {})) {
+    if (!sources.isMethod(name))
+      throw new SluiceError('INVALID_REQUEST', `The config's methods.${name} names no method.`)
+    if (timeoutMs !== undefined) timeouts.set(name, timeoutMs)
+  }
+  return timeouts
+}
+
+function keyWarnings(raw: unknown): string[] {
+  const { unused, unknown } = reportKeys(raw)
+  return [
+    ...unknown.map(
+      ({ path, meant }) => `config: ${path} is not known${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+    ),
+    ...(unused.length === 0 ? [] : [`config: understood but not used by this version: ${unused.join(', ')}`]),
+  ]
+}

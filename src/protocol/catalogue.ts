@@ -1,0 +1,23 @@
+// The catalogue of all methods, and the types derived from it.
+import type { z } from 'zod'
+import type { MethodDeclaration } from './method.ts'
+import { CRON_METHODS } from './methods/cron.ts'
+import { GATEWAY_METHODS } from './methods/gateway.ts'
+import { SESSION_SCOPE_METHODS } from './methods/sessions.ts'
+
+export const CATALOGUE = { ...GATEWAY_METHODS, ...CRON_METHODS, ...SESSION_SCOPE_METHODS }
+
+export type MethodName = keyof typeof CATALOGUE
+/** Params as a caller writes them. */
+export type ParamsInput<M extends MethodName> = z.input<(typeof CATALOGUE)[M]['params']>
+/** Params as a handler gets them. */
+export type Params<M extends MethodName> = z.output<(typeof CATALOGUE)[M]['params']>
+export type Result<M extends MethodName> = z.output<(typeof CATALOGUE)[M]['result']>
+
+export function isMethodName(name: string): name is MethodName {
+  return Object.hasOwn(CATALOGUE, name)
+}
+
+export function declarationOf(name: MethodName): MethodDeclaration {
+  return CATALOGUE[name]
+}

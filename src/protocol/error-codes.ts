@@ -1,0 +1,64 @@
+// Total maps from our error codes to the wire and back, and the wording of a params error. A new code in base/errors.ts
+// does not compile until it stands here.
+import type { z } from 'zod'
+import { asSluiceError, type ErrorCode, type Outcome, SluiceError } from '../base/errors.ts'
+import type { WireError } from './frames.ts'
+
+const WIRE_CODE: Readonly<Record<ErrorCode, WireError['code']>> = {
+  INVALID_REQUEST: 'INVALID_REQUEST',
+  NOT_FOUND: 'UNAVAILABLE',
+  UNAUTHORIZED: 'INVALID_REQUEST',
+  FORBIDDEN: 'INVALID_REQUEST',
+  CONFLICT: 'INVALID_REQUEST',
+  ALREADY_RUNNING: 'UNAVAILABLE',
+  WOULD_DEADLOCK: 'UNAVAILABLE',
+  LIMIT: 'INVALID_REQUEST',
+  CANCELLED: 'UNAVAILABLE',
+  BUSY: 'UNAVAILABLE',
+  TIMEOUT: 'AGENT_TIMEOUT',
+  UNAVAILABLE: 'UNAVAILABLE',
+  MODEL_FAILED: 'UNAVAILABLE',
+  STORE_FAILED: 'UNAVAILABLE',
+  STALE: 'UNAVAILABLE',
+  INTERNAL: 'UNAVAILABLE',
+}
+
+/** Clients show only the message; our code, outcome and details travel in `details`. */
+export function toWireError(thrown: unknown): WireError {
+  const error = asSluiceError(thrown)
+  const details = { ...error.details, code: error.code, ...(error.outcome && { outcome: error.outcome }) }
+  return {
+    code: WIRE_CODE[error.code],
+    // Family scripts match `Error: unknown cron job id: x`.
+    message: error.code === 'NOT_FOUND' ? `Error: ${error.message}` : error.message,
+    details,
+    ...(error.retryAfterMs !== undefined && { retryable: true, retryAfterMs: error.retryAfterMs }),
+  }
+}
+
+/** The error a client throws; a gateway that sends no code of ours is still understood. */
+export function fromWireError(wire: WireError): SluiceError {
+  const { code, outcome, ...details } = (wire.details ?? {}) as { code?: ErrorCode; outcome?: Outcome }
+  const known = code !== undefined && code in WIRE_CODE
+  return new SluiceError(
+    known ? code : wire.code === 'INVALID_REQUEST' ? 'INVALID_REQUEST' : 'UNAVAILABLE',
+    wire.message,
+    {
+      details,
+      ...(outcome && { outcome }),
+      ...(wire.retryAfterMs !== undefined && { retryAfterMs: wire.retryAfterMs }),
+    },
+  )
+}
+
+/** `invalid <method> params: at /schedule/expr: …; at root: unexpected property 'x'`; scripts match the beginning. */
+export function paramsError(method: string, error: z.ZodError): SluiceError {
+  const parts = error.issues.slice(0, 20).flatMap(issue => {
+    const pointer = issue.path.length === 0 ? '' : `/${issue.path.map(String).join('/')}`
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map(key => `at ${pointer || 'root'}: unexpected property '${key}'`)
+    }
+    return [pointer ? `at ${pointer}: ${issue.message}` : issue.message]
+  })
+  return new SluiceError('INVALID_REQUEST', `invalid ${method} params: ${parts.join('; ')}`)
+}

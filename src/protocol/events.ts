@@ -1,0 +1,70 @@
+// The events a client may see, by name, with their payloads. Durable ones carry a frame seq and can be replayed;
+// deltas, ticks and health are not durable (L5).
+import type { Job } from './job.ts'
+
+export const EVENT_NAMES = ['connect.challenge', 'agent', 'chat', 'tick', 'shutdown', 'health', 'cron'] as const
+
+/** `seq` counts per run from 1; deltas consume it too. */
+export interface AgentEvent {
+  readonly runId: string
+  readonly seq: number
+  readonly ts: number
+  /** As the caller wrote it. */
+  readonly sessionKey: string
+  /** Ours: the session's canonical key. */
+  readonly session: string
+  readonly stream: 'lifecycle' | 'assistant' | 'tool'
+  readonly data:
+    | { readonly phase: 'start'; readonly startedAt: number }
+    | { readonly phase: 'end'; readonly startedAt?: number; readonly endedAt: number; readonly aborted?: boolean }
+    | { readonly phase: 'error'; readonly error: string; readonly startedAt?: number; readonly endedAt: number }
+    | { readonly text: string; readonly delta: string }
+    | { readonly phase: 'start'; readonly name: string; readonly toolCallId: string; readonly args: unknown }
+    | {
+        readonly phase: 'result'
+        readonly name: string
+        readonly toolCallId: string
+        readonly isError: boolean
+        readonly result: unknown
+      }
+}
+
+export interface ChatMessage {
+  readonly role: 'user' | 'assistant' | 'toolResult'
+  readonly content: readonly { readonly type: 'text'; readonly text: string }[]
+  readonly timestamp: number
+}
+
+export interface ChatEvent {
+  readonly runId: string
+  /** As the caller wrote it. */
+  readonly sessionKey: string
+  /** Ours: the session's canonical key. */
+  readonly session?: string
+  readonly seq: number
+  readonly state: 'delta' | 'final' | 'aborted' | 'error'
+  /** Text is cumulative in deltas. */
+  readonly message?: ChatMessage
+  readonly errorMessage?: string
+  readonly stopReason?: 'rpc' | 'stop' | 'timeout'
+  /** Ours: a text that no run of this client asked for, such as a reminder. */
+  readonly notice?: { readonly id: string; readonly atMs: number; readonly source: string; readonly jobId?: string }
+}
+
+export interface CronEvent {
+  readonly jobId: string
+  readonly action: 'added' | 'updated' | 'removed' | 'started' | 'finished'
+  readonly runAtMs?: number
+  readonly durationMs?: number
+  readonly status?: NonNullable<Job['state']['lastStatus']>
+  readonly error?: string
+  readonly summary?: string
+  readonly nextRunAtMs?: number
+}
+
+/** At most one chat delta per run in this time. */
+export const CHAT_DELTA_INTERVAL_MS = 150
+
+export function chatMessage(role: ChatMessage['role'], text: string, timestamp: number): ChatMessage {
+  return { role, content: [{ type: 'text', text }], timestamp }
+}

@@ -1,0 +1,126 @@
+// The job: what crosses the wire as a scheduled piece of work, closed schemas for what may be added and patched, and the
+// ledger row of one occurrence. Storage keeps the same shapes. Protocol 3 of the family, plus optional fields of ours.
+import { z } from 'zod'
+
+const text = z.string().trim().min(1)
+const epochMs = z.int().min(0).max(8.64e15)
+
+/** A floor under intervals: one second. Below it a job is a busy loop. */
+export const EVERY_MS_MIN = 1_000
+export const JOB_NAME_LENGTH_MAX = 200
+export const JOB_TEXT_LENGTH_MAX = 100_000
+
+export const scheduleSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('at'), atMs: epochMs }),
+  z.strictObject({ kind: z.literal('every'), everyMs: z.int().min(EVERY_MS_MIN), anchorMs: epochMs.optional() }),
+  z.strictObject({ kind: z.literal('cron'), expr: text.max(200), tz: text.max(100).optional() }),
+])
+export type Schedule = z.infer<typeof scheduleSchema>
+
+const payloadText = text.max(JOB_TEXT_LENGTH_MAX)
+const systemEvent = z.strictObject({ kind: z.literal('systemEvent'), text: payloadText })
+const agentTurn = z.strictObject({
+  kind: z.literal('agentTurn'),
+  message: payloadText,
+  model: text.optional(),
+  thinking: text.optional(),
+  timeoutSeconds: z.int().min(1).optional(),
+  deliver: z.boolean().optional(),
+  channel: text.optional(),
+  to: text.optional(),
+  bestEffortDeliver: z.boolean().optional(),
+})
+/** Plain text to the session that made the job; no model is asked. */
+const message = z.strictObject({ kind: z.literal('message'), text: payloadText })
+
+export const payloadSchema = z.discriminatedUnion('kind', [systemEvent, agentTurn, message])
+export type Payload = z.infer<typeof payloadSchema>
+
+/** In a patch every field but `kind` may be left out; the same kind is merged, another kind needs its text. */
+export const payloadPatchSchema = z.discriminatedUnion('kind', [
+  systemEvent.partial({ text: true }),
+  agentTurn.partial({ message: true }),
+  message.partial({ text: true }),
+])
+
+const isolationSchema = z.strictObject({
+  postToMainPrefix: z.string().optional(),
+  postToMainMode: z.enum(['summary', 'full']).optional(),
+  postToMainMaxChars: z.int().min(0).optional(),
+})
+
+export const sessionTargetSchema = z.enum(['main', 'isolated'])
+export const wakeModeSchema = z.enum(['next-heartbeat', 'now'])
+
+export const jobInputSchema = z.strictObject({
+  name: text.max(JOB_NAME_LENGTH_MAX),
+  description: z.string().trim().max(2_000).optional(),
+  agentId: z.string().nullish(),
+  enabled: z.boolean(),
+  deleteAfterRun: z.boolean().optional(),
+  schedule: scheduleSchema,
+  sessionTarget: sessionTargetSchema,
+  wakeMode: wakeModeSchema,
+  payload: payloadSchema,
+  isolation: isolationSchema.optional(),
+  /** Ours: the session that hears the result (`agent:<agent>:<rest>`); a job made inside a turn has that turn's. */
+  sessionKey: text.max(300).optional(),
+})
+export type JobInput = z.infer<typeof jobInputSchema>
+
+export const jobPatchSchema = jobInputSchema.omit({ payload: true }).extend({ payload: payloadPatchSchema }).partial()
+export type JobPatch = z.infer<typeof jobPatchSchema>
+
+export const jobStateSchema = z.object({
+  nextRunAtMs: z.number().optional(),
+  runningAtMs: z.number().optional(),
+  lastRunAtMs: z.number().optional(),
+  lastStatus: z.enum(['ok', 'error', 'skipped']).optional(),
+  lastError: z.string().optional(),
+  lastDurationMs: z.number().optional(),
+})
+export type JobState = z.infer<typeof jobStateSchema>
+
+/** Who made a job: the kind of caller, and inside a turn the session and turn. */
+export const jobMakerSchema = z.object({
+  kind: z.enum(['operator', 'agent', 'import']),
+  sessionKey: z.string().optional(),
+  runId: z.string().optional(),
+})
+export type JobMaker = z.infer<typeof jobMakerSchema>
+
+export const jobSchema = z.object({
+  id: z.string(),
+  ...jobInputSchema.shape,
+  agentId: z.string().optional(),
+  createdAtMs: z.number(),
+  updatedAtMs: z.number(),
+  state: jobStateSchema,
+  madeBy: jobMakerSchema.optional(),
+})
+export type Job = z.infer<typeof jobSchema>
+
+/** States of an occurrence in the ledger; the wire's run log maps them to ok, error, skipped. */
+export const OCCURRENCE_STATES = ['running', 'ok', 'failed', 'timed-out', 'cancelled', 'skipped', 'unknown'] as const
+export type OccurrenceState = (typeof OCCURRENCE_STATES)[number]
+
+/** One finished or decided occurrence as `cron.runs` shows it; `ts` is when it ended. */
+export const runLogSchema = z.object({
+  ts: z.number(),
+  jobId: z.string(),
+  action: z.literal('finished'),
+  status: z.enum(['ok', 'error', 'skipped']),
+  error: z.string().optional(),
+  summary: z.string().optional(),
+  runAtMs: z.number().optional(),
+  durationMs: z.number().optional(),
+  nextRunAtMs: z.number().optional(),
+  /** Ours: the ledger's own words and keys. */
+  state: z.enum(OCCURRENCE_STATES),
+  occurrence: z.string(),
+  nominalAtMs: z.number().optional(),
+  runId: z.string().optional(),
+  /** How many instants the row stands for, when more than one was missed in a row. */
+  count: z.number().optional(),
+})
+export type RunLog = z.infer<typeof runLogSchema>

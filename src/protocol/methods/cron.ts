@@ -1,0 +1,120 @@
+// Declarations of the scheduler's methods.
+import { z } from 'zod'
+import { SECOND } from '../../base/durations.ts'
+import { jobInputSchema, jobPatchSchema, jobSchema, runLogSchema } from '../job.ts'
+import { lenientJobInput, lenientJobPatch } from '../job-leniency.ts'
+import { method } from '../method.ts'
+
+export const JOBS_LISTED_MAX = 1_000
+export const NEXT_TIMES_MAX = 100
+const DEADLINE_MS = 10 * SECOND
+
+const key = z.string().min(1).max(300).optional()
+const id = z.string().min(1)
+
+/** Exactly one of `id` and `jobId`. */
+function withJobId<S extends z.ZodRawShape>(shape: S) {
+  return z
+    .strictObject({ id: id.optional(), jobId: id.optional(), ...shape })
+    .refine(namesOneJob, 'give exactly one of id and jobId')
+}
+
+function namesOneJob(params: unknown): boolean {
+  const { id, jobId } = params as { id?: string; jobId?: string }
+  return (id === undefined) !== (jobId === undefined)
+}
+
+export const CRON_METHODS = {
+  'cron.list': method({
+    summary: 'List jobs, soonest first.',
+    params: z.strictObject({
+      includeDisabled: z.boolean().optional(),
+      limit: z.int().min(1).max(JOBS_LISTED_MAX).optional(),
+    }),
+    result: z.object({ jobs: z.array(jobSchema), total: z.number() }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'cron.status': method({
+    summary: 'Say whether the scheduler runs, how many jobs there are and when it wakes next.',
+    params: z.strictObject({}),
+    result: z.object({
+      enabled: z.boolean(),
+      storePath: z.string(),
+      jobs: z.number(),
+      nextWakeAtMs: z.number().nullable(),
+      zone: z.string(),
+    }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'cron.add': method({
+    summary: 'Add a job.',
+    params: jobInputSchema.extend({
+      /** Answer an equal live job of the same owner instead of making a second one; default inside a turn. */
+      dedupe: z.boolean().optional(),
+      allowDuplicate: z.boolean().optional(),
+      idempotencyKey: key,
+    }),
+    result: jobSchema.extend({ deduplicated: z.boolean().optional() }),
+    scope: 'operator.admin',
+    replay: 'transactional',
+    deadlineMs: DEADLINE_MS,
+    lenient: lenientJobInput,
+  }),
+  'cron.update': method({
+    summary: 'Change a job; what is refused changes nothing.',
+    params: withJobId({ patch: jobPatchSchema, idempotencyKey: key }),
+    result: jobSchema,
+    scope: 'operator.admin',
+    replay: 'transactional',
+    deadlineMs: DEADLINE_MS,
+    lenient: lenientJobPatch,
+  }),
+  'cron.remove': method({
+    summary: 'Remove a job; a run of it that goes on is left to end.',
+    params: withJobId({ idempotencyKey: key }),
+    result: z.object({ ok: z.literal(true), removed: z.boolean() }),
+    scope: 'operator.admin',
+    replay: 'transactional',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'cron.run': method({
+    summary: 'Run a job now; answers once the run is claimed, or after it with wait.',
+    params: withJobId({
+      mode: z.enum(['due', 'force']).optional(),
+      wait: z.boolean().optional(),
+      timeoutMs: z.int().min(0).max(86_400_000).optional(),
+      idempotencyKey: key,
+    }),
+    result: z.object({
+      ok: z.literal(true),
+      ran: z.boolean(),
+      reason: z.enum(['not-due', 'already-running']).optional(),
+      runId: z.string().optional(),
+      status: z.string().optional(),
+      error: z.string().optional(),
+    }),
+    scope: 'operator.admin',
+    replay: 'attach',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'cron.runs': method({
+    summary: 'Show the ledger of a job, oldest first.',
+    params: withJobId({ limit: z.int().min(1).max(5_000).optional() }),
+    result: z.object({ entries: z.array(runLogSchema) }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'cron.next': method({
+    summary: 'Say when a job runs next, as often as asked; nothing for a job that is disabled or done.',
+    params: withJobId({ count: z.int().min(1).max(NEXT_TIMES_MAX).optional() }),
+    result: z.object({ times: z.array(z.number()), zone: z.string() }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+}

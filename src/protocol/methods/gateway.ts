@@ -1,0 +1,59 @@
+// Declarations of the methods on the gateway itself.
+import { z } from 'zod'
+import { SECOND } from '../../base/durations.ts'
+import { method } from '../method.ts'
+
+const DEADLINE_MS = 5 * SECOND
+
+const recentSession = z.object({ key: z.string(), updatedAt: z.number(), age: z.number() })
+
+export const GATEWAY_METHODS = {
+  health: method({
+    summary: 'Say that the gateway is well; answers while every lane and slot is taken.',
+    params: z.looseObject({}),
+    result: z.object({
+      ok: z.literal(true),
+      ts: z.number(),
+      durationMs: z.number(),
+      channels: z.record(z.string(), z.unknown()),
+      channelOrder: z.array(z.string()),
+      channelLabels: z.record(z.string(), z.string()),
+      heartbeatSeconds: z.number(),
+      defaultAgentId: z.string(),
+      agents: z.array(z.object({ agentId: z.string(), isDefault: z.boolean() }).loose()),
+      sessions: z.object({ path: z.string(), count: z.number(), recent: z.array(recentSession) }),
+    }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+  status: method({
+    summary: 'Say what the gateway does now: runs, slots, waits, jobs, loop delay.',
+    params: z.strictObject({}),
+    result: z.object({
+      version: z.string(),
+      uptimeMs: z.number(),
+      stateDir: z.string(),
+      zone: z.string(),
+      model: z.string(),
+      epoch: z.number(),
+      heartbeat: z.object({ defaultAgentId: z.string(), agents: z.array(z.unknown()) }),
+      channelSummary: z.array(z.string()),
+      queuedSystemEvents: z.array(z.string()),
+      sessions: z.object({
+        paths: z.array(z.string()),
+        count: z.number(),
+        defaults: z.object({ model: z.string(), contextTokens: z.number().nullable() }),
+        recent: z.array(z.unknown()),
+      }),
+      runs: z.object({ running: z.number(), queued: z.number(), parked: z.number(), slots: z.number() }),
+      waits: z.array(z.object({ who: z.string(), what: z.string(), sinceMs: z.number() })),
+      loopDelayMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
+      memoryBytes: z.number(),
+      pid: z.number(),
+    }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+}

@@ -1,0 +1,224 @@
+// Declarations of the methods on sessions, chats and runs.
+import { z } from 'zod'
+import { SECOND } from '../../base/durations.ts'
+import { method } from '../method.ts'
+
+const READ_DEADLINE_MS = 10 * SECOND
+const key = z.string().min(1).max(300)
+const sessionKey = z.string().min(1).max(300)
+/** Longest message that is taken; longer ones are refused whole, never cut. */
+export const MESSAGE_LENGTH_MAX = 200_000
+const message = z
+  .string()
+  .max(MESSAGE_LENGTH_MAX, `message is longer than ${MESSAGE_LENGTH_MAX} characters; shorten it or split it`)
+  .refine(text => text.trim() !== '', 'message is empty')
+
+const runStatus = z.enum(['queued', 'running', 'ok', 'error', 'timeout', 'aborted'])
+
+const chatMessage = z.object({
+  role: z.enum(['user', 'assistant', 'toolResult']),
+  content: z.array(z.object({ type: z.string(), text: z.string().optional() }).loose()),
+  timestamp: z.number(),
+})
+
+const notice = z.object({
+  id: z.string(),
+  sessionKey: z.string(),
+  text: z.string(),
+  source: z.string(),
+  jobId: z.string().optional(),
+  atMs: z.number(),
+  createdAtMs: z.number(),
+})
+
+export const sessionRowSchema = z.object({
+  key: z.string(),
+  kind: z.enum(['direct', 'group', 'global', 'unknown']),
+  sessionId: z.string(),
+  updatedAt: z.number().nullable(),
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  totalTokens: z.number(),
+  lastMessagePreview: z.string().optional(),
+  /** Ours: what it does now. */
+  state: z.enum(['idle', 'running', 'queued']),
+})
+
+const CHAT_METHODS = {
+  'chat.history': method({
+    summary: 'Show the messages of a session, oldest first.',
+    params: z.strictObject({ sessionKey, limit: z.int().min(1).max(1_000).optional() }),
+    result: z.object({
+      sessionKey: z.string(),
+      sessionId: z.string().optional(),
+      messages: z.array(chatMessage.loose()),
+      thinkingLevel: z.string(),
+    }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'chat.send': method({
+    summary: 'Send a message to a session; answered at once, the reply follows as chat events.',
+    params: z.strictObject({
+      sessionKey,
+      message,
+      thinking: z.string().optional(),
+      deliver: z.boolean().optional(),
+      timeoutMs: z.int().min(0).optional(),
+      idempotencyKey: key,
+    }),
+    result: z.union([
+      z.object({
+        runId: z.string(),
+        status: z.enum(['started', 'in_flight', 'ok', 'error']),
+        summary: z.string().optional(),
+        /** Ours: how many unfinished turns of the session are ahead of this one. */
+        ahead: z.number().optional(),
+      }),
+      z.object({ ok: z.literal(true), aborted: z.boolean(), runIds: z.array(z.string()) }),
+    ]),
+    scope: 'operator.write',
+    replay: 'attach',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'chat.abort': method({
+    summary: 'Stop the runs of a session, or one of them; never queued behind them.',
+    params: z.strictObject({ sessionKey, runId: key.optional() }),
+    result: z.object({ ok: z.literal(true), aborted: z.boolean(), runIds: z.array(z.string()) }),
+    scope: 'operator.write',
+    replay: 'read',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'chat.unread': method({
+    summary: 'Show what was told to a session and not yet shown to its person.',
+    params: z.strictObject({ sessionKey }),
+    result: z.object({ notices: z.array(notice) }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'chat.markRead': method({
+    summary: 'Say which notices a person has been shown.',
+    params: z.strictObject({ ids: z.array(z.string().min(1)).max(500) }),
+    result: z.object({ ok: z.literal(true), marked: z.number() }),
+    scope: 'operator.write',
+    replay: 'read',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+}
+
+const RUN_METHODS = {
+  agent: method({
+    summary: 'Run a turn: accepted at once, the final answer follows under the same id.',
+    params: z.strictObject({
+      message,
+      agentId: z.string().min(1).optional(),
+      sessionKey: sessionKey.optional(),
+      thinking: z.string().optional(),
+      deliver: z.boolean().optional(),
+      channel: z.string().optional(),
+      /** Seconds of work. */
+      timeout: z.int().min(0).max(86_400).optional(),
+      lane: z.string().optional(),
+      extraSystemPrompt: z.string().max(100_000).optional(),
+      label: z.string().max(100).optional(),
+      idempotencyKey: key,
+    }),
+    result: z.object({
+      runId: z.string(),
+      status: z.enum(['accepted', 'ok', 'error']),
+      acceptedAt: z.number().optional(),
+      summary: z.string().optional(),
+      result: z.unknown().optional(),
+    }),
+    scope: 'operator.write',
+    replay: 'attach',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'agent.wait': method({
+    summary: 'Wait for a run to end; the wait ends at its time-out, the run goes on.',
+    params: z.strictObject({ runId: key, timeoutMs: z.int().min(0).max(86_400_000).optional() }),
+    result: z.object({
+      runId: z.string(),
+      status: z.enum(['ok', 'error', 'timeout']),
+      startedAt: z.number().optional(),
+      endedAt: z.number().optional(),
+      error: z.string().optional(),
+    }),
+    scope: 'operator.write',
+    replay: 'read',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+}
+
+const SESSION_METHODS = {
+  'sessions.list': method({
+    summary: 'List sessions, newest first.',
+    params: z.strictObject({
+      limit: z.int().min(1).max(500).optional(),
+      activeMinutes: z.int().min(1).optional(),
+      includeGlobal: z.boolean().optional(),
+      includeUnknown: z.boolean().optional(),
+      agentId: z.string().optional(),
+      search: z.string().max(200).optional(),
+    }),
+    result: z.object({
+      ts: z.number(),
+      path: z.string(),
+      count: z.number(),
+      defaults: z.object({ modelProvider: z.string(), model: z.string(), contextTokens: z.number().nullable() }),
+      sessions: z.array(sessionRowSchema),
+    }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'sessions.reset': method({
+    summary: 'Start a new transcript for a session.',
+    params: z.strictObject({ key: sessionKey, idempotencyKey: key.optional() }),
+    result: z.object({ ok: z.literal(true), key: z.string(), entry: z.object({ sessionId: z.string() }).loose() }),
+    scope: 'operator.admin',
+    replay: 'transactional',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'sessions.status': method({
+    summary: 'Say what a session is, what it does now and which model answers it.',
+    params: z.strictObject({ key: sessionKey }),
+    result: z.object({
+      sessionKey: z.string(),
+      model: z.string(),
+      zone: z.string(),
+      now: z.string(),
+      state: z.enum(['idle', 'running', 'queued']),
+      runs: z.array(z.object({ runId: z.string(), status: runStatus, startedAt: z.number().optional() })),
+      inputTokens: z.number(),
+      outputTokens: z.number(),
+      unread: z.number(),
+    }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'sessions.send': method({
+    summary: 'Send a message to another session and wait for its reply, or not (timeoutSeconds 0).',
+    params: z.strictObject({
+      sessionKey,
+      message,
+      timeoutSeconds: z.number().min(0).max(3_600).optional(),
+      idempotencyKey: key.optional(),
+    }),
+    result: z.object({
+      runId: z.string(),
+      status: z.enum(['ok', 'timeout', 'error', 'accepted']),
+      reply: z.string().optional(),
+      error: z.string().optional(),
+      sessionKey: z.string(),
+    }),
+    scope: 'operator.write',
+    replay: 'attach',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+}
+
+export const SESSION_SCOPE_METHODS = { ...CHAT_METHODS, ...RUN_METHODS, ...SESSION_METHODS }

@@ -1,0 +1,148 @@
+// The config: what is refused, with which words, and what each key changes.
+import { describe, expect, test } from 'vitest'
+import { reportKeys, UNUSED_KEYS, USED_KEYS } from '../../src/config/known-keys.ts'
+import { type ConfigSources, loadSettings } from '../../src/config/load.ts'
+import { clientToken, gatewayPort, locate, readConfigFile } from '../../src/config/locate.ts'
+
+const places = locate({}, '/home/x')
+const filesWith = (text: string | undefined) => ({
+  readText: (path: string) => (path === places.configPath ? text : undefined),
+  writePrivateText: () => undefined,
+  ensurePrivateFolder: () => undefined,
+})
+
+function load(config: unknown, other: Partial<ConfigSources> = {}) {
+  return loadSettings({
+    files: filesWith(typeof config === 'string' ? config : JSON.stringify(config)),
+    env: {},
+    places,
+    portOverride: undefined,
+    systemZone: 'Europe/Berlin',
+    isMethod: name => name === 'cron.add',
+    ...other,
+  })
+}
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how a config names the environment.
+describe('each used key changes behaviour', () => {
+  test('defaults', () => {
+    expect(load('')).toMatchObject({
+      port: 18_789,
+      zone: 'Europe/Berlin',
+      cronEnabled: true,
+      turnsMax: 8,
+      warnings: [],
+    })
+  })
+
+  test('values are taken as they are', () => {
+    const settings = load(
+      {
+        gateway: { port: 1234, bind: 'loopback', auth: { mode: 'token', token: 'a'.repeat(20) } },
+        models: {
+          providers: {
+            local: {
+              baseUrl: 'http://127.0.0.1:1/v1',
+              apiKey: '${KEY}',
+              headers: { a: 'b' },
+              api: 'openai-completions',
+            },
+          },
+        },
+        agents: {
+          defaults: { model: { primary: 'local/m' }, userTimezone: 'Asia/Tokyo', timeoutSeconds: 5, maxConcurrent: 2 },
+        },
+        tools: { allow: ['cron'], deny: ['x'] },
+        methods: { 'cron.add': { timeoutMs: 7 } },
+        cron: { enabled: false },
+        logging: { level: 'debug' },
+      },
+      { env: { KEY: 'secret' } },
+    )
+    expect(settings).toMatchObject({
+      port: 1234,
+      token: 'a'.repeat(20),
+      zone: 'Asia/Tokyo',
+      zoneFrom: 'config',
+      turnTimeoutMs: 5_000,
+      turnsMax: 2,
+      toolPolicy: { allow: ['cron'], deny: ['x'] },
+      cronEnabled: false,
+      logLevel: 'debug',
+      warnings: [],
+    })
+    expect(settings.models.providers.local).toMatchObject({ apiKey: 'secret', headers: { a: 'b' } })
+    expect(settings.models.primary).toBe('local/m')
+    expect([...settings.methodTimeoutsMs]).toEqual([['cron.add', 7]])
+    expect(load({ agents: { defaults: { model: 'a/b' } } }).models.primary).toBe('a/b')
+  })
+
+  test('the flag wins over the environment, which wins over the file', () => {
+    const config = { gateway: { port: 1, auth: { token: 'f'.repeat(16) } } }
+    const env = { SLUICE_GATEWAY_PORT: '2', SLUICE_GATEWAY_TOKEN: 'from-env' }
+    expect(load(config, { env, portOverride: 3 })).toMatchObject({ port: 3, token: 'from-env' })
+    expect(load(config, { env }).port).toBe(2)
+    expect(gatewayPort({}, config)).toBe(1)
+    expect(clientToken(filesWith(''), {}, { config, tokenPath: '/t' })).toBe('f'.repeat(16))
+  })
+
+  test('a machine without a zone is said to have none', () => {
+    expect(load('', { systemZone: 'UTC' })).toMatchObject({ zone: 'UTC', zoneFrom: 'default' })
+    expect(load('', { systemZone: 'UTC', env: { TZ: 'UTC' } }).zoneFrom).toBe('system')
+  })
+})
+
+describe('what is refused, by its path and with what is allowed', () => {
+  test.each([
+    ['{ gateway: ', /sluice\.json is not valid JSON5: .*Correct it there/],
+    [{ gateway: { port: 'x' } }, /gateway\.port/],
+    [{ gateway: { bind: 'lan' } }, /gateway\.bind: only "loopback" is supported/],
+    [{ gateway: { auth: { token: 'short' } } }, /gateway\.auth\.token: a token needs at least 16 characters/],
+    [{ models: { providers: { a: { baseUrl: 'ftp://x' } } } }, /models\.providers\.a\.baseUrl: give an http\(s\) URL/],
+    [{ agents: { defaults: { model: 'noslash' } } }, /agents\.defaults\.model/],
+    [{ agents: { defaults: { userTimezone: 'Mars/Base' } } }, /"Mars\/Base", which is no IANA zone/],
+    [{ models: { providers: { a: { baseUrl: '${NOPE}' } } } }, /models\.providers\.a\.baseUrl names \$\{NOPE\}/],
+    [{ methods: { 'no.such': { timeoutMs: 1 } } }, /methods\.no\.such names no method/],
+  ])('%j', (config, message) => {
+    expect(() => load(config)).toThrow(message)
+  })
+
+  test.each(['-1', 'x', '70000'])('SLUICE_GATEWAY_PORT=%s', port => {
+    expect(() => gatewayPort({ SLUICE_GATEWAY_PORT: port }, {})).toThrow(/SLUICE_GATEWAY_PORT is .*give a port/)
+  })
+})
+
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: see above.
+
+describe('keys', () => {
+  test('unknown ones are named with what was perhaps meant, unused ones listed, neither stops the start', () => {
+    const { warnings } = load({
+      gatway: {},
+      gateway: { prot: 1 },
+      channels: { telegram: {} },
+      agents: { defaults: { sandbox: {} } },
+      x: 1,
+    })
+    expect(warnings).toEqual([
+      'config: gatway is not known; did you mean gateway?',
+      'config: gateway.prot is not known; did you mean gateway.port?',
+      'config: x is not known',
+      'config: understood but not used by this version: channels, agents.defaults.sandbox',
+    ])
+  })
+
+  test('no key is both used and unused', () => {
+    expect(USED_KEYS.filter(key => UNUSED_KEYS.includes(key))).toEqual([])
+    for (const key of UNUSED_KEYS) {
+      const config = key
+        .replaceAll('*', 'any')
+        .split('.')
+        .reduceRight<unknown>((value, part) => ({ [part]: value }), {})
+      expect(reportKeys(config).unused).toEqual([key.replaceAll('*', 'any')])
+    }
+  })
+
+  test('no config file is no config', () => {
+    expect(readConfigFile(filesWith(undefined), places.configPath)).toBeUndefined()
+  })
+})
