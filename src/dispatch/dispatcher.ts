@@ -1,0 +1,168 @@
+// The one door (W1): every operation, whoever asks, is a method of the catalogue run here. It finds, allows, validates
+// and bounds a call, then hands it to its handler. It knows no transport, no store and no tool.
+import { createHash } from 'node:crypto'
+import { SluiceError } from '../base/errors.ts'
+import type { Clock } from '../base/world.ts'
+import { Deadline } from '../coordination/deadline.ts'
+import { declarationOf, isMethodName, type MethodName, type Params, type Result } from '../protocol/catalogue.ts'
+import { paramsError } from '../protocol/error-codes.ts'
+import type { MethodDeclaration } from '../protocol/method.ts'
+import { type Caller, mayCall } from './caller.ts'
+
+/** What makes an effect happen once; handed to the store function that makes it (T1). */
+export interface CallKey {
+  readonly principal: string
+  readonly method: string
+  readonly key: string
+  readonly paramsHash: string
+}
+
+export interface Call<M extends MethodName> {
+  readonly method: M
+  readonly params: Params<M>
+  readonly caller: Caller
+  /** Aborts when the caller gave up or the deadline on the work has passed. */
+  readonly signal: AbortSignal
+  /** Aborts when the caller gave up; what a wait listens to, because a wait has its own bound. */
+  readonly callerSignal: AbortSignal
+  readonly key: CallKey | undefined
+  /** Sends an answer ahead of the final one, to callers that take two. */
+  readonly early: (payload: Result<M>) => void
+  /** Whether the caller takes an early answer and then waits for the final one. */
+  readonly takesTwo: boolean
+  /** Waits for something that has its own bound: the deadline on the work stands still meanwhile. */
+  readonly wait: <T>(wait: () => Promise<T>) => Promise<T>
+}
+
+export type Handler<M extends MethodName> = (call: Call<M>) => Promise<Result<M>> | Result<M>
+/** Total: a method without a handler does not compile. */
+export type Handlers = { readonly [M in MethodName]: Handler<M> }
+
+export interface CallOptions {
+  readonly caller: Caller
+  readonly signal?: AbortSignal
+  /** Overrides `params.idempotencyKey`; a turn's tool calls have the key of their journal entry. */
+  readonly key?: string
+  readonly early?: (payload: unknown) => void
+}
+
+export interface MethodFigures {
+  readonly calls: number
+  readonly errors: number
+}
+
+const KEYLESS: ReadonlySet<string> = new Set(['idempotencyKey'])
+const NEVER = new AbortController().signal
+const ignore = () => undefined
+
+export class Dispatcher {
+  readonly #handlers: Handlers
+  readonly #clock: Clock
+  readonly #deadlinesMs: ReadonlyMap<string, number>
+  readonly #figures = new Map<string, { calls: number; errors: number }>()
+
+  /** `deadlinesMs` overrides the declared bounds by method name. */
+  constructor(handlers: Handlers, clock: Clock, deadlinesMs: ReadonlyMap<string, number> = new Map()) {
+    this.#handlers = handlers
+    this.#clock = clock
+    this.#deadlinesMs = deadlinesMs
+  }
+
+  /** Runs a method named by a string from outside; throws SluiceError. */
+  async call(name: string, params: unknown, options: CallOptions): Promise<unknown> {
+    const figures = this.#figuresOf(name)
+    figures.calls += 1
+    try {
+      return await this.#run(name, params, options)
+    } catch (error) {
+      figures.errors += 1
+      throw error
+    }
+  }
+
+  get figures(): ReadonlyMap<string, MethodFigures> {
+    return this.#figures
+  }
+
+  async #run(name: string, params: unknown, options: CallOptions): Promise<unknown> {
+    const method = this.#admit(name, options.caller)
+    const declaration = declarationOf(method)
+    const parsed = parse(declaration, method, { params, caller: options.caller })
+    const deadlineMs = this.#deadlinesMs.get(method) ?? declaration.deadlineMs
+    const callerSignal = options.signal ?? NEVER
+    const deadline = new Deadline(this.#clock, deadlineMs, { what: `${method}`, outer: callerSignal })
+    try {
+      const handler = this.#handlers[method] as Handler<MethodName>
+      const work = handler({
+        method,
+        params: parsed,
+        caller: options.caller,
+        signal: deadline.signal,
+        callerSignal,
+        key: keyOf(method, declaration, { params: parsed, options }),
+        early: options.early ?? ignore,
+        takesTwo: options.early !== undefined,
+        wait: wait => deadline.standStill(wait),
+      } as Call<MethodName>)
+      return await deadline.lastWord(Promise.resolve(work))
+    } catch (error) {
+      throw truthful(error, deadline, deadlineMs)
+    } finally {
+      deadline.end()
+    }
+  }
+
+  /** Scope errors come before `unknown method`, so that names cannot be probed without admin. */
+  #admit(name: string, caller: Caller): MethodName {
+    if (!isMethodName(name)) {
+      if (!mayCall(caller, 'operator.admin')) throw missingScope('operator.admin')
+      throw new SluiceError('INVALID_REQUEST', `unknown method: ${name.slice(0, 100)}`)
+    }
+    const { scope } = declarationOf(name)
+    if (!mayCall(caller, scope)) throw missingScope(scope)
+    return name
+  }
+
+  #figuresOf(name: string): { calls: number; errors: number } {
+    // Names from outside are bounded by the catalogue: all unknown ones share a row.
+    const row = isMethodName(name) ? name : 'unknown'
+    const found = this.#figures.get(row)
+    if (found) return found
+    const made = { calls: 0, errors: 0 }
+    this.#figures.set(row, made)
+    return made
+  }
+}
+
+function missingScope(scope: string): SluiceError {
+  return new SluiceError('FORBIDDEN', `missing scope: ${scope}`)
+}
+
+function parse(declaration: MethodDeclaration, method: string, from: { params: unknown; caller: Caller }): unknown {
+  const context = from.caller.zone === undefined ? {} : { zone: from.caller.zone }
+  const raw = from.params ?? {}
+  const result = declaration.params.safeParse(declaration.lenient ? declaration.lenient(raw, context) : raw)
+  if (!result.success) throw paramsError(method, result.error)
+  return result.data
+}
+
+function keyOf(
+  method: string,
+  declaration: MethodDeclaration,
+  from: { params: unknown; options: CallOptions },
+): CallKey | undefined {
+  if (declaration.replay === 'read') return undefined
+  const { idempotencyKey } = from.params as { idempotencyKey?: string }
+  const key = from.options.key ?? idempotencyKey
+  if (key === undefined) return undefined
+  const hashed = JSON.stringify(from.params, (name, value) => (KEYLESS.has(name) ? undefined : value))
+  const paramsHash = createHash('sha256').update(hashed).digest('base64url')
+  return { principal: from.options.caller.principal, method, key, paramsHash }
+}
+
+/** Work that was dropped because its deadline passed is reported as just that (W6). */
+function truthful(error: unknown, deadline: Deadline, deadlineMs: number): unknown {
+  if (!deadline.expired || !(error instanceof SluiceError) || error.outcome !== 'not-started') return error
+  const message = `Not done within ${deadlineMs} ms: it was not started and nothing changed. Try again.`
+  return new SluiceError('TIMEOUT', message, { outcome: 'not-started', cause: error })
+}
