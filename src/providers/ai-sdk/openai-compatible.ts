@@ -1,0 +1,21 @@
+// Any server that speaks the OpenAI chat completions wire: Ollama, vLLM, OpenRouter, a gateway of one's own.
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import type { Fetch } from '../../base/world.ts'
+import type { ModelChoice } from '../choice.ts'
+import type { Model } from '../model.ts'
+import { chatModel } from './chat-model.ts'
+
+export function openAiCompatibleModel(
+  choice: Extract<ModelChoice, { kind: 'openai-completions' }>,
+  fetch: Fetch,
+): Model {
+  const provider = createOpenAICompatible({
+    name: choice.provider,
+    baseURL: choice.baseUrl,
+    includeUsage: true,
+    fetch,
+    ...(choice.apiKey !== undefined && { apiKey: choice.apiKey }),
+    ...(choice.headers && { headers: { ...choice.headers } }),
+  })
+  return chatModel(choice.ref, provider.chatModel(choice.modelId))
+}

@@ -1,0 +1,69 @@
+// The port to a language model. An adapter turns one request into one stream of ModelEvents and never throws: a
+// failure is the last event (`failed`), an abort too. Nothing here runs a tool; calls are handed back whole.
+
+/** What the model sees of a conversation: built by pairing calls and results, so neither can be alone (L2). */
+export type ModelMessage =
+  | { readonly role: 'user'; readonly text: string }
+  | { readonly role: 'assistant'; readonly text: string; readonly calls: readonly ModelCall[] }
+  | {
+      readonly role: 'tool'
+      readonly callId: string
+      readonly name: string
+      readonly text: string
+      readonly isError: boolean
+    }
+
+/** A tool call as the model asked for it. `id` is unique within the conversation; `args` is any JSON value. */
+export interface ModelCall {
+  readonly id: string
+  readonly name: string
+  readonly args: unknown
+}
+
+export interface ToolSpec {
+  readonly name: string
+  readonly description: string
+  /** JSON Schema of an object. */
+  readonly parameters: Readonly<Record<string, unknown>>
+}
+
+export interface ModelRequest {
+  readonly system: string
+  readonly messages: readonly ModelMessage[]
+  readonly tools: readonly ToolSpec[]
+  readonly signal: AbortSignal
+}
+
+export interface ModelUsage {
+  readonly inputTokens?: number
+  readonly outputTokens?: number
+}
+
+/** Why a model did not answer. Only `rate-limited`, `unavailable` and `cut-off` may pass by themselves. */
+export type ModelFailureKind =
+  | 'auth'
+  | 'rate-limited'
+  | 'not-found'
+  | 'refused'
+  | 'unavailable'
+  | 'garbled'
+  | 'cut-off'
+  | 'aborted'
+
+/** A stream is any number of deltas, then exactly one `done` or `failed`. */
+export type ModelEvent =
+  | { readonly type: 'delta'; readonly text: string }
+  | { readonly type: 'done'; readonly text: string; readonly calls: readonly ModelCall[]; readonly usage?: ModelUsage }
+  | {
+      readonly type: 'failed'
+      readonly kind: ModelFailureKind
+      /** One sentence for a person: what happened and what to do. Holds no secret. */
+      readonly message: string
+      readonly retryAfterMs?: number
+    }
+
+export interface Model {
+  /** `provider/model`, as in the config; `sluice/offline` for the built-in one. */
+  readonly ref: string
+  stream(request: ModelRequest): AsyncIterable<ModelEvent>
+}
