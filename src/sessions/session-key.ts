@@ -1,0 +1,37 @@
+// Session keys: `agent:<agent>:<rest>`, lower case. Made canonical before lanes are chosen, so that two spellings of a
+// session can never run side by side; callers are answered in the form they used.
+import { SluiceError } from '../base/errors.ts'
+
+export const DEFAULT_AGENT = 'main'
+export const MAIN_KEY = 'main'
+
+export interface SessionName {
+  readonly key: string
+  readonly agentId: string
+}
+
+/** `main` and `` are the default agent's main session; `x` is `agent:main:x`. */
+export function canonicalSession(raw: string, agentId: string = DEFAULT_AGENT): SessionName {
+  const text = raw.trim().toLowerCase()
+  if (text === '' || text === MAIN_KEY) return { key: `agent:${agentId}:${MAIN_KEY}`, agentId }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses.
+  if (/[\u0000-\u001f\u007f\s]/.test(text)) {
+    throw new SluiceError(
+      'INVALID_REQUEST',
+      `a session key has no spaces or control characters: ${JSON.stringify(raw.slice(0, 60))}`,
+    )
+  }
+  if (!text.startsWith('agent:')) return { key: `agent:${agentId}:${text}`, agentId }
+  const [, agent, ...rest] = text.split(':')
+  if (!agent || rest.length === 0 || rest.join('') === '') {
+    throw new SluiceError(
+      'INVALID_REQUEST',
+      `a session key has the form agent:<agent>:<rest>: ${JSON.stringify(raw.slice(0, 60))}`,
+    )
+  }
+  return { key: text, agentId: agent }
+}
+
+export function jobSession(agentId: string, jobId: string): SessionName {
+  return { key: `agent:${agentId}:cron:${jobId.toLowerCase()}`, agentId }
+}

@@ -1,0 +1,82 @@
+// The `cron` tool: the scheduler's methods under the name and shape that agents know. It adds only what a model needs
+// to confirm truthfully: the next time in local words.
+import { z } from 'zod'
+import { SluiceError } from '../base/errors.ts'
+import { formatInstant } from '../base/zoned-time.ts'
+import type { Job } from '../protocol/job.ts'
+import { type ToolContext, tool } from './tool.ts'
+
+const ACTIONS = ['status', 'list', 'add', 'update', 'remove', 'run', 'runs'] as const
+
+const parameters = z.object({
+  action: z.enum(ACTIONS),
+  includeDisabled: z.boolean().optional(),
+  job: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      'For add. {name, schedule, payload}. schedule: {kind:"at", at:"2026-11-23T09:00"} | {kind:"every", everyMs} | {kind:"cron", expr:"0 9 * * 1-5", tz:"Europe/Berlin"}. payload: {kind:"message", text} tells the person a text; {kind:"agentTurn", message} runs a turn of its own; {kind:"systemEvent", text} gives this session an input. Times without a zone are the person\'s. deleteAfterRun:true for one-time reminders.',
+    ),
+  jobId: z.string().optional(),
+  id: z.string().optional(),
+  patch: z.record(z.string(), z.unknown()).optional().describe('For update: the fields to change.'),
+  mode: z.enum(['due', 'force']).optional(),
+  limit: z.number().int().min(1).max(200).optional(),
+})
+type CronArgs = z.output<typeof parameters>
+
+export const cronTool = tool({
+  name: 'cron',
+  description:
+    'Reminders and scheduled jobs: status, list, add, update, remove, run, runs. An equal job of this session is not made twice: the answer then has deduplicated:true.',
+  parameters,
+  replay: 'safe',
+  run: runCron,
+})
+
+async function runCron(args: CronArgs, context: ToolContext): Promise<unknown> {
+  const { call, zone } = context
+  switch (args.action) {
+    case 'status':
+      return await call('cron.status', {})
+    case 'list': {
+      const { jobs, total } = await call('cron.list', { includeDisabled: args.includeDisabled ?? false, limit: 100 })
+      return { jobs: jobs.map(job => withNext(job, zone)), total }
+    }
+    case 'add': {
+      // The method takes the lenient forms; its own schema refuses what it does not know.
+      const job = await call('cron.add', required(args, 'job') as never)
+      return withNext(job, zone)
+    }
+    case 'update': {
+      const patch = required(args, 'patch') as never
+      return withNext(await call('cron.update', { jobId: jobIdOf(args), patch }), zone)
+    }
+    case 'remove':
+      return await call('cron.remove', { jobId: jobIdOf(args) })
+    case 'run':
+      return await call('cron.run', { jobId: jobIdOf(args), mode: args.mode ?? 'force' })
+    case 'runs':
+      return await call('cron.runs', { jobId: jobIdOf(args), limit: args.limit ?? 20 })
+  }
+}
+
+function required(args: CronArgs, field: 'job' | 'patch'): unknown {
+  if (args[field] === undefined) throw new SluiceError('INVALID_REQUEST', `cron ${args.action} needs "${field}"`)
+  return args[field]
+}
+
+function jobIdOf(args: CronArgs): string {
+  const jobId = args.jobId ?? args.id
+  if (jobId === undefined)
+    throw new SluiceError('INVALID_REQUEST', `cron ${args.action} needs "jobId"; use action list to find it`)
+  return jobId
+}
+
+/** `next`: local time, zone and offset, to be shown to the person as it is. */
+function withNext<J extends Pick<Job, 'state' | 'schedule'>>(job: J, zone: string): J & { next?: string } {
+  const { nextRunAtMs } = job.state
+  if (nextRunAtMs === undefined) return job
+  const jobZone = job.schedule.kind === 'cron' ? (job.schedule.tz ?? zone) : zone
+  return { ...job, next: formatInstant(nextRunAtMs, jobZone) }
+}

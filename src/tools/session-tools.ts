@@ -1,0 +1,79 @@
+// The session tools under the names that agents know: list, history, send, status.
+import { z } from 'zod'
+import { type Tool, tool } from './tool.ts'
+
+const KINDS = ['main', 'group', 'cron', 'hook', 'node', 'other'] as const
+const SEND_TIMEOUT_SECONDS = 30
+
+const sessionsList = tool({
+  name: 'sessions_list',
+  description: 'List sessions, newest first.',
+  parameters: z.object({
+    kinds: z.array(z.enum(KINDS)).optional(),
+    limit: z.number().int().min(1).max(200).optional(),
+    activeMinutes: z.number().int().min(1).optional(),
+  }),
+  replay: 'safe',
+  run: async (args, { call }) => {
+    const { sessions } = await call('sessions.list', {
+      limit: args.limit ?? 50,
+      ...(args.activeMinutes !== undefined && { activeMinutes: args.activeMinutes }),
+    })
+    const rows = sessions.map(row => ({ ...row, kind: kindOf(row.key) }))
+    const kept = args.kinds ? rows.filter(row => args.kinds?.includes(row.kind)) : rows
+    return { count: kept.length, sessions: kept }
+  },
+})
+
+const sessionsHistory = tool({
+  name: 'sessions_history',
+  description: 'Show the messages of a session (default: this one), oldest first.',
+  parameters: z.object({
+    sessionKey: z.string().optional(),
+    limit: z.number().int().min(1).max(200).optional(),
+    includeTools: z.boolean().optional(),
+  }),
+  replay: 'safe',
+  run: async (args, { call, sessionKey }) => {
+    const history = await call('chat.history', { sessionKey: args.sessionKey ?? sessionKey, limit: args.limit ?? 30 })
+    const messages = args.includeTools
+      ? history.messages
+      : history.messages.filter(message => message.role !== 'toolResult')
+    return { sessionKey: history.sessionKey, messages }
+  },
+})
+
+const sessionsSend = tool({
+  name: 'sessions_send',
+  description:
+    'Send a message to another session and wait for its reply; timeoutSeconds 0 does not wait. A wait that would wait for itself is refused at once.',
+  parameters: z.object({
+    sessionKey: z.string(),
+    message: z.string(),
+    timeoutSeconds: z.number().min(0).max(3_600).optional(),
+  }),
+  replay: 'safe',
+  run: (args, { call }) =>
+    call('sessions.send', {
+      sessionKey: args.sessionKey,
+      message: args.message,
+      timeoutSeconds: args.timeoutSeconds ?? SEND_TIMEOUT_SECONDS,
+    }),
+})
+
+const sessionStatus = tool({
+  name: 'session_status',
+  description: 'Say what a session (default: this one) is and does: model, time and zone, state, tokens.',
+  parameters: z.object({ sessionKey: z.string().optional() }),
+  replay: 'safe',
+  run: (args, { call, sessionKey }) => call('sessions.status', { key: args.sessionKey ?? sessionKey }),
+})
+
+export const SESSION_TOOLS: readonly Tool[] = [sessionsList, sessionsHistory, sessionsSend, sessionStatus]
+
+function kindOf(key: string): (typeof KINDS)[number] {
+  const rest = key.split(':').slice(2)
+  if (rest[0] === 'main') return 'main'
+  if (rest[0] === 'cron' || rest[0] === 'hook') return rest[0]
+  return rest.includes('group') ? 'group' : 'other'
+}

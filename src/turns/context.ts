@@ -1,0 +1,68 @@
+// What the model sees: built from journal entries by pairing calls and results, so that neither can be alone (L2).
+// Pure. A call of an ended turn without a result is shown as interrupted; the present turn's open calls are handed back.
+import type { ModelMessage } from '../providers/model.ts'
+import type { Entry } from '../store/rows.ts'
+import { callId, type TurnCall } from './loop.ts'
+
+/** Characters of transcript that go to a model; older turns are left out whole. */
+export const CONTEXT_LENGTH_MAX = 300_000
+export const INTERRUPTED = JSON.stringify({ status: 'error', error: 'interrupted, outcome unknown' })
+
+export interface TurnContext {
+  readonly messages: readonly ModelMessage[]
+  /** Calls of the present turn's last message that have no result yet. */
+  readonly pending: readonly TurnCall[]
+}
+
+/** `runId` is the present turn. Entries are of one session, in order. */
+export function buildContext(entries: readonly Entry[], runId: string): TurnContext {
+  const results = new Map<string, ResultBody>()
+  for (const { body } of entries) if (body.kind === 'result') results.set(callId(body.message, body.ordinal), body)
+  const messages: ModelMessage[] = []
+  const pending: TurnCall[] = []
+  for (const entry of entries) {
+    const { body } = entry
+    if (body.kind === 'input') pushUser(messages, body.text)
+    if (body.kind === 'notice') pushUser(messages, `System: told the person: ${body.text}`)
+    if (body.kind !== 'message') continue
+    const calls = body.calls.map(call => ({ ...call, id: callId(entry.id, call.ordinal), entry: entry.id }))
+    messages.push({ role: 'assistant', text: body.text, calls })
+    messages.push(...calls.flatMap(call => resultMessage(call, results.get(call.id), entry.runId !== runId)))
+    if (entry.runId === runId)
+      pending.push(...calls.filter(call => !results.has(call.id)).map(call => ({ ...call, resumed: true })))
+  }
+  return { messages: withinLength(messages), pending }
+}
+
+type ResultBody = Extract<Entry['body'], { kind: 'result' }>
+
+/** The result of a call; of an ended turn's call that has none, that it was interrupted. */
+function resultMessage(call: TurnCall, result: ResultBody | undefined, ended: boolean): ModelMessage[] {
+  if (!result && !ended) return []
+  const { text, isError } = result ?? { text: INTERRUPTED, isError: true }
+  return [{ role: 'tool', callId: call.id, name: call.name, text, isError }]
+}
+
+/** Inputs without an answer between them are one message, because providers refuse two user turns in a row. */
+function pushUser(messages: ModelMessage[], text: string): void {
+  const last = messages.at(-1)
+  if (last?.role === 'user') messages[messages.length - 1] = { role: 'user', text: `${last.text}\n\n${text}` }
+  else messages.push({ role: 'user', text })
+}
+
+/** Leaves out the oldest messages, up to a user message, so that a call never loses its result. */
+function withinLength(messages: readonly ModelMessage[]): readonly ModelMessage[] {
+  let total = 0
+  let start = messages.length
+  for (let index = messages.length - 1; index >= 0; index -= 1) {
+    const message = messages[index] as ModelMessage
+    total += lengthOf(message)
+    if (total > CONTEXT_LENGTH_MAX && start < messages.length) break
+    if (message.role === 'user') start = index
+  }
+  return start === messages.length ? messages : messages.slice(start)
+}
+
+function lengthOf(message: ModelMessage): number {
+  return message.role === 'assistant' ? message.text.length + JSON.stringify(message.calls).length : message.text.length
+}

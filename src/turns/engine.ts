@@ -1,0 +1,224 @@
+// Carries accepted runs through their lane, their slot and their runner, and keeps their journal on the way. A run is in
+// the store before it comes here and its end is there before anyone hears of it (L1, L2). Control (stop, list) never
+// waits for a lane or a slot (W7).
+import { asSluiceError, SluiceError } from '../base/errors.ts'
+import type { Clock } from '../base/world.ts'
+import { Deadline } from '../coordination/deadline.ts'
+import type { Slot } from '../coordination/slots.ts'
+import type { ChatEvent } from '../protocol/events.ts'
+import type { RunEnd } from '../store/port.ts'
+import type { RunRow } from '../store/rows.ts'
+import type { EngineParts } from './engine-parts.ts'
+import { LiveRun } from './live-run.ts'
+import { RunEvents } from './run-events.ts'
+import type { TurnOutcome } from './runner.ts'
+
+/** Attempts of one run before it ends as failed: a turn that kills its runner must not do so for ever. */
+export const ATTEMPTS_MAX = 3
+/** How long an aborted runner may take to end by itself before the run is ended without it and fenced off (T3). */
+const ABORT_GRACE_MS = 5_000
+const END_RETRY_MS = 1_000
+const END_RETRY_MS_MAX = 30_000
+
+interface Stop {
+  readonly reason: NonNullable<ChatEvent['stopReason']>
+}
+
+interface Carried {
+  readonly run: RunRow
+  readonly abort: AbortController
+  stop: Stop | undefined
+  claimed: boolean
+}
+
+export class TurnEngine {
+  readonly #parts: EngineParts
+  readonly #carried = new Map<string, Carried>()
+  #draining = false
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+  }
+
+  /** Takes a queued run on. Once per process and run; a repeat is ignored. */
+  submit(run: RunRow): void {
+    if (this.#draining || this.#carried.has(run.runId) || run.state !== 'queued') return
+    const carried: Carried = { run, abort: new AbortController(), stop: undefined, claimed: false }
+    this.#carried.set(run.runId, carried)
+    const { graph, lanes, clock } = this.#parts
+    graph.name(`run:${run.runId}`, `the turn of ${run.sessionKey}`)
+    lanes.queue(run.sessionKey, run.runId, { nowMs: clock.now(), enter: () => void this.#carry(carried) })
+  }
+
+  /** Stops runs: a running turn is aborted, a queued one is cancelled. Answers the ids it stopped. */
+  async stop(runs: readonly RunRow[], reason: Stop['reason']): Promise<string[]> {
+    const stopped = runs.map(run => this.#carried.get(run.runId)).filter(carried => carried !== undefined)
+    for (const carried of stopped) {
+      carried.stop ??= { reason }
+      carried.abort.abort(new SluiceError('CANCELLED', 'The turn was stopped.', { outcome: 'cancelled' }))
+    }
+    // One that waits in its lane has no code running that could end it.
+    await Promise.all(stopped.filter(carried => !carried.claimed).map(carried => this.#cancelQueued(carried)))
+    return stopped.map(carried => carried.run.runId)
+  }
+
+  get runningCount(): number {
+    return [...this.#carried.values()].filter(carried => carried.claimed).length
+  }
+
+  /**
+   * Stops taking work and lets go of the turns: queued ones stay queued in the store, running ones stay as their journal
+   * has them and go on at the next start. Waits for no turn and no person (W7).
+   */
+  drain(): void {
+    this.#draining = true
+  }
+
+  async #carry(carried: Carried): Promise<void> {
+    const { slots, lanes, log } = this.#parts
+    const { runId, sessionKey } = carried.run
+    let slot: Slot | undefined
+    try {
+      slot = await slots.take(carried.abort.signal)
+      await this.#claimed(carried, slot)
+    } catch (error) {
+      if (!carried.stop) log('error', `turn ${runId} could not be carried out`, { error: asSluiceError(error).message })
+      if (!carried.claimed) await this.#cancelQueued(carried)
+    } finally {
+      slot?.release()
+      this.#carried.delete(runId)
+      if (!this.#draining) lanes.leave(sessionKey, runId)
+      this.#parts.graph.name(`run:${runId}`, undefined)
+    }
+  }
+
+  async #claimed(carried: Carried, slot: Slot): Promise<void> {
+    const { store, clock } = this.#parts
+    for (let lost = true; lost && !this.#draining; ) {
+      const events = new RunEvents(carried.run, clock, this.#parts.publish)
+      const nowMs = clock.now()
+      const claim = await store.write.claimRun({
+        runId: carried.run.runId,
+        epoch: store.epoch,
+        nowMs,
+        events: events.started(nowMs),
+      })
+      if (!claim.value) return
+      carried.claimed = true
+      lost = await this.#attempt(carried, { run: claim.value, events, slot })
+    }
+  }
+
+  /** One attempt; true when the runner was lost and the turn should go on with another. */
+  async #attempt(carried: Carried, attempt: { run: RunRow; events: RunEvents; slot: Slot }): Promise<boolean> {
+    const { run, events, slot } = attempt
+    const timeoutMs = run.timeoutMs ?? this.#parts.timeoutMs
+    const deadline = new Deadline(this.#parts.clock, timeoutMs, { what: 'The turn', outer: carried.abort.signal })
+    const live = new LiveRun(this.#parts, { run, events, standing: { node: `run:${run.runId}`, slot, deadline } })
+    let outcome: TurnOutcome
+    try {
+      // Counted over restarts too: a turn that brings the gateway down must not do so for ever.
+      if (run.attempt > ATTEMPTS_MAX)
+        outcome = { state: 'failed', reply: '', error: `given up after ${ATTEMPTS_MAX} attempts` }
+      else outcome = await this.#bounded(live.perform(), deadline)
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (error.code === 'STALE' || this.#draining) return false
+      this.#parts.log('warn', `turn ${run.runId} lost its runner`, { error: error.message, attempt: run.attempt })
+      if (error.code === 'UNAVAILABLE' && run.attempt < ATTEMPTS_MAX) return await this.#requeue(run)
+      outcome = { state: 'failed', reply: '', error: error.message }
+    } finally {
+      deadline.end()
+    }
+    if (this.#draining) return false
+    await this.#end(run, events, this.#endOf(carried, deadline, outcome))
+    return false
+  }
+
+  /** A runner that does not end after an abort is let go: the end that follows fences it off. */
+  #bounded(work: Promise<TurnOutcome>, deadline: Deadline): Promise<TurnOutcome> {
+    const { promise: silence, resolve } = Promise.withResolvers<TurnOutcome>()
+    const onAbort = () => this.#parts.clock.after(ABORT_GRACE_MS, () => resolve({ state: 'aborted', reply: '' }))
+    if (deadline.signal.aborted) onAbort()
+    deadline.signal.addEventListener('abort', onAbort, { once: true })
+    return Promise.race([work, silence]).finally(() => deadline.signal.removeEventListener('abort', onAbort))
+  }
+
+  #endOf(carried: Carried, deadline: Deadline, outcome: TurnOutcome): RunEnd & { stopReason?: Stop['reason'] } {
+    const reply = outcome.reply === '' ? {} : { reply: outcome.reply }
+    if (outcome.state !== 'aborted') return { ...outcome, ...reply }
+    if (carried.stop) return { state: 'aborted', ...reply, stopReason: carried.stop.reason, error: 'stopped' }
+    const reason = deadline.signal.reason
+    return {
+      state: 'timed-out',
+      ...reply,
+      stopReason: 'timeout',
+      error: reason instanceof Error ? reason.message : 'timed out',
+    }
+  }
+
+  /** Ends a run on disk, then tells. While the disk refuses, it keeps trying: the run is not ended until that is true. */
+  async #end(run: RunRow, events: RunEvents, end: RunEnd & { stopReason?: Stop['reason'] }): Promise<void> {
+    const { store, clock, joins, log } = this.#parts
+    const { stopReason, ...runEnd } = end
+    const state = end.state === 'timed-out' ? 'aborted' : end.state
+    const told = events.ended({
+      state,
+      reply: end.reply ?? '',
+      ...(end.error && { error: end.error }),
+      ...(stopReason && { stopReason }),
+    })
+    const notice = this.#parts.noticeFor(run, runEnd)
+    const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
+    for (let delayMs = END_RETRY_MS; !this.#draining; delayMs = Math.min(delayMs * 2, END_RETRY_MS_MAX)) {
+      try {
+        const { value } = await store.write.endRun({
+          fence,
+          end: runEnd,
+          ...(notice && { notice }),
+          nowMs: clock.now(),
+          events: told,
+        })
+        joins.settle(run.runId, value)
+        return
+      } catch (thrown) {
+        const error = asSluiceError(thrown)
+        if (error.code === 'STALE') return
+        log('error', `the end of turn ${run.runId} cannot be written; trying again`, { error: error.message })
+        await after(clock, delayMs)
+      }
+    }
+  }
+
+  /** Back to `queued` under the same journal, so that the next attempt goes on from its last entry. */
+  async #requeue(run: RunRow): Promise<boolean> {
+    const { store, clock } = this.#parts
+    await store.write.requeueRun({
+      fence: { runId: run.runId, epoch: store.epoch, attempt: run.attempt },
+      nowMs: clock.now(),
+    })
+    return true
+  }
+
+  async #cancelQueued(carried: Carried): Promise<void> {
+    const { store, clock, joins, lanes } = this.#parts
+    const events = new RunEvents(carried.run, clock, this.#parts.publish)
+    const told = events.ended({ state: 'aborted', reply: '', stopReason: carried.stop?.reason ?? 'rpc' })
+    const { value } = await store.write.cancelQueuedRun({
+      runId: carried.run.runId,
+      reason: 'stopped before it began',
+      nowMs: clock.now(),
+      events: told,
+    })
+    if (!value) return
+    this.#carried.delete(carried.run.runId)
+    lanes.leave(carried.run.sessionKey, carried.run.runId)
+    joins.settle(carried.run.runId, value)
+  }
+}
+
+function after(clock: Clock, delayMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  clock.after(delayMs, resolve)
+  return promise
+}

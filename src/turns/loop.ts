@@ -1,0 +1,149 @@
+// The loop of one turn: ask the model, hand out its message, run its calls, ask again. A pure function of its context,
+// model, tools and signal; it keeps no journal and knows no gateway. Whoever pulls it commits each event before it
+// pulls the next (L2). A model that fails is data: the loop ends, it never throws.
+import type { Model, ModelCall, ModelEvent, ModelMessage, ModelUsage, ToolSpec } from '../providers/model.ts'
+
+export interface TurnLimits {
+  /** Model answers in one turn. */
+  readonly stepsMax: number
+  /** Calls with the same name and arguments, one after the other. */
+  readonly identicalCallsMax: number
+}
+export const TURN_LIMITS: TurnLimits = { stepsMax: 40, identicalCallsMax: 5 }
+
+/** A call as the journal numbers it: `id` is `<entry>:<ordinal>`, never the provider's. */
+export interface TurnCall extends ModelCall {
+  readonly entry: number
+  readonly ordinal: number
+  /** Left open by an earlier attempt: whether it ran is not known. */
+  readonly resumed?: boolean
+}
+
+export interface CallResult {
+  readonly text: string
+  readonly isError: boolean
+}
+
+export interface LoopInput {
+  readonly model: Model
+  readonly system: string
+  /** Up to where the turn stands; a resumed turn's own messages are in it. */
+  readonly messages: readonly ModelMessage[]
+  /** Calls of the last message that have no result yet (a resumed turn). */
+  readonly pending: readonly TurnCall[]
+  readonly tools: readonly ToolSpec[]
+  /** Runs a call. A tool's failure is a result; it throws only to end the turn. */
+  readonly invoke: (call: TurnCall) => Promise<CallResult>
+  readonly signal: AbortSignal
+  readonly limits: TurnLimits
+}
+
+export type LoopEvent =
+  | { readonly type: 'attempt'; readonly model: string }
+  | { readonly type: 'delta'; readonly text: string }
+  /** The puller answers with the entry's number, by which its calls are known from then on. */
+  | {
+      readonly type: 'message'
+      readonly text: string
+      readonly calls: readonly ModelCall[]
+      readonly model: string
+      readonly usage?: ModelUsage
+    }
+
+export interface LoopEnd {
+  readonly state: 'ok' | 'failed' | 'aborted'
+  /** All texts of the turn's messages, in order. */
+  readonly reply: string
+  readonly error?: string
+}
+
+export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, LoopEnd, number | undefined> {
+  const messages = [...input.messages]
+  const breaker = new CallBreaker(input.limits.identicalCallsMax)
+  const texts: string[] = []
+  const end = (state: LoopEnd['state'], error?: string): LoopEnd => ({
+    state,
+    reply: texts.join('\n\n'),
+    ...(error !== undefined && { error }),
+  })
+  await runCalls(input, input.pending, messages)
+  for (let step = 1; step <= input.limits.stepsMax; step += 1) {
+    if (input.signal.aborted) return end('aborted')
+    yield { type: 'attempt', model: input.model.ref }
+    const answer = yield* ask(input, messages)
+    if (answer.type === 'failed') return isAbort(input, answer) ? end('aborted') : end('failed', answer.message)
+    const entry = yield toMessage(input, answer)
+    if (answer.text !== '') texts.push(answer.text)
+    if (answer.calls.length === 0) return end('ok')
+    const calls = number(answer.calls, entry ?? 0)
+    messages.push({ role: 'assistant', text: answer.text, calls })
+    const repeated = breaker.trips(calls)
+    if (repeated) return end('failed', tooManyEqual(repeated, input.limits))
+    await runCalls(input, calls, messages)
+  }
+  return end('failed', `Stopped after ${input.limits.stepsMax} steps, the limit of one turn. Send a message to go on.`)
+}
+
+function isAbort(input: LoopInput, answer: Extract<ModelEvent, { type: 'failed' }>): boolean {
+  return answer.kind === 'aborted' || input.signal.aborted
+}
+
+function toMessage(input: LoopInput, answer: Extract<ModelEvent, { type: 'done' }>): LoopEvent {
+  const { text, calls, usage } = answer
+  return { type: 'message', text, calls, model: input.model.ref, ...(usage && { usage }) }
+}
+
+function tooManyEqual(name: string, limits: TurnLimits): string {
+  return `Stopped: the model called ${name} more than ${limits.identicalCallsMax} times in a row with the same arguments.`
+}
+
+async function* ask(
+  input: LoopInput,
+  messages: readonly ModelMessage[],
+): AsyncGenerator<LoopEvent, Exclude<ModelEvent, { type: 'delta' }>, number | undefined> {
+  const stream = input.model.stream({ system: input.system, messages, tools: input.tools, signal: input.signal })
+  for await (const event of stream) {
+    if (event.type !== 'delta') return event
+    yield event
+  }
+  return { type: 'failed', kind: 'garbled', message: `${input.model.ref} ended without an answer.` }
+}
+
+/** One after the other, in the model's order; each result is committed by `invoke` before the next call starts. */
+async function runCalls(input: LoopInput, calls: readonly TurnCall[], messages: ModelMessage[]): Promise<void> {
+  for (const call of calls) {
+    if (input.signal.aborted) return
+    const result = await input.invoke(call)
+    messages.push({ role: 'tool', callId: call.id, name: call.name, ...result })
+  }
+}
+
+function number(calls: readonly ModelCall[], entry: number): TurnCall[] {
+  return calls.map((call, ordinal) => ({ ...call, id: callId(entry, ordinal), entry, ordinal }))
+}
+
+export function callId(entry: number, ordinal: number): string {
+  return `${entry}:${ordinal}`
+}
+
+/** Counts equal calls in a row. */
+class CallBreaker {
+  readonly #max: number
+  #last = ''
+  #count = 0
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  /** The name of the call that makes one too many, if any. */
+  trips(calls: readonly ModelCall[]): string | undefined {
+    for (const call of calls) {
+      const shape = JSON.stringify([call.name, call.args])
+      this.#count = shape === this.#last ? this.#count + 1 : 1
+      this.#last = shape
+      if (this.#count > this.#max) return call.name
+    }
+    return undefined
+  }
+}

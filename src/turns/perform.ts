@@ -1,0 +1,45 @@
+// Drives the loop of one turn against its link: the same code in the gateway's thread and in a worker.
+import type { ModelChoice } from '../providers/choice.ts'
+import type { Model } from '../providers/model.ts'
+import { type LoopEnd, type LoopEvent, runLoop } from './loop.ts'
+import type { Runner, TurnLink, TurnOutcome, TurnTask } from './runner.ts'
+
+export type MakeModel = (choice: ModelChoice) => Promise<Model> | Model
+
+export interface Performance {
+  readonly task: TurnTask
+  readonly link: TurnLink
+  readonly signal: AbortSignal
+  readonly makeModel: MakeModel
+}
+
+export async function perform({ task, link, signal, makeModel }: Performance): Promise<TurnOutcome> {
+  const loop = runLoop({ ...task, model: await makeModel(task.model), invoke: call => link.invoke(call), signal })
+  let entry: number | undefined
+  for (;;) {
+    const next: IteratorResult<LoopEvent, LoopEnd> = await loop.next(entry)
+    if (next.done) return next.value
+    entry = await commit(link, next.value)
+  }
+}
+
+async function commit(link: TurnLink, event: LoopEvent): Promise<number | undefined> {
+  switch (event.type) {
+    case 'attempt':
+      await link.attempt(event.model)
+      return undefined
+    case 'message':
+      return await link.message(event)
+    case 'delta':
+      link.delta(event.text)
+      return undefined
+  }
+}
+
+/** Runs turns in this thread: for tests, the simulator and tools; the gateway uses a thread. */
+export function inlineRunner(makeModel: MakeModel): Runner {
+  return {
+    run: (task, link, signal) => perform({ task, link, signal, makeModel }),
+    close: async () => undefined,
+  }
+}

@@ -1,0 +1,121 @@
+// The events of one run as clients know them: numbered per run, in the caller's form of the session key. Deltas are
+// gathered so that a fast model does not flood anyone; what is durable is made here and published by the store.
+import type { Clock, Timer } from '../base/world.ts'
+import { type AgentEvent, CHAT_DELTA_INTERVAL_MS, type ChatEvent, chatMessage } from '../protocol/events.ts'
+import type { DurableEvent } from '../store/port.ts'
+import type { RunRow } from '../store/rows.ts'
+
+const DELTA_INTERVAL_MS = 40
+
+/** Hands an event that is not durable to whoever listens. */
+export type Publish = (event: DurableEvent & { readonly droppable?: boolean }) => void
+
+export class RunEvents {
+  readonly #run: RunRow
+  readonly #clock: Clock
+  readonly #publish: Publish
+  #seq = 0
+  /** Text of the present message, and of the ones before it. */
+  #text = ''
+  #before = ''
+  #unsent = ''
+  #timer: Timer | undefined
+  #chatAt = Number.NEGATIVE_INFINITY
+
+  constructor(run: RunRow, clock: Clock, publish: Publish) {
+    this.#run = run
+    this.#clock = clock
+    this.#publish = publish
+  }
+
+  started(startedAt: number): DurableEvent[] {
+    return [this.#agent({ stream: 'lifecycle', data: { phase: 'start', startedAt } })]
+  }
+
+  delta(text: string): void {
+    this.#text += text
+    this.#unsent += text
+    this.#timer ??= this.#clock.after(DELTA_INTERVAL_MS, () => this.flush())
+  }
+
+  flush(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#unsent === '') return
+    const delta = this.#unsent
+    this.#unsent = ''
+    const data = { text: this.#text, delta }
+    this.#publish({ ...this.#agent({ stream: 'assistant', data }), droppable: true })
+    const now = this.#clock.monotonic()
+    if (now - this.#chatAt < CHAT_DELTA_INTERVAL_MS) return
+    this.#chatAt = now
+    const message = chatMessage('assistant', this.#before + this.#text, this.#clock.now())
+    this.#publish({ ...this.#chat({ state: 'delta', message }), droppable: true })
+  }
+
+  /** A message is whole: what follows is a new one. */
+  messageEnded(): void {
+    this.flush()
+    if (this.#text !== '') this.#before += `${this.#text}\n\n`
+    this.#text = ''
+  }
+
+  toolStarted(call: { id: string; name: string; args: unknown }): void {
+    const data = { phase: 'start', name: call.name, toolCallId: call.id, args: call.args } as const
+    this.#publish(this.#agent({ stream: 'tool', data }))
+  }
+
+  toolEnded(call: { id: string; name: string }, result: { text: string; isError: boolean }): DurableEvent[] {
+    const data = {
+      phase: 'result',
+      name: call.name,
+      toolCallId: call.id,
+      isError: result.isError,
+      result: { content: [{ type: 'text', text: result.text }] },
+    } as const
+    return [this.#agent({ stream: 'tool', data })]
+  }
+
+  ended(end: {
+    state: RunRow['state']
+    reply: string
+    error?: string
+    stopReason?: ChatEvent['stopReason']
+  }): DurableEvent[] {
+    this.flush()
+    const endedAt = this.#clock.now()
+    const message = end.reply === '' ? {} : { message: chatMessage('assistant', end.reply, endedAt) }
+    if (end.state === 'ok') {
+      return [
+        this.#agent({ stream: 'lifecycle', data: { phase: 'end', endedAt } }),
+        this.#chat({ state: 'final', ...message }),
+      ]
+    }
+    if (end.state === 'aborted') {
+      return [
+        this.#agent({ stream: 'lifecycle', data: { phase: 'end', endedAt, aborted: true } }),
+        this.#chat({ state: 'aborted', stopReason: end.stopReason ?? 'rpc', ...message }),
+      ]
+    }
+    const error = end.error ?? 'the turn failed'
+    return [
+      this.#agent({ stream: 'lifecycle', data: { phase: 'error', error, endedAt } }),
+      this.#chat({ state: 'error', errorMessage: error }),
+    ]
+  }
+
+  #agent(part: Pick<AgentEvent, 'stream' | 'data'>): { event: string; payload: AgentEvent } {
+    this.#seq += 1
+    const { runId, echoKey, sessionKey } = this.#run
+    return {
+      event: 'agent',
+      payload: { runId, seq: this.#seq, ts: this.#clock.now(), sessionKey: echoKey, session: sessionKey, ...part },
+    }
+  }
+
+  #chat(part: Omit<ChatEvent, 'runId' | 'sessionKey' | 'session' | 'seq'>): { event: string; payload: ChatEvent } {
+    this.#seq += 1
+    const { runId, echoKey, sessionKey } = this.#run
+    return { event: 'chat', payload: { runId, sessionKey: echoKey, session: sessionKey, seq: this.#seq, ...part } }
+  }
+}

@@ -1,0 +1,48 @@
+// The port to whatever runs turns: in this thread, in a worker thread, later in a sandbox. A runner holds no state of a
+// turn that matters: all of it is in the journal, kept by the gateway over the link that the turn already has (W1).
+import type { ModelChoice } from '../providers/choice.ts'
+import type { ModelCall, ModelMessage, ModelUsage, ToolSpec } from '../providers/model.ts'
+import type { CallResult, TurnCall, TurnLimits } from './loop.ts'
+
+/** All that a runner needs to begin; cloneable. */
+export interface TurnTask {
+  readonly runId: string
+  readonly model: ModelChoice
+  readonly system: string
+  readonly messages: readonly ModelMessage[]
+  readonly pending: readonly TurnCall[]
+  readonly tools: readonly ToolSpec[]
+  readonly limits: TurnLimits
+}
+
+export interface TurnMessage {
+  readonly text: string
+  readonly calls: readonly ModelCall[]
+  readonly model: string
+  readonly usage?: ModelUsage
+}
+
+/** What a turn asks of its gateway. Each promise resolves after the commit; it rejects when the turn must end. */
+export interface TurnLink {
+  attempt(model: string): Promise<void>
+  /** Answers the entry's number. */
+  message(message: TurnMessage): Promise<number>
+  /** Runs the call and commits its result. */
+  invoke(call: TurnCall): Promise<CallResult>
+  delta(text: string): void
+}
+
+export interface TurnOutcome {
+  readonly state: 'ok' | 'failed' | 'aborted'
+  readonly reply: string
+  readonly error?: string
+}
+
+export interface Runner {
+  /**
+   * Runs a turn to its end. Rejects with a SluiceError only when the runner itself was lost or the link refused an
+   * entry; the turn is then not ended and its journal says how far it came.
+   */
+  run(task: TurnTask, link: TurnLink, signal: AbortSignal): Promise<TurnOutcome>
+  close(): Promise<void>
+}

@@ -1,0 +1,62 @@
+// The runner thread's side of the link: turns arrive, are performed side by side, and ask the gateway for everything
+// else. It opens no connection to the gateway and keeps nothing when a turn has ended.
+import type { MessagePort } from 'node:worker_threads'
+import { errorFromData, errorToData } from '../base/errors.ts'
+import { type MakeModel, perform } from './perform.ts'
+import type { TurnLink, TurnTask } from './runner.ts'
+import type { Ask, FromRunner, ToRunner } from './thread-link.ts'
+
+interface Pending {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
+  const aborts = new Map<string, AbortController>()
+  const asked = new Map<number, Pending>()
+  let lastAsk = 0
+  const post = (frame: FromRunner) => port.postMessage(frame)
+
+  const ask = (runId: string, body: Ask): Promise<unknown> => {
+    lastAsk += 1
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    asked.set(lastAsk, { resolve, reject })
+    post({ type: 'ask', runId, ask: lastAsk, body })
+    return promise
+  }
+
+  const linkOf = (runId: string): TurnLink => ({
+    attempt: async model => void (await ask(runId, { kind: 'attempt', model })),
+    message: async message => (await ask(runId, { kind: 'message', message })) as number,
+    invoke: async call => (await ask(runId, { kind: 'invoke', call })) as { text: string; isError: boolean },
+    delta: text => post({ type: 'delta', runId, text }),
+  })
+
+  const start = (task: TurnTask) => {
+    const controller = new AbortController()
+    aborts.set(task.runId, controller)
+    perform({ task, link: linkOf(task.runId), signal: controller.signal, makeModel })
+      .then(
+        outcome => post({ type: 'end', runId: task.runId, outcome }),
+        error => post({ type: 'end', runId: task.runId, error: errorToData(error) }),
+      )
+      .finally(() => aborts.delete(task.runId))
+  }
+
+  port.on('message', (frame: ToRunner) => {
+    switch (frame.type) {
+      case 'start':
+        start(frame.task)
+        return
+      case 'abort':
+        aborts.get(frame.runId)?.abort()
+        return
+      case 'answer': {
+        const pending = asked.get(frame.ask)
+        asked.delete(frame.ask)
+        if (frame.error) pending?.reject(errorFromData(frame.error))
+        else pending?.resolve(frame.value)
+      }
+    }
+  })
+}

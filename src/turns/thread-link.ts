@@ -1,0 +1,20 @@
+// The frames between the gateway's thread and a runner thread. One port carries all turns; each ask is answered once,
+// by number. Bounded by the turns that run, never by what they say: deltas are not answered.
+import type { ErrorData } from '../base/errors.ts'
+import type { TurnCall } from './loop.ts'
+import type { TurnMessage, TurnOutcome, TurnTask } from './runner.ts'
+
+export type ToRunner =
+  | { readonly type: 'start'; readonly task: TurnTask }
+  | { readonly type: 'abort'; readonly runId: string }
+  | { readonly type: 'answer'; readonly ask: number; readonly value?: unknown; readonly error?: ErrorData }
+
+export type Ask =
+  | { readonly kind: 'attempt'; readonly model: string }
+  | { readonly kind: 'message'; readonly message: TurnMessage }
+  | { readonly kind: 'invoke'; readonly call: TurnCall }
+
+export type FromRunner =
+  | { readonly type: 'ask'; readonly runId: string; readonly ask: number; readonly body: Ask }
+  | { readonly type: 'delta'; readonly runId: string; readonly text: string }
+  | { readonly type: 'end'; readonly runId: string; readonly outcome?: TurnOutcome; readonly error?: ErrorData }

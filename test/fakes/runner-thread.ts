@@ -1,0 +1,6 @@
+// A runner thread whose models are scripted.
+import { parentPort } from 'node:worker_threads'
+import { hostTurns } from '../../src/turns/thread-host.ts'
+import { scriptedModel } from './scripted-model.ts'
+
+if (parentPort) hostTurns(parentPort, choice => scriptedModel(choice.ref))
