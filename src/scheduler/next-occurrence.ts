@@ -1,0 +1,137 @@
+// When a schedule fires next, as pure arithmetic from instant to instant, with daylight saving decided for cron: a
+// fixed hour fires once a day whatever the clocks do, and what names no hour follows elapsed time. It refuses to read a
+// clock and knows nothing of jobs, runs or missed occurrences.
+import { DAY, MINUTE, SECOND } from '../base/durations.ts'
+import { SluiceError } from '../base/errors.ts'
+import {
+  formatInstant,
+  instantOf,
+  isZone,
+  nextOffsetChange,
+  offsetMs,
+  type WallTime,
+  wallAsUtc,
+} from '../base/zoned-time.ts'
+import type { Schedule } from '../protocol/job.ts'
+import { type CronExpression, compileCron, SEARCH_SPAN } from './cron-expression.ts'
+
+export interface ScheduleContext {
+  /** The zone of a cron schedule that names none. */
+  readonly zone: string
+  /** When the job was made; an interval without an anchor is counted from here. */
+  readonly createdAtMs: number
+}
+
+/** How late an `at` may be when it arrives: the way from "now" to the gateway takes a moment. */
+export const PAST_AT_TOLERANCE = MINUTE
+
+/** The last instant that a Date can hold. */
+const INSTANT_MS_MAX = 8.64e15
+
+/**
+ * The first instant strictly later than `afterMs` at which the schedule fires; undefined when there is none (for cron:
+ * none within eight years).
+ *
+ * - `at`: its instant, once.
+ * - `every`: anchor + k * everyMs; an anchor still to come is itself the first.
+ * - `cron` with fixed hours (numbers, lists, ranges, steps): a local time that does not exist fires at the first instant
+ *   after the gap; all missing times of one gap, and a matching time at its end, are that one firing. A local time that
+ *   exists twice fires once, at the first.
+ * - `cron` with `*` as hour: every instant whose local reading matches. Clocks that change by an hour do not disturb it;
+ *   a reading skipped by the clocks is left out, and one that is repeated fires both times.
+ *
+ * Throws INVALID_REQUEST for an expression that cannot be read; schedules that passed validateSchedule cannot fail.
+ */
+export function nextOccurrence(schedule: Schedule, afterMs: number, context: ScheduleContext): number | undefined {
+  switch (schedule.kind) {
+    case 'at':
+      return schedule.atMs > afterMs ? schedule.atMs : undefined
+    case 'every':
+      return nextOfInterval(schedule.everyMs, schedule.anchorMs ?? context.createdAtMs, afterMs)
+    case 'cron': {
+      const expression = compileCron(schedule.expr)
+      const zone = schedule.tz ?? context.zone
+      return expression.namesHours
+        ? nextOfFixedHours(expression, afterMs, zone)
+        : nextOfElapsedTime(expression, afterMs, zone)
+    }
+  }
+}
+
+/** The next occurrences in order, at most `count`; fewer when the schedule ends. */
+export function* nextOccurrences(
+  schedule: Schedule,
+  afterMs: number,
+  { count, ...context }: ScheduleContext & { readonly count: number },
+): Generator<number, void> {
+  let after = afterMs
+  for (let i = 0; i < count; i++) {
+    const next = nextOccurrence(schedule, after, context)
+    if (next === undefined) return
+    yield next
+    after = next
+  }
+}
+
+function nextOfInterval(everyMs: number, anchorMs: number, afterMs: number): number | undefined {
+  if (anchorMs > afterMs) return anchorMs
+  const next = anchorMs + (Math.floor((afterMs - anchorMs) / everyMs) + 1) * everyMs
+  return next <= INSTANT_MS_MAX ? next : undefined
+}
+
+function nextOfFixedHours(expression: CronExpression, afterMs: number, zone: string): number | undefined {
+  const nextMs = firstInstantOf(expression.nextWall(afterMs + offsetMs(afterMs, zone)), zone)
+  if (nextMs === undefined || nextMs > afterMs) return nextMs
+  // We are in the second pass of a repeated hour, whose readings have all been: go on from where the first pass ended.
+  const changeMs = nextOffsetChange(afterMs - DAY, afterMs, zone)
+  if (changeMs === undefined) throw new Error(`a reading repeats at ${afterMs} in ${zone} without a change of offset`)
+  const endOfPassMs = changeMs - SECOND
+  return firstInstantOf(expression.nextWall(endOfPassMs + offsetMs(endOfPassMs, zone)), zone)
+}
+
+function firstInstantOf(wall: WallTime | undefined, zone: string): number | undefined {
+  return wall && instantOf(wall, zone).instantMs
+}
+
+/** Searches one stretch of constant offset after the other; within one, readings and instants run alike. */
+function nextOfElapsedTime(expression: CronExpression, afterMs: number, zone: string): number | undefined {
+  let stretchMs = afterMs
+  let wallMs = afterMs + offsetMs(afterMs, zone)
+  while (stretchMs - afterMs <= SEARCH_SPAN) {
+    const wall = expression.nextWall(wallMs)
+    if (!wall) return undefined
+    const offset = offsetMs(stretchMs, zone)
+    const instantMs = wallAsUtc(wall) - offset
+    const changeMs = nextOffsetChange(stretchMs, instantMs, zone)
+    if (changeMs === undefined) return instantMs
+    stretchMs = changeMs
+    // One second early, because the instant of the change itself may match.
+    wallMs = changeMs + offsetMs(changeMs, zone) - SECOND
+  }
+  return undefined
+}
+
+/**
+ * Refuses, with INVALID_REQUEST, a schedule that would never do what its maker expects: an expression or zone that
+ * cannot be read, one that never fires, a one-shot in the past.
+ */
+export function validateSchedule(schedule: Schedule, zone: string, nowMs: number): void {
+  if (schedule.kind === 'cron') compileCron(schedule.expr)
+  const ownZone = schedule.kind === 'cron' ? (schedule.tz ?? zone) : zone
+  if (!isZone(ownZone)) throw refused(`RangeError: Invalid time zone specified: ${ownZone}`)
+  if (schedule.kind === 'at') {
+    if (schedule.atMs >= nowMs - PAST_AT_TOLERANCE) return
+    const [at, now] = [formatInstant(schedule.atMs, zone), formatInstant(nowMs, zone)]
+    throw refused(`the time ${at} is past, it is now ${now}; give a later time, or the present one to run at once`)
+  }
+  if (nextOccurrence(schedule, nowMs, { zone, createdAtMs: nowMs }) !== undefined) return
+  throw refused(
+    schedule.kind === 'cron'
+      ? `this schedule never fires: no date within eight years matches "${schedule.expr}"; check its day and month fields`
+      : `this schedule never fires: ${schedule.everyMs} ms from its start is past the end of time; give a shorter everyMs`,
+  )
+}
+
+function refused(message: string): SluiceError {
+  return new SluiceError('INVALID_REQUEST', message)
+}

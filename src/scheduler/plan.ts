@@ -1,0 +1,89 @@
+// How a job's payload becomes work: a run with its input, or a text told to a session. Pure.
+import { formatInstant } from '../base/zoned-time.ts'
+import type { Job } from '../protocol/job.ts'
+import type { NewNotice, RunEnd } from '../store/port.ts'
+import type { RunRow } from '../store/rows.ts'
+import type { JobPlan } from './scheduler.ts'
+
+export interface PlanContext {
+  readonly zone: string
+  readonly defaultAgentId: string
+  /** The main session of an agent. */
+  readonly mainSession: (agentId: string) => string
+  readonly jobSession: (agentId: string, jobId: string) => string
+}
+
+export function planJob(job: Job, occurrence: { atMs: number; runId: string }, context: PlanContext): JobPlan {
+  const agentId = job.agentId ?? context.defaultAgentId
+  const listener = listenerOf(job, context)
+  const { payload } = job
+  const stamp = formatInstant(Math.floor(occurrence.atMs / 1000) * 1000, context.zone)
+  const common = { runId: occurrence.runId, agentId, jobId: job.id }
+  switch (payload.kind) {
+    case 'message':
+      return {
+        notice: {
+          id: occurrence.runId,
+          sessionKey: listener,
+          agentId,
+          text: payload.text,
+          source: 'job',
+          jobId: job.id,
+          atMs: occurrence.atMs,
+        },
+      }
+    case 'systemEvent':
+      return {
+        run: {
+          ...common,
+          sessionKey: listener,
+          echoKey: listener,
+          text: `System: [${stamp}] ${payload.text}`,
+          source: 'event',
+        },
+      }
+    case 'agentTurn': {
+      const sessionKey = context.jobSession(agentId, job.id)
+      return {
+        run: {
+          ...common,
+          sessionKey,
+          echoKey: sessionKey,
+          text: `[cron:${job.id} ${job.name}] ${payload.message}\nCurrent time: ${stamp}`,
+          source: 'job',
+          freshSession: true,
+          ...(payload.model !== undefined && { model: payload.model }),
+          ...(payload.timeoutSeconds !== undefined && { timeoutMs: payload.timeoutSeconds * 1000 }),
+        },
+      }
+    }
+  }
+}
+
+/** The session that hears of a job: the one that made it, else its agent's main session. */
+function listenerOf(job: Job, context: PlanContext): string {
+  return job.sessionKey ?? context.mainSession(job.agentId ?? context.defaultAgentId)
+}
+
+/** What a finished isolated job tells its listener; a reply that is only HEARTBEAT_OK is kept to itself. */
+export function resultNotice(
+  job: Job,
+  run: RunRow,
+  ended: { end: RunEnd; nowMs: number; context: PlanContext },
+): NewNotice | undefined {
+  const { end, nowMs, context } = ended
+  if (end.state === 'aborted') return undefined
+  const reply = end.reply?.trim() ?? ''
+  if (end.state === 'ok' && (reply === '' || /^\W*HEARTBEAT_OK\W*$/.test(reply))) return undefined
+  const text = end.state === 'ok' ? reply : `Job "${job.name}" failed: ${end.error ?? end.state}`
+  const prefix = job.isolation?.postToMainPrefix
+  return {
+    id: run.runId,
+    sessionKey: listenerOf(job, context),
+    agentId: run.agentId,
+    text: prefix ? `${prefix}: ${text}` : text,
+    source: 'job',
+    jobId: job.id,
+    atMs: nowMs,
+  }
+}

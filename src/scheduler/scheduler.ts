@@ -1,0 +1,185 @@
+// The one timer. It claims what is due, each occurrence as a committed ledger row, hands the runs on and sleeps again.
+// Nothing is held while a job runs: a claim is one commit, and the end of a run is another (W2). The truth is in the
+// store's index of next instants; this file keeps only the timer.
+import { DAY, SECOND } from '../base/durations.ts'
+import { asSluiceError, SluiceError } from '../base/errors.ts'
+import type { Clock, Random, Timer } from '../base/world.ts'
+import type { Job } from '../protocol/job.ts'
+import type { EffectKey, JobRow, NewNotice, NewRun, Store } from '../store/port.ts'
+import type { RunRow } from '../store/rows.ts'
+import { misfire } from './misfire.ts'
+
+/** The timer sleeps at most so long and reads the wall clock again: suspend and clock steps are seen. */
+const SLEEP_MS_MAX = 20 * SECOND
+/** After a tick that failed (a full disk), so that it does not spin. */
+const RETRY_MS = 5 * SECOND
+/** Occurrences claimed together; their writes share commits. */
+const CLAIMS_MAX = 100
+
+export interface SchedulerParts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly zone: string
+  readonly enabled: boolean
+  /** Takes a claimed run on. */
+  readonly submit: (run: RunRow) => void
+  readonly plan: (job: Job, occurrence: { atMs: number; runId: string }) => JobPlan
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+/** How a job is carried out: by a run, or by telling a text. */
+export type JobPlan = { readonly run: NewRun } | { readonly notice: NewNotice }
+
+export interface RunNow {
+  readonly ran: boolean
+  readonly reason?: 'not-due' | 'already-running'
+  readonly runId?: string
+}
+
+export class Scheduler {
+  readonly #parts: SchedulerParts
+  #timer: Timer | undefined
+  #ticking = false
+  #again = false
+  #stopped = true
+
+  constructor(parts: SchedulerParts) {
+    this.#parts = parts
+  }
+
+  get enabled(): boolean {
+    return this.#parts.enabled
+  }
+
+  start(): void {
+    this.#stopped = false
+    this.poke()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+
+  /** Looks again at once: a job was added or changed. Never waits. */
+  poke(): void {
+    if (this.#stopped || !this.#parts.enabled) return
+    this.#timer?.cancel()
+    if (this.#ticking) {
+      this.#again = true
+      return
+    }
+    const dueMs = this.#parts.store.read.nextDueAtMs()
+    const delayMs = dueMs === undefined ? SLEEP_MS_MAX : Math.min(SLEEP_MS_MAX, dueMs - this.#parts.clock.now())
+    this.#timer = this.#parts.clock.after(Math.max(0, delayMs), () => void this.#tick())
+  }
+
+  /** The instant the timer waits for; undefined when nothing is due or the scheduler is off. */
+  nextWakeAtMs(): number | undefined {
+    return this.#parts.enabled ? this.#parts.store.read.nextDueAtMs() : undefined
+  }
+
+  /** Runs a job now. Answers once the occurrence is claimed. Throws NOT_FOUND. */
+  async runNow(jobId: string, options: { mode: 'due' | 'force'; requestId: string; key?: EffectKey }): Promise<RunNow> {
+    for (;;) {
+      const row = this.#parts.store.read.job(jobId)
+      if (!row) throw new SluiceError('NOT_FOUND', `unknown cron job id: ${jobId}`)
+      const nowMs = this.#parts.clock.now()
+      const due = row.job.state.nextRunAtMs
+      if (options.mode === 'due' && (due === undefined || due > nowMs)) return { ran: false, reason: 'not-due' }
+      const claim = await this.#claimManual(row, nowMs, options)
+      if (claim !== 'stale') return claim
+    }
+  }
+
+  async #claimManual(
+    row: JobRow,
+    nowMs: number,
+    options: { requestId: string; key?: EffectKey },
+  ): Promise<RunNow | 'stale'> {
+    const { store } = this.#parts
+    const occurrence = `manual:${options.requestId}`
+    const plan = this.#plan(row.job, nowMs)
+    const { value } = await store.write.claimOccurrence({
+      jobId: row.job.id,
+      expectedRevision: row.revision,
+      occurrence,
+      skipWhenRunning: false,
+      ...plan,
+      epoch: store.epoch,
+      ...(options.key && { key: options.key }),
+      nowMs,
+    })
+    if (value.claimed) {
+      if (value.run) this.#parts.submit(value.run)
+      return { ran: true, ...(value.run && { runId: value.run.runId }) }
+    }
+    if (value.reason === 'already-running') {
+      return { ran: false, reason: 'already-running', ...(value.runId && { runId: value.runId }) }
+    }
+    return 'stale'
+  }
+
+  #plan(job: Job, atMs: number): JobPlan {
+    return this.#parts.plan(job, { atMs, runId: this.#parts.random.uuid() })
+  }
+
+  async #tick(): Promise<void> {
+    this.#ticking = true
+    let delayMs: number | undefined
+    try {
+      do {
+        this.#again = false
+        const nowMs = this.#parts.clock.now()
+        const due = this.#parts.store.read.dueJobs(nowMs, CLAIMS_MAX)
+        await Promise.all(due.map(row => this.#fire(row, nowMs)))
+        this.#again ||= due.length === CLAIMS_MAX
+      } while (this.#again && !this.#stopped)
+    } catch (error) {
+      this.#parts.log('error', 'the scheduler could not claim what is due; trying again', {
+        error: asSluiceError(error).message,
+      })
+      delayMs = RETRY_MS
+    } finally {
+      this.#ticking = false
+    }
+    if (delayMs === undefined) this.poke()
+    else if (!this.#stopped) this.#timer = this.#parts.clock.after(delayMs, () => void this.#tick())
+  }
+
+  async #fire(row: JobRow, nowMs: number): Promise<void> {
+    const { store, zone } = this.#parts
+    const { job } = row
+    const dueMs = job.state.nextRunAtMs
+    if (dueMs === undefined) return
+    const found = misfire(job.schedule, { dueMs, nowMs }, { zone, createdAtMs: job.createdAtMs })
+    if (found.missed) {
+      const advance = { nextRunAtMs: found.fireMs }
+      const reason = 'missed: the gateway did not run'
+      await store.write.skipOccurrences({
+        jobId: job.id,
+        expectedRevision: row.revision,
+        ...found.missed,
+        reason,
+        advance,
+        nowMs,
+      })
+      this.#again = true
+      return
+    }
+    const { value } = await store.write.claimOccurrence({
+      jobId: job.id,
+      expectedRevision: row.revision,
+      occurrence: `at:${dueMs}`,
+      nominalAtMs: dueMs,
+      advance: { nextRunAtMs: found.nextMs },
+      skipWhenRunning: true,
+      ...this.#plan(job, dueMs),
+      epoch: store.epoch,
+      nowMs,
+    })
+    if (value.claimed && value.run) this.#parts.submit(value.run)
+    if (nowMs - dueMs > DAY) this.#parts.log('warn', `job ${job.id} fired late`, { dueMs, nowMs })
+  }
+}
