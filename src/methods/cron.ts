@@ -1,0 +1,233 @@
+// Handlers of the scheduler's methods. A job is validated whole before anything is written; a refused change changes
+// nothing; reads take no lock, because there is none (W3).
+import { createHash } from 'node:crypto'
+import { MINUTE } from '../base/durations.ts'
+import { SluiceError } from '../base/errors.ts'
+import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
+import type { Job, JobInput, RunLog } from '../protocol/job.ts'
+import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
+import { type CRON_METHODS, JOBS_LISTED_MAX } from '../protocol/methods/cron.ts'
+import { nextOccurrence, nextOccurrences, validateSchedule } from '../scheduler/next-occurrence.ts'
+import { canonicalSession } from '../sessions/session-key.ts'
+import type { JobRow, OccurrenceRow } from '../store/port.ts'
+import type { MethodParts } from './parts.ts'
+import { waitForRun } from './runs.ts'
+
+/** Relative one-shots with equal text this close are one (T2). */
+const EQUAL_WITHIN_MS = MINUTE
+const PAGE_ROWS = 500
+const RUN_WAIT_MS = 10 * MINUTE
+
+export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CRON_METHODS> {
+  return {
+    'cron.list': call => listJobs(parts, call.params),
+    'cron.status': () => ({
+      enabled: parts.scheduler.enabled,
+      storePath: `${parts.facts.stateDir}/sluice.db`,
+      jobs: parts.store.read.jobCount({ includeDisabled: true }),
+      nextWakeAtMs: parts.scheduler.nextWakeAtMs() ?? null,
+      zone: parts.facts.zone,
+    }),
+    'cron.next': call => {
+      const { job } = foundJob(parts, jobIdOf(call.params))
+      const context = { zone: parts.facts.zone, createdAtMs: job.createdAtMs, count: call.params.count ?? 3 }
+      const times = job.enabled ? [...nextOccurrences(job.schedule, parts.clock.now(), context)] : []
+      return { times, zone: (job.schedule.kind === 'cron' ? job.schedule.tz : undefined) ?? parts.facts.zone }
+    },
+    'cron.add': call => addJob(parts, call),
+    'cron.update': call => updateJob(parts, call),
+    'cron.remove': async call => {
+      const { value } = await parts.store.write.removeJob(
+        { jobId: jobIdOf(call.params), ...keyed(call.key), nowMs: parts.clock.now() },
+        { signal: call.signal },
+      )
+      parts.scheduler.poke()
+      return { ok: true, removed: value.removed }
+    },
+    'cron.run': call => runJob(parts, call),
+    'cron.runs': call => {
+      const rows = parts.store.read.occurrences(jobIdOf(call.params), Math.min(call.params.limit ?? 200, PAGE_ROWS))
+      return { entries: rows.filter(row => row.state !== 'running').map(toRunLog) }
+    },
+  }
+}
+
+function listJobs(parts: MethodParts, params: { includeDisabled?: boolean | undefined; limit?: number | undefined }) {
+  const includeDisabled = params.includeDisabled ?? false
+  const limit = params.limit ?? JOBS_LISTED_MAX
+  const jobs: Job[] = []
+  while (jobs.length < limit) {
+    const last = jobs.at(-1)
+    const after = last && { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
+    const page = parts.store.read.jobs({
+      includeDisabled,
+      limit: Math.min(PAGE_ROWS, limit - jobs.length),
+      ...(after && { after }),
+    })
+    jobs.push(...page.map(row => row.job))
+    if (page.length < PAGE_ROWS) break
+  }
+  return { jobs, total: parts.store.read.jobCount({ includeDisabled }) }
+}
+
+async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job & { deduplicated?: boolean }> {
+  const { dedupe, allowDuplicate, idempotencyKey: _, ...input } = call.params
+  const { turn } = call.caller
+  const nowMs = parts.clock.now()
+  checkJob(parts, input, nowMs)
+  const job = newJob(parts, { input, turn, nowMs })
+  const { value } = await parts.store.write.addJob(
+    {
+      job,
+      equalKey: equalKey(job),
+      dedupe: !allowDuplicate && (dedupe ?? turn !== undefined),
+      ...(job.schedule.kind === 'at' && { equalWithinMs: EQUAL_WITHIN_MS }),
+      ...keyed(call.key),
+      nowMs,
+    },
+    { signal: call.signal },
+  )
+  parts.scheduler.poke()
+  return value.deduplicated ? { ...value.job, deduplicated: true } : value.job
+}
+
+function newJob(
+  parts: MethodParts,
+  from: { input: JobInput; turn: Call<'cron.add'>['caller']['turn']; nowMs: number },
+): Job {
+  const { input, turn, nowMs } = from
+  const { agentId: rawAgent, sessionKey: rawSession, ...rest } = input
+  const agentId = rawAgent ?? turn?.agentId
+  const sessionKey = rawSession === undefined ? makerSession(parts, turn) : canonicalSession(rawSession, agentId).key
+  const job: Job = {
+    ...rest,
+    id: parts.random.uuid(),
+    ...(agentId !== undefined && { agentId }),
+    ...(sessionKey !== undefined && { sessionKey }),
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    state: {},
+    madeBy: turn ? { kind: 'agent', sessionKey: turn.sessionKey, runId: turn.runId } : { kind: 'operator' },
+  }
+  return withNextRun(parts, job, nowMs)
+}
+
+/** The session that hears of a job: the turn's own; a job made by a job's turn reports where that job does. */
+function makerSession(parts: MethodParts, turn: Call<'cron.add'>['caller']['turn']): string | undefined {
+  if (turn?.jobId === undefined) return turn?.sessionKey
+  const parent = parts.store.read.job(turn.jobId)?.job
+  return parent ? parent.sessionKey : turn.sessionKey
+}
+
+async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
+  const { sessionKey, ...patch } = call.params.patch
+  for (;;) {
+    const row = foundJob(parts, jobIdOf(call.params))
+    const nowMs = parts.clock.now()
+    const patched = applyJobPatch(row.job, {
+      ...patch,
+      ...(sessionKey !== undefined && { sessionKey: canonicalSession(sessionKey).key }),
+    })
+    if (patch.schedule !== undefined || patch.enabled === true) checkJob(parts, patched, nowMs)
+    else checkPairing(patched.sessionTarget, patched.payload)
+    const job = withNextRun(parts, { ...patched, updatedAtMs: nowMs }, nowMs)
+    try {
+      const { value } = await parts.store.write.replaceJob(
+        { job, expectedRevision: row.revision, equalKey: equalKey(job), ...keyed(call.key), nowMs },
+        { signal: call.signal },
+      )
+      parts.scheduler.poke()
+      return value
+    } catch (error) {
+      // Somebody else changed the job meanwhile: look again. Each round another writer has succeeded, so this ends.
+      const changed = parts.store.read.job(row.job.id)?.revision !== row.revision
+      if (!(error instanceof SluiceError && error.code === 'CONFLICT' && changed)) throw error
+    }
+  }
+}
+
+async function runJob(parts: MethodParts, call: Call<'cron.run'>) {
+  const jobId = jobIdOf(call.params)
+  const requestId = call.key?.key ?? parts.random.uuid()
+  const ran = await parts.scheduler.runNow(jobId, { mode: call.params.mode ?? 'due', requestId, ...keyed(call.key) })
+  if (!call.params.wait || ran.runId === undefined) return { ok: true as const, ...ran }
+  const end = await waitForRun(parts, call, { runId: ran.runId, timeoutMs: call.params.timeoutMs ?? RUN_WAIT_MS })
+  return {
+    ok: true as const,
+    ...ran,
+    status: end?.state ?? 'timeout',
+    ...(end?.error !== undefined && { error: end.error }),
+  }
+}
+
+function checkJob(parts: MethodParts, job: JobInput, nowMs: number): void {
+  checkPairing(job.sessionTarget, job.payload)
+  validateSchedule(job.schedule, parts.facts.zone, nowMs)
+}
+
+/** The next instant from now; an `at` that has just passed is due at once. */
+function withNextRun(parts: MethodParts, job: Job, nowMs: number): Job {
+  const { nextRunAtMs: _, ...state } = job.state
+  if (!job.enabled) return { ...job, state }
+  const context = { zone: parts.facts.zone, createdAtMs: job.createdAtMs }
+  const next =
+    nextOccurrence(job.schedule, nowMs, context) ?? (job.schedule.kind === 'at' ? job.schedule.atMs : undefined)
+  return { ...job, state: next === undefined ? state : { ...state, nextRunAtMs: next } }
+}
+
+/** What makes two jobs equal (T2): everything but what the clock or the gateway supplied. */
+function equalKey(job: Job): string {
+  const schedule = job.schedule.kind === 'at' ? { kind: 'at' } : withoutAnchor(job.schedule)
+  const name = job.name.trim().toLowerCase().replaceAll(/\s+/g, ' ')
+  const parts = [schedule, job.payload, job.sessionTarget, job.agentId ?? null, job.sessionKey ?? null, name]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+}
+
+function withoutAnchor(schedule: Exclude<Job['schedule'], { kind: 'at' }>) {
+  if (schedule.kind === 'cron') return schedule
+  const { anchorMs: _, ...rest } = schedule
+  return rest
+}
+
+function foundJob(parts: MethodParts, jobId: string): JobRow {
+  const row = parts.store.read.job(jobId)
+  if (!row) throw new SluiceError('NOT_FOUND', `unknown cron job id: ${jobId}`)
+  return row
+}
+
+function jobIdOf(params: { id?: string | undefined; jobId?: string | undefined }): string {
+  return (params.id ?? params.jobId) as string
+}
+
+function keyed(key: CallKey | undefined): { key?: CallKey } {
+  return key ? { key } : {}
+}
+
+const LOG_STATUS: Readonly<Record<OccurrenceRow['state'], RunLog['status']>> = {
+  running: 'ok',
+  ok: 'ok',
+  failed: 'error',
+  'timed-out': 'error',
+  cancelled: 'error',
+  skipped: 'skipped',
+  unknown: 'error',
+}
+
+function toRunLog(row: OccurrenceRow): RunLog {
+  const endedAtMs = row.endedAtMs ?? row.claimedAtMs
+  return {
+    ts: endedAtMs,
+    jobId: row.jobId,
+    action: 'finished',
+    status: LOG_STATUS[row.state],
+    ...(row.error !== undefined && { error: row.error }),
+    ...(row.summary !== undefined && { summary: row.summary }),
+    runAtMs: row.claimedAtMs,
+    durationMs: Math.max(0, endedAtMs - row.claimedAtMs),
+    state: row.state,
+    occurrence: row.occurrence,
+    ...(row.nominalAtMs !== undefined && { nominalAtMs: row.nominalAtMs }),
+    ...(row.runId !== undefined && { runId: row.runId }),
+    ...(row.count > 1 && { count: row.count }),
+  }
+}

@@ -1,0 +1,11 @@
+// One total map from method name to handler; it does not compile when one is missing.
+import type { Handlers } from '../dispatch/dispatcher.ts'
+import { cronHandlers } from './cron.ts'
+import { gatewayHandlers } from './gateway.ts'
+import type { MethodParts } from './parts.ts'
+import { runHandlers } from './runs.ts'
+import { sessionHandlers } from './sessions.ts'
+
+export function allHandlers(parts: MethodParts): Handlers {
+  return { ...gatewayHandlers(parts), ...cronHandlers(parts), ...runHandlers(parts), ...sessionHandlers(parts) }
+}

@@ -1,0 +1,183 @@
+// Handlers that show sessions and chats. All reads; what they show is derived from journal, runs and notices.
+import { MINUTE } from '../base/durations.ts'
+import { formatInstant } from '../base/zoned-time.ts'
+import type { Handlers } from '../dispatch/dispatcher.ts'
+import type { Result } from '../protocol/catalogue.ts'
+import { chatMessage } from '../protocol/events.ts'
+import { canonicalSession } from '../sessions/session-key.ts'
+import type { Entry, RunRow, SessionRow } from '../store/rows.ts'
+import { callId } from '../turns/loop.ts'
+import type { MethodParts } from './parts.ts'
+
+/** Characters of messages that one history answer may carry; older ones are left out. */
+const HISTORY_LENGTH_MAX = 4_000_000
+/** Journal entries read for one history answer. */
+const HISTORY_ENTRIES_MAX = 500
+const UNREAD_MAX = 100
+const SESSIONS_MAX = 100
+
+type SessionMethods =
+  | 'chat.history'
+  | 'chat.unread'
+  | 'chat.markRead'
+  | 'sessions.list'
+  | 'sessions.reset'
+  | 'sessions.status'
+
+export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMethods> {
+  const { store, clock } = parts
+  return {
+    'chat.history': call => {
+      const { key } = canonicalSession(call.params.sessionKey)
+      const session = store.read.session(key)
+      const limit = call.params.limit ?? 200
+      const messages = store.read.entries(key, HISTORY_ENTRIES_MAX).flatMap(shownMessages).slice(-limit)
+      return {
+        sessionKey: call.params.sessionKey,
+        ...(session && { sessionId: session.sessionId }),
+        messages: withinLength(messages),
+        thinkingLevel: 'off',
+      }
+    },
+    'chat.unread': call => {
+      const rows = store.read.unreadNotices(canonicalSession(call.params.sessionKey).key, UNREAD_MAX)
+      return { notices: rows.map(({ jobId, ...notice }) => ({ ...notice, ...(jobId !== undefined && { jobId }) })) }
+    },
+    'chat.markRead': async call => {
+      const { value } = await store.write.markNoticesRead(
+        { ids: call.params.ids, nowMs: clock.now() },
+        { signal: call.signal },
+      )
+      return { ok: true, marked: value.marked }
+    },
+    'sessions.list': call => listSessions(parts, call.params),
+    'sessions.reset': async call => {
+      const session = canonicalSession(call.params.key)
+      const { value } = await store.write.resetSession(
+        { sessionKey: session.key, agentId: session.agentId, ...(call.key && { key: call.key }), nowMs: clock.now() },
+        { signal: call.signal },
+      )
+      return { ok: true, key: session.key, entry: { sessionId: value.sessionId, updatedAt: value.updatedAtMs } }
+    },
+    'sessions.status': call => sessionStatus(parts, call.params.key),
+  }
+}
+
+function listSessions(
+  parts: MethodParts,
+  params: {
+    limit?: number | undefined
+    activeMinutes?: number | undefined
+    agentId?: string | undefined
+    search?: string | undefined
+  },
+): Result<'sessions.list'> {
+  const now = parts.clock.now()
+  const rows = parts.store.read.sessions({
+    limit: params.limit ?? SESSIONS_MAX,
+    ...(params.agentId !== undefined && { agentId: params.agentId.toLowerCase() }),
+    ...(params.search !== undefined && { search: params.search }),
+    ...(params.activeMinutes !== undefined && { updatedSinceMs: now - params.activeMinutes * MINUTE }),
+  })
+  const [modelProvider = '', ...model] = parts.facts.modelRef.split('/')
+  return {
+    ts: now,
+    path: `${parts.facts.stateDir}/sluice.db`,
+    count: rows.length,
+    defaults: { modelProvider, model: model.join('/'), contextTokens: null },
+    sessions: rows.map(row => toRow(parts, row)),
+  }
+}
+
+function toRow(parts: MethodParts, row: SessionRow): Result<'sessions.list'>['sessions'][number] {
+  return {
+    key: row.key,
+    kind: row.key.includes(':group:') || row.key.includes(':channel:') ? 'group' : 'direct',
+    sessionId: row.sessionId,
+    updatedAt: row.updatedAtMs,
+    inputTokens: row.inputTokens,
+    outputTokens: row.outputTokens,
+    totalTokens: row.inputTokens + row.outputTokens,
+    ...(row.lastMessage !== undefined && { lastMessagePreview: row.lastMessage }),
+    state: stateOf(parts, row.key),
+  }
+}
+
+function stateOf(parts: MethodParts, key: string): 'idle' | 'running' | 'queued' {
+  if (parts.lanes.holder(key) !== undefined) return 'running'
+  return parts.lanes.waiting(key).length > 0 ? 'queued' : 'idle'
+}
+
+function sessionStatus(parts: MethodParts, rawKey: string): Result<'sessions.status'> {
+  const { key } = canonicalSession(rawKey)
+  const session = parts.store.read.session(key)
+  return {
+    sessionKey: key,
+    model: session?.model ?? parts.facts.modelRef,
+    zone: parts.facts.zone,
+    now: formatInstant(Math.floor(parts.clock.now() / 1000) * 1000, parts.facts.zone),
+    state: stateOf(parts, key),
+    runs: parts.store.read.liveRuns(key).map(run => ({
+      runId: run.runId,
+      status: run.state as Extract<RunRow['state'], 'queued' | 'running'>,
+      ...(run.startedAtMs !== undefined && { startedAt: run.startedAtMs }),
+    })),
+    inputTokens: session?.inputTokens ?? 0,
+    outputTokens: session?.outputTokens ?? 0,
+    unread: parts.store.read.unreadNotices(key, UNREAD_MAX).length,
+  }
+}
+
+/** One journal entry as the messages that clients of the protocol show. */
+function shownMessages(entry: Entry): Result<'chat.history'>['messages'] {
+  const { body, createdAtMs } = entry
+  switch (body.kind) {
+    case 'input':
+      return [chat('user', body.text, createdAtMs)]
+    case 'notice':
+      return [chat('assistant', body.text, createdAtMs)]
+    case 'message': {
+      const text = body.text === '' ? [] : [{ type: 'text', text: body.text }]
+      const calls = body.calls.map(call => ({
+        type: 'toolCall',
+        id: callId(entry.id, call.ordinal),
+        name: call.name,
+        arguments: call.args,
+      }))
+      const [provider = '', ...model] = body.model.split('/')
+      return [
+        {
+          role: 'assistant',
+          content: [...text, ...calls],
+          timestamp: createdAtMs,
+          provider,
+          model: model.join('/'),
+          usage: body.usage ?? {},
+        },
+      ]
+    }
+    case 'result': {
+      const message = chat('toolResult', body.text, createdAtMs)
+      return [
+        { ...message, toolCallId: callId(body.message, body.ordinal), toolName: body.name, isError: body.isError },
+      ]
+    }
+    case 'attempt':
+    case 'end':
+      return []
+  }
+}
+
+function chat(role: 'user' | 'assistant' | 'toolResult', text: string, timestamp: number) {
+  const message = chatMessage(role, text, timestamp)
+  return { ...message, content: [...message.content] }
+}
+
+function withinLength<M>(messages: M[]): M[] {
+  let total = 0
+  for (let index = messages.length - 1; index >= 0; index -= 1) {
+    total += JSON.stringify(messages[index]).length
+    if (total > HISTORY_LENGTH_MAX) return messages.slice(index + 1)
+  }
+  return messages
+}

@@ -1,0 +1,243 @@
+// One WebSocket connection: the handshake, then requests handled side by side and answered as they end. It translates
+// frames to calls and back and decides nothing else. When it closes, one line says with what, and which requests it
+// left unanswered; their waits end, their work goes on (W6).
+import type { RawData, WebSocket } from 'ws'
+import { SluiceError } from '../base/errors.ts'
+import type { Clock, Random, Timer } from '../base/world.ts'
+import type { Caller } from '../dispatch/caller.ts'
+import type { Dispatcher } from '../dispatch/dispatcher.ts'
+import type { GatewayEvent } from '../dispatch/event-hub.ts'
+import { type ConnectParams, connectParamsSchema, type HelloOk } from '../protocol/connect.ts'
+import { paramsError, toWireError } from '../protocol/error-codes.ts'
+import {
+  BUFFERED_BYTES_MAX,
+  CLOSE,
+  CLOSE_REASON_BYTES_MAX,
+  type Frame,
+  HANDSHAKE_TIMEOUT_MS,
+  PROTOCOL_VERSION,
+  type RequestFrame,
+  requestFrameSchema,
+  type WireError,
+} from '../protocol/frames.ts'
+
+/** Requests of one connection that may be open at once; one more is refused at once. */
+const OPEN_REQUESTS_MAX = 1_000
+
+export type Admission = { readonly caller: Caller } | { readonly refused: WireError }
+
+export interface ConnectionParts {
+  readonly dispatcher: Dispatcher
+  readonly clock: Clock
+  readonly random: Random
+  readonly admit: (params: ConnectParams, peer: { remoteAddress: string | undefined }) => Admission
+  readonly hello: (connId: string) => HelloOk
+  readonly listen: (listener: (event: GatewayEvent) => void) => () => void
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+export class Connection {
+  readonly #parts: ConnectionParts
+  readonly #socket: WebSocket
+  readonly #remoteAddress: string | undefined
+  readonly #nonce: string
+  readonly #openedAt: number
+  readonly #gone = new AbortController()
+  /** Open requests: id -> method. */
+  readonly #open = new Map<string, string>()
+  #caller: Caller | undefined
+  #handshake: 'pending' | 'connected' | 'failed' = 'pending'
+  #handshakeTimer: Timer | undefined
+  #unlisten: (() => void) | undefined
+  #lastFrameType: string | undefined
+  #lastFrameMethod: string | undefined
+
+  constructor(parts: ConnectionParts, socket: WebSocket, remoteAddress: string | undefined) {
+    this.#parts = parts
+    this.#socket = socket
+    this.#remoteAddress = remoteAddress
+    this.#nonce = parts.random.uuid()
+    this.#openedAt = parts.clock.monotonic()
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
+    // `ws` closes by itself, with the code that says why (1009 for a frame too large); ending it here would lose that.
+    socket.on('error', () => undefined)
+    this.#handshakeTimer = parts.clock.after(HANDSHAKE_TIMEOUT_MS, () => this.#close(CLOSE.normal, ''))
+    this.#send({ type: 'event', event: 'connect.challenge', payload: { nonce: this.#nonce, ts: parts.clock.now() } })
+  }
+
+  /** Ends the connection from our side; open requests are left unanswered. */
+  close(code: number, reason: string): void {
+    this.#close(code, reason)
+  }
+
+  /** Drops what does not answer a close. */
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  deliver(event: GatewayEvent, encoded: string): void {
+    if (this.#handshake !== 'connected') return
+    if (this.#socket.bufferedAmount > BUFFERED_BYTES_MAX) {
+      if (!event.droppable) this.#close(CLOSE.refused, 'slow consumer')
+      return
+    }
+    this.#socket.send(encoded)
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    const frame = isBinary ? undefined : parseJson(data)
+    if (frame === undefined) {
+      if (this.#handshake === 'pending') this.#close(CLOSE.normal, '')
+      return
+    }
+    const parsed = requestFrameSchema.safeParse(frame)
+    this.#lastFrameType = parsed.success ? 'req' : 'invalid'
+    if (parsed.success) this.#lastFrameMethod = parsed.data.method.slice(0, 100)
+    if (this.#handshake === 'pending') {
+      if (parsed.success) this.#connect(parsed.data)
+      else this.#close(CLOSE.refused, 'invalid request frame')
+      return
+    }
+    if (this.#handshake !== 'connected') return
+    if (parsed.success) void this.#handle(parsed.data)
+    else
+      this.#answerError(
+        idOf(frame),
+        new SluiceError('INVALID_REQUEST', `invalid request frame: ${firstIssue(parsed.error)}`),
+      )
+  }
+
+  #connect(frame: RequestFrame): void {
+    const refusal = this.#refusalOf(frame)
+    if (refusal) {
+      this.#handshake = 'failed'
+      this.#send({ type: 'res', id: frame.id, ok: false, error: refusal.error })
+      this.#close(refusal.close, refusal.error.message)
+      return
+    }
+    this.#handshake = 'connected'
+    this.#handshakeTimer?.cancel()
+    this.#send({ type: 'res', id: frame.id, ok: true, payload: this.#parts.hello(this.#parts.random.uuid()) })
+    this.#unlisten = this.#parts.listen(event => this.deliver(event, encodeEvent(event)))
+  }
+
+  /** The checks of the handshake in the order that clients know. */
+  #refusalOf(frame: RequestFrame): { error: WireError; close: number } | undefined {
+    const refuse = (error: WireError, close: number = CLOSE.refused) => ({ error, close })
+    if (frame.method !== 'connect') {
+      return refuse({ code: 'INVALID_REQUEST', message: 'invalid handshake: first request must be connect' })
+    }
+    const params = connectParamsSchema.safeParse(frame.params)
+    if (!params.success)
+      return refuse({ code: 'INVALID_REQUEST', message: paramsError('connect', params.error).message })
+    if (params.data.minProtocol > PROTOCOL_VERSION || params.data.maxProtocol < PROTOCOL_VERSION) {
+      const details = { expectedProtocol: PROTOCOL_VERSION }
+      return refuse({ code: 'INVALID_REQUEST', message: 'protocol mismatch', details }, CLOSE.protocolMismatch)
+    }
+    const admission = this.#parts.admit(params.data, { remoteAddress: this.#remoteAddress })
+    if ('refused' in admission) return refuse(admission.refused)
+    this.#caller = admission.caller
+    return undefined
+  }
+
+  async #handle(frame: RequestFrame): Promise<void> {
+    const { id, method } = frame
+    if (method === 'connect') {
+      this.#answerError(id, new SluiceError('INVALID_REQUEST', 'connect is only valid as the first request'))
+      return
+    }
+    if (this.#open.size >= OPEN_REQUESTS_MAX) {
+      const message = `too many open requests on this connection (${OPEN_REQUESTS_MAX})`
+      this.#answerError(id, new SluiceError('BUSY', message, { outcome: 'not-started', retryAfterMs: 1_000 }))
+      return
+    }
+    this.#open.set(id, method)
+    try {
+      const payload = await this.#parts.dispatcher.call(method, frame.params, {
+        caller: this.#caller as Caller,
+        signal: this.#gone.signal,
+        ...(method === 'agent' && {
+          early: (early: unknown) => this.#send({ type: 'res', id, ok: true, payload: early }),
+        }),
+      })
+      this.#send({ type: 'res', id, ok: true, payload })
+    } catch (error) {
+      this.#answerError(id, error)
+    } finally {
+      this.#open.delete(id)
+    }
+  }
+
+  #answerError(id: string, thrown: unknown): void {
+    const error = toWireError(thrown)
+    if ((error.details as { code?: string }).code === 'INTERNAL') {
+      this.#parts.log('error', 'a request failed by our fault', {
+        error: thrown instanceof Error ? thrown.stack : String(thrown),
+      })
+    }
+    const { runId, state } = (error.details ?? {}) as { runId?: string; state?: string }
+    const payload = runId === undefined ? {} : { payload: { runId, status: 'error', summary: error.message, state } }
+    this.#send({ type: 'res', id, ok: false, ...payload, error })
+  }
+
+  #send(frame: Frame): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(frame))
+  }
+
+  #close(code: number, reason: string): void {
+    this.#socket.close(code, cutToBytes(reason, CLOSE_REASON_BYTES_MAX))
+  }
+
+  #closed(code: number, reason: string): void {
+    this.#handshakeTimer?.cancel()
+    this.#unlisten?.()
+    // The requests' waits end here; what they started is in the store and goes on.
+    this.#gone.abort(new SluiceError('CANCELLED', 'The connection closed.', { outcome: 'continues' }))
+    const unanswered = [...this.#open.values()]
+    this.#parts.log(unanswered.length > 0 ? 'warn' : 'info', 'connection closed', {
+      code,
+      reason: reason || 'n/a',
+      durationMs: Math.round(this.#parts.clock.monotonic() - this.#openedAt),
+      handshake: this.#handshake,
+      lastFrameType: this.#lastFrameType,
+      lastFrameMethod: this.#lastFrameMethod,
+      ...(unanswered.length > 0 && { unanswered }),
+    })
+  }
+}
+
+/** Encoded once for all connections of a broadcast; the last event is remembered. */
+let lastEvent: GatewayEvent | undefined
+let lastEncoded = ''
+export function encodeEvent(event: GatewayEvent): string {
+  if (event === lastEvent) return lastEncoded
+  const { droppable: _, ...rest } = event
+  lastEvent = event
+  lastEncoded = JSON.stringify({ type: 'event', ...rest })
+  return lastEncoded
+}
+
+function parseJson(data: RawData): unknown {
+  try {
+    return JSON.parse(data.toString())
+  } catch {
+    return undefined
+  }
+}
+
+function idOf(frame: unknown): string {
+  const id = typeof frame === 'object' && frame !== null ? (frame as { id?: unknown }).id : undefined
+  return typeof id === 'string' && id !== '' ? id : 'invalid'
+}
+
+function firstIssue(error: { issues: readonly { path: PropertyKey[]; message: string }[] }): string {
+  const [issue] = error.issues
+  return issue ? `at /${issue.path.map(String).join('/')}: ${issue.message}` : 'not a request'
+}
+
+function cutToBytes(text: string, bytesMax: number): string {
+  let cut = text
+  while (Buffer.byteLength(cut) > bytesMax) cut = cut.slice(0, -1)
+  return cut
+}
