@@ -148,8 +148,7 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
 
 async function runJob(parts: MethodParts, call: Call<'cron.run'>) {
   const jobId = jobIdOf(call.params)
-  const requestId = call.key?.key ?? parts.random.uuid()
-  const ran = await parts.scheduler.runNow(jobId, { mode: call.params.mode ?? 'due', requestId, ...keyed(call.key) })
+  const ran = await parts.scheduler.runNow(jobId, { mode: call.params.mode ?? 'due', ...keyed(call.key) })
   if (!call.params.wait || ran.runId === undefined) return { ok: true as const, ...ran }
   const end = await waitForRun(parts, call, { runId: ran.runId, timeoutMs: call.params.timeoutMs ?? RUN_WAIT_MS })
   return {

@@ -81,7 +81,7 @@ export class Scheduler {
   }
 
   /** Runs a job now. Answers once the occurrence is claimed. Throws NOT_FOUND. */
-  async runNow(jobId: string, options: { mode: 'due' | 'force'; requestId: string; key?: EffectKey }): Promise<RunNow> {
+  async runNow(jobId: string, options: { mode: 'due' | 'force'; key?: EffectKey }): Promise<RunNow> {
     for (;;) {
       const row = this.#parts.store.read.job(jobId)
       if (!row) throw new SluiceError('NOT_FOUND', `unknown cron job id: ${jobId}`)
@@ -93,13 +93,9 @@ export class Scheduler {
     }
   }
 
-  async #claimManual(
-    row: JobRow,
-    nowMs: number,
-    options: { requestId: string; key?: EffectKey },
-  ): Promise<RunNow | 'stale'> {
+  async #claimManual(row: JobRow, nowMs: number, options: { key?: EffectKey }): Promise<RunNow | 'stale'> {
     const { store } = this.#parts
-    const occurrence = `manual:${options.requestId}`
+    const occurrence = `manual:${this.#parts.random.uuid()}`
     const plan = this.#plan(row.job, nowMs)
     const { value } = await store.write.claimOccurrence({
       jobId: row.job.id,

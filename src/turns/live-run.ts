@@ -98,7 +98,7 @@ export class LiveRun implements TurnLink {
   #task(): TurnTask {
     const { run } = this.#attempt
     const { store, clock, zone, toolbox } = this.#parts
-    const { messages, pending } = buildContext(store.read.entries(run.sessionKey, CONTEXT_ENTRIES_MAX), run.runId)
+    const { messages, pending } = buildContext(store.read.transcript(run.sessionId, CONTEXT_ENTRIES_MAX), run.runId)
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
       runId: run.runId,

@@ -1,0 +1,267 @@
+// The port to durable state: named transactional functions with cloneable arguments, and small reads. An adapter is a
+// folder beside this file. Every write answers only after its commit is on disk (L1); it either happened whole or not
+// at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
+import type { Job, JobMaker, OccurrenceState } from '../protocol/job.ts'
+import type { Entry, EntryBody, Notice, RunRow, SessionRow } from './rows.ts'
+
+/** Makes an effect happen once (T1): written in the same commit as the effect. */
+export interface EffectKey {
+  readonly principal: string
+  readonly method: string
+  readonly key: string
+  /** Hash of the params; the same key with another hash is refused with CONFLICT. */
+  readonly paramsHash: string
+}
+
+/** An event that survives us (L5): inserted in the commit that caused it, numbered by it, broadcast after it. */
+export interface DurableEvent {
+  readonly event: string
+  readonly payload: unknown
+}
+export interface StoredEvent extends DurableEvent {
+  /** Goes up by one for each event, across restarts. */
+  readonly seq: number
+}
+
+/** Fences a runner (T3): refused with STALE unless the run is `running` under just this epoch and attempt. */
+export interface Fence {
+  readonly runId: string
+  readonly epoch: number
+  readonly attempt: number
+}
+
+/** A turn to be made: its session, its input and what may be said of it. */
+export interface NewRun {
+  readonly runId: string
+  readonly sessionKey: string
+  /** The session key as the caller wrote it, for events. */
+  readonly echoKey: string
+  readonly agentId: string
+  /** Text of the input. */
+  readonly text: string
+  /** `chat`, `agent`, `job`, `session` (another session's message), `event` (a job's line for its session). */
+  readonly source: RunRow['source']
+  readonly model?: string
+  readonly extraPrompt?: string
+  readonly timeoutMs?: number
+  readonly jobId?: string
+  readonly occurrence?: string
+  /** Start with a fresh transcript (isolated jobs). */
+  readonly freshSession?: boolean
+}
+
+/** A text to be told to a session: an assistant entry in its transcript and an unread outbox row, in one commit. */
+export interface NewNotice {
+  readonly id: string
+  readonly sessionKey: string
+  readonly agentId: string
+  readonly text: string
+  readonly source: 'job' | 'gateway'
+  readonly jobId?: string
+  /** When it was due or happened. */
+  readonly atMs: number
+}
+
+/** What happens to a job's row beside an occurrence: where its next instant is, or that there is none. */
+export interface Advance {
+  readonly nextRunAtMs: number | undefined
+}
+
+export interface RunEnd {
+  readonly state: 'ok' | 'failed' | 'aborted' | 'timed-out'
+  readonly reply?: string
+  readonly error?: string
+}
+
+/**
+ * All writes. Each is synchronous in the adapter and runs inside a grouped commit. The function that makes an effect
+ * also writes the key row; a repeated key answers the first outcome with `repeated: true` and changes nothing.
+ * `nowMs` is the caller's clock. Failures are SluiceErrors (NOT_FOUND, CONFLICT, STALE, STORE_FAILED).
+ */
+export interface StoreWrites {
+  /**
+   * Takes a message: the session row (made when missing), an inbox row and a `queued` run. Answers the run and how many
+   * unfinished runs of the session are ahead of it. A person who writes in a chat has seen its replies so far: those
+   * count as shown. A run id that exists already under another key is CONFLICT; the same
+   * key again answers the run's PRESENT state (replay `attach`) with `repeated: true`.
+   */
+  acceptMessage(args: { run: NewRun; key?: EffectKey; nowMs: number }): { run: RunRow; ahead: number }
+
+  /**
+   * Starts an attempt of a queued run: state `running`, attempt + 1, this epoch; consumes its inbox row in an `input` entry. On a later
+   * attempt the input entry exists already and stays. The run's
+   * transcript (`sessionId`) is chosen here: the session's present one, a fresh one for `freshSession`. Undefined when
+   * the run is no longer queued.
+   */
+  claimRun(args: { runId: string; epoch: number; nowMs: number; events: DurableEvent[] }): RunRow | undefined
+
+  /** Appends to a run's journal, in order. STALE when the fence does not hold. Answers the new entries' ids. */
+  appendEntries(args: { fence: Fence; entries: EntryBody[]; nowMs: number; events: DurableEvent[] }): number[]
+
+  /**
+   * Ends a run and all that hangs on it in one commit: the `end` entry, the run row, the
+   * occurrence's ledger row and event `cron finished`, the job's last-run fields; a one-shot that went ok is removed
+   * (deleteAfterRun, event `cron removed`) or disabled. The reply of a `chat` run becomes an outbox row, unread until it is
+   * marked; `notice` is told to its session. STALE when fenced off.
+   */
+  endRun(args: { fence: Fence; end: RunEnd; notice?: NewNotice; nowMs: number; events: DurableEvent[] }): RunRow
+
+  /** Gives a running run back to the queue under the same journal, when its runner was lost. STALE when fenced off. */
+  requeueRun(args: { fence: Fence; nowMs: number }): RunRow
+
+  /** Cancels a run that has not been claimed. Undefined when it is not `queued`; its inbox row is closed with it. */
+  cancelQueuedRun(args: { runId: string; reason: string; nowMs: number; events: DurableEvent[] }): RunRow | undefined
+
+  /**
+   * At start: runs left `running` by an older epoch go back to `queued` (they keep journal and attempt); occurrences
+   * without a run that were left `running` become `unknown`. Answers all queued runs, oldest first.
+   */
+  recoverRuns(args: { epoch: number; nowMs: number }): RunRow[]
+
+  /**
+   * Adds a job. With `equalKey`, a live job with the same equalKey and owner (T2) is answered instead, `deduplicated`;
+   * for `equalWithinMs`, only when that job's instant lies at most so far from this one's. Event `cron added`.
+   */
+  addJob(args: {
+    job: Job
+    equalKey: string
+    dedupe: boolean
+    equalWithinMs?: number
+    key?: EffectKey
+    nowMs: number
+  }): { job: Job; deduplicated: boolean }
+
+  /** Replaces a job whose `revision` still is the expected one, else CONFLICT. Event `cron updated`. */
+  replaceJob(args: { job: Job; expectedRevision: number; equalKey: string; key?: EffectKey; nowMs: number }): Job
+
+  /** Removes a job; its ledger rows stay. Event `cron removed` when there was one. */
+  removeJob(args: { jobId: string; key?: EffectKey; nowMs: number }): { removed: boolean }
+
+  /**
+   * Claims one occurrence, or answers why not. In one commit: the ledger row (`running`, or ended at once for a
+   * `notice`), the job's next instant, and the run or notice that carries it out; events
+   * `cron started` (and `finished`). `already-running`: another occurrence of the job is; with `skipWhenRunning` the
+   * instant is recorded as skipped and the job advanced. `stale`: the job is gone or changed since `expectedRevision`, or
+   * this occurrence exists already (the job is then advanced all the same: its instant is accounted for). A refusal
+   * keeps no key. The revision moves with every change of what decides the next instant: replace, advance, disable.
+   */
+  claimOccurrence(args: {
+    jobId: string
+    expectedRevision: number
+    /** `at:<ms>` for a nominal instant, else `manual:<request id>`. */
+    occurrence: string
+    nominalAtMs?: number
+    /** Absent for a manual run: the job's next instant stays. */
+    advance?: Advance
+    skipWhenRunning: boolean
+    run?: NewRun
+    notice?: NewNotice
+    epoch: number
+    key?: EffectKey
+    nowMs: number
+  }): { claimed: true; run?: RunRow } | { claimed: false; reason: 'already-running' | 'stale'; runId?: string }
+
+  /** Records an unbroken run of instants that did not fire as one ledger row, and advances the job (L3). */
+  skipOccurrences(args: {
+    jobId: string
+    expectedRevision: number
+    fromMs: number
+    toMs: number
+    count: number
+    reason: string
+    advance: Advance
+    nowMs: number
+  }): { recorded: boolean }
+
+  /** Marks notices as shown to their person. Unknown ids are ignored. */
+  markNoticesRead(args: { ids: string[]; nowMs: number }): { marked: number }
+
+  /** Starts a new transcript for a session (made when missing); the old entries stay under their session id. */
+  resetSession(args: { sessionKey: string; agentId: string; key?: EffectKey; nowMs: number }): SessionRow
+}
+
+export type WriteName = keyof StoreWrites
+export type WriteArgs<N extends WriteName> = Parameters<StoreWrites[N]>[0]
+export type WriteValue<N extends WriteName> = ReturnType<StoreWrites[N]>
+
+export interface WriteOptions {
+  /**
+   * Asks for the write to be dropped. The writer alone decides: dropped before execution it is rejected with CANCELLED,
+   * outcome `not-started`; otherwise the write commits and answers as usual (W6).
+   */
+  readonly signal?: AbortSignal
+}
+
+/** `repeated`: the key had been used before, the value is the first answer (for `attach`, the present state). */
+export interface WriteAnswer<T> {
+  readonly value: T
+  readonly repeated: boolean
+}
+
+export interface JobRow {
+  readonly job: Job
+  readonly revision: number
+  readonly owner: JobMaker | undefined
+}
+
+export interface OccurrenceRow {
+  readonly jobId: string
+  readonly occurrence: string
+  readonly nominalAtMs: number | undefined
+  readonly state: OccurrenceState
+  readonly claimedAtMs: number
+  readonly endedAtMs: number | undefined
+  readonly runId: string | undefined
+  readonly error: string | undefined
+  readonly summary: string | undefined
+  /** For a range of instants: the last one and how many. */
+  readonly toMs: number | undefined
+  readonly count: number
+}
+
+/** Small reads by key or page; at most 500 rows each. Undefined means: no such row. */
+export interface StoreReads {
+  job(jobId: string): JobRow | undefined
+  /** Ordered by next instant (missing = 0), then id; starts after the given row. */
+  jobs(page: { includeDisabled: boolean; limit: number; after?: { nextRunAtMs: number; id: string } }): JobRow[]
+  jobCount(options: { includeDisabled: boolean }): number
+  /** Enabled jobs whose next instant is at or before `nowMs`, oldest first. */
+  dueJobs(nowMs: number, limit: number): JobRow[]
+  /** The smallest next instant of all enabled jobs. */
+  nextDueAtMs(): number | undefined
+  /** The newest `limit` occurrences of a job, oldest first. */
+  occurrences(jobId: string, limit: number): OccurrenceRow[]
+  run(runId: string): RunRow | undefined
+  /** Runs of a session that are queued or running, oldest first. */
+  liveRuns(sessionKey: string): RunRow[]
+  session(sessionKey: string): SessionRow | undefined
+  /** Newest first. */
+  sessions(page: { limit: number; agentId?: string; updatedSinceMs?: number; search?: string }): SessionRow[]
+  sessionCount(): number
+  /** The newest `limit` entries of the session's present transcript, oldest first; never splits a message from its results. */
+  entries(sessionKey: string, limit: number): Entry[]
+  /** The same of one transcript, present or not: what a turn goes on from. */
+  transcript(sessionId: string, limit: number): Entry[]
+  /** All entries of one run, in order. */
+  runEntries(runId: string): Entry[]
+  unreadNotices(sessionKey: string, limit: number): Notice[]
+  eventsSince(seq: number, limit: number): StoredEvent[]
+  lastSeq(): number
+}
+
+export type StoreWriters = {
+  readonly [N in WriteName]: (args: WriteArgs<N>, options?: WriteOptions) => Promise<WriteAnswer<WriteValue<N>>>
+}
+
+export interface Store {
+  /** The boot number; every start of a gateway on this store has a higher one (T3). */
+  readonly epoch: number
+  readonly read: StoreReads
+  readonly write: StoreWriters
+  /** Called with the durable events of each commit, in order, before the write's promise resolves. */
+  onEvents(listener: (events: readonly StoredEvent[]) => void): void
+  /** Called once when the writer is lost; nothing can be accepted any more. */
+  onFailure(listener: (error: Error) => void): void
+  /** Ends after all posted writes have been answered. */
+  close(): Promise<void>
+}

@@ -1,0 +1,101 @@
+// The rows that cross the store port. A transcript is nothing of its own: it is the journal entries of a session's
+// turns and its notices, in order; what the model sees and what a client is shown are both derived from them.
+
+export type RunState = 'queued' | 'running' | 'ok' | 'failed' | 'aborted' | 'timed-out'
+
+/** One turn of a session; its run id is the caller's idempotency key where there is one. */
+export interface RunRow {
+  readonly runId: string
+  readonly sessionKey: string
+  readonly sessionId: string
+  readonly echoKey: string
+  readonly agentId: string
+  readonly source: 'chat' | 'agent' | 'job' | 'session' | 'event'
+  readonly state: RunState
+  /** Attempts begun; 0 while it was never claimed. */
+  readonly attempt: number
+  readonly epoch: number
+  readonly model: string | undefined
+  /** Added to the system prompt of this run. */
+  readonly extraPrompt: string | undefined
+  readonly timeoutMs: number | undefined
+  readonly jobId: string | undefined
+  readonly occurrence: string | undefined
+  readonly createdAtMs: number
+  readonly startedAtMs: number | undefined
+  readonly endedAtMs: number | undefined
+  readonly reply: string | undefined
+  readonly error: string | undefined
+}
+
+export interface SessionRow {
+  readonly key: string
+  readonly agentId: string
+  /** Changes with each reset; the transcript is that of the present one. */
+  readonly sessionId: string
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** First 200 characters of the last message of either side. */
+  readonly lastMessage: string | undefined
+  readonly model: string | undefined
+}
+
+export interface EntryCall {
+  /** `<journal id of the message>:<ordinal>` once stored; what T1 keys and pairs by, never the provider's id. */
+  readonly ordinal: number
+  readonly name: string
+  readonly args: unknown
+}
+
+/** What an entry says. Each is durable before the next step begins (L2). */
+export type EntryBody =
+  | { readonly kind: 'input'; readonly text: string }
+  /** Counted before the provider is asked. */
+  | { readonly kind: 'attempt'; readonly model: string }
+  | {
+      readonly kind: 'message'
+      readonly text: string
+      readonly calls: readonly EntryCall[]
+      readonly model: string
+      readonly usage?: { readonly inputTokens?: number; readonly outputTokens?: number }
+    }
+  /** `message` is the journal id of the message entry whose call this answers. */
+  | {
+      readonly kind: 'result'
+      readonly message: number
+      readonly ordinal: number
+      readonly name: string
+      readonly text: string
+      readonly isError: boolean
+    }
+  | {
+      readonly kind: 'notice'
+      readonly id: string
+      readonly text: string
+      readonly jobId?: string
+      readonly atMs: number
+    }
+  | { readonly kind: 'end'; readonly state: RunState; readonly error?: string }
+
+export interface Entry {
+  readonly id: number
+  readonly runId: string | undefined
+  readonly sessionKey: string
+  readonly sessionId: string
+  readonly createdAtMs: number
+  readonly body: EntryBody
+}
+
+/** A text told to a session that its person may not have seen yet. */
+export interface Notice {
+  readonly id: string
+  readonly sessionKey: string
+  readonly text: string
+  /** `reply`: the answer to a message of the person's own; its id is `reply:<run id>`. */
+  readonly source: 'job' | 'gateway' | 'reply'
+  readonly jobId: string | undefined
+  readonly atMs: number
+  readonly createdAtMs: number
+}

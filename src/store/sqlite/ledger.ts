@@ -1,0 +1,126 @@
+// What the ledger and a job's row do together: an occurrence ends, an instant is skipped, a job moves on. Both writers of
+// runs and of occurrences use it, so that one-shots are settled in one place only: never left due, never fired twice.
+import type { OccurrenceState } from '../../protocol/job.ts'
+import type { Advance, JobRow } from '../port.ts'
+import { emitCron } from './events.ts'
+import { JOB_COLUMNS, type JobColumns, type OccurrenceColumns, toJob } from './rows.ts'
+import type { Tx } from './tx.ts'
+
+/** How much of a reply the ledger and `cron finished` carry, in UTF-16 units. */
+const SUMMARY_LENGTH_MAX = 2_000
+/** Said of work whose end nobody saw. */
+const LOST = 'the gateway stopped before this ended; whether it took effect is unknown'
+
+const FIND_JOB = `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`
+const FIND_OCCURRENCE = 'SELECT * FROM occurrences WHERE job_id = ? AND occurrence = ?'
+const FINISH = `UPDATE occurrences SET state = :state, error = :error, summary = :summary, ended_at_ms = :nowMs
+  WHERE job_id = :jobId AND occurrence = :occurrence`
+const LAST_RUN = `UPDATE jobs SET last_run_at_ms = :runAtMs, last_status = :status, last_error = :error,
+  last_duration_ms = :durationMs WHERE id = :jobId`
+const LAST_SKIP = "UPDATE jobs SET last_status = 'skipped', last_error = ? WHERE id = ?"
+// Every change of what the scheduler reads moves the revision, so that nobody writes over an instant that has passed.
+const ADVANCE = `UPDATE jobs SET next_run_at_ms = CASE WHEN enabled THEN :nextRunAtMs END, revision = revision + 1
+  WHERE id = :jobId`
+const DISABLE = 'UPDATE jobs SET enabled = 0, next_run_at_ms = NULL, revision = revision + 1 WHERE id = ?'
+const DELETE = 'DELETE FROM jobs WHERE id = ?'
+const INSERT_SKIP = `INSERT INTO occurrences
+  (job_id, occurrence, nominal_at_ms, state, claimed_at_ms, ended_at_ms, error, to_ms, count, epoch)
+  VALUES (:jobId, :occurrence, :fromMs, 'skipped', :nowMs, :nowMs, :reason, :toMs, :count, :epoch)`
+const LOST_OCCURRENCES = "SELECT * FROM occurrences WHERE state = 'running' AND run_id IS NULL AND epoch < ?"
+
+export function findJob(tx: Tx, jobId: string): JobRow | undefined {
+  const row = tx.get<JobColumns>(FIND_JOB, [jobId])
+  return row && toJob(row)
+}
+
+export function findOccurrence(tx: Tx, jobId: string, occurrence: string): OccurrenceColumns | undefined {
+  return tx.get<OccurrenceColumns>(FIND_OCCURRENCE, [jobId, occurrence])
+}
+
+export function deleteJob(tx: Tx, jobId: string): boolean {
+  if (tx.run(DELETE, [jobId]).changes === 0) return false
+  emitCron(tx, { jobId, action: 'removed' })
+  return true
+}
+
+export function advanceJob(tx: Tx, jobId: string, { nextRunAtMs }: Advance): void {
+  tx.run(ADVANCE, { jobId, nextRunAtMs: nextRunAtMs ?? null })
+}
+
+/** A one-shot whose only instant is behind it. */
+function isSpent({ job }: JobRow): boolean {
+  return job.schedule.kind === 'at' && job.enabled && job.state.nextRunAtMs === undefined
+}
+
+export interface Finish {
+  readonly jobId: string | undefined
+  readonly occurrence: string | undefined
+  readonly state: Exclude<OccurrenceState, 'running' | 'skipped'>
+  readonly error?: string | undefined
+  readonly summary?: string | undefined
+  readonly nowMs: number
+}
+
+/**
+ * Ends a running occurrence, if the given run or claim has one: ledger row, the job's last-run fields, `cron finished`.
+ * A spent one-shot is then removed (went ok, deleteAfterRun) or disabled, whatever its end: it must not fire again.
+ */
+export function finishOccurrence(tx: Tx, finish: Finish): void {
+  const { jobId, occurrence, state, nowMs } = finish
+  if (jobId === undefined || occurrence === undefined) return
+  const row = findOccurrence(tx, jobId, occurrence)
+  if (row?.state !== 'running') return
+  const status = state === 'ok' ? 'ok' : 'error'
+  const error = status === 'ok' ? undefined : (finish.error ?? state)
+  const summary = finish.summary?.slice(0, SUMMARY_LENGTH_MAX)
+  const runAtMs = row.claimed_at_ms
+  const durationMs = Math.max(0, nowMs - runAtMs)
+  tx.run(FINISH, { jobId, occurrence, state, nowMs, error: error ?? null, summary: summary ?? null })
+  tx.run(LAST_RUN, { jobId, runAtMs, status, durationMs, error: error ?? null })
+  const found = findJob(tx, jobId)
+  const nextRunAtMs = found?.job.state.nextRunAtMs
+  emitCron(tx, { jobId, action: 'finished', runAtMs, durationMs, status, error, summary, nextRunAtMs })
+  if (!found || !isSpent(found)) return
+  if (status === 'ok' && found.job.deleteAfterRun) deleteJob(tx, jobId)
+  else tx.run(DISABLE, [jobId])
+}
+
+export interface Skip {
+  readonly jobId: string
+  readonly occurrence: string
+  readonly fromMs: number | undefined
+  /** Absent for a single instant. */
+  readonly toMs?: number
+  readonly count: number
+  readonly reason: string
+  readonly advance?: Advance | undefined
+  readonly nowMs: number
+}
+
+/** Records instants that did not fire as one row, moves the job on, and says so. A spent one-shot is disabled. */
+export function recordSkip(tx: Tx, skip: Skip): void {
+  const { jobId, occurrence, count, reason, nowMs } = skip
+  const span = { fromMs: skip.fromMs ?? null, toMs: skip.toMs ?? null }
+  tx.run(INSERT_SKIP, { jobId, occurrence, ...span, count, reason, nowMs, epoch: tx.epoch })
+  tx.run(LAST_SKIP, [reason, jobId])
+  if (skip.advance) advanceJob(tx, jobId, skip.advance)
+  const found = findJob(tx, jobId)
+  const nextRunAtMs = found?.job.state.nextRunAtMs
+  emitCron(tx, {
+    jobId,
+    action: 'finished',
+    runAtMs: nowMs,
+    durationMs: 0,
+    status: 'skipped',
+    error: reason,
+    nextRunAtMs,
+  })
+  if (found && skip.advance && isSpent(found)) tx.run(DISABLE, [jobId])
+}
+
+/** Ends what an earlier boot left running without a run to take it up: nobody can say how it went. */
+export function loseOccurrences(tx: Tx, { epoch, nowMs }: { epoch: number; nowMs: number }): void {
+  for (const row of tx.all<OccurrenceColumns>(LOST_OCCURRENCES, [epoch])) {
+    finishOccurrence(tx, { jobId: row.job_id, occurrence: row.occurrence, state: 'unknown', error: LOST, nowMs })
+  }
+}

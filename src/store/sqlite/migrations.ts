@@ -1,0 +1,127 @@
+// The schema of the store as a numbered list of steps, each applied once and in one transaction with its number
+// (`user_version`). It refuses a store that a newer Sluice wrote, and a database that belongs to something else;
+// steps that were released are never edited, only followed by another.
+import type { Database } from 'better-sqlite3'
+import { SluiceError } from '../../base/errors.ts'
+
+/** `SLUI`: marks the file as ours. */
+export const APPLICATION_ID = 0x53_4c_55_49
+
+const FIRST = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('epoch', 0), ('sessions_made', 0);
+
+CREATE TABLE keys (
+  principal TEXT NOT NULL, method TEXT NOT NULL, key TEXT NOT NULL,
+  params_hash TEXT NOT NULL, outcome TEXT NOT NULL, created_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (principal, method, key)
+) STRICT;
+
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, payload TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+  key TEXT PRIMARY KEY, agent_id TEXT NOT NULL, session_id TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0,
+  last_message TEXT, model TEXT
+) STRICT;
+CREATE INDEX sessions_newest ON sessions (updated_at_ms, key);
+
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE,
+  session_key TEXT NOT NULL REFERENCES sessions (key), session_id TEXT NOT NULL, echo_key TEXT NOT NULL,
+  agent_id TEXT NOT NULL, source TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'ok', 'failed', 'aborted', 'timed-out')),
+  attempt INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
+  model TEXT, extra_prompt TEXT, timeout_ms INTEGER, job_id TEXT, occurrence TEXT, fresh_session INTEGER NOT NULL DEFAULT 0,
+  created_at_ms INTEGER NOT NULL, started_at_ms INTEGER, ended_at_ms INTEGER, reply TEXT, error TEXT
+) STRICT;
+CREATE INDEX runs_live ON runs (session_key, id) WHERE state IN ('queued', 'running');
+
+CREATE TABLE inbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, session_key TEXT NOT NULL REFERENCES sessions (key),
+  run_id TEXT NOT NULL UNIQUE REFERENCES runs (run_id), text TEXT NOT NULL, created_at_ms INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'consumed', 'closed')), entry_id INTEGER
+) STRICT;
+
+CREATE TABLE entries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT REFERENCES runs (run_id),
+  session_key TEXT NOT NULL, session_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL, answers_entry INTEGER, answers_ordinal INTEGER
+) STRICT;
+CREATE INDEX entries_of_session ON entries (session_id, id);
+CREATE INDEX entries_of_run ON entries (run_id, id) WHERE run_id IS NOT NULL;
+CREATE UNIQUE INDEX entries_one_result ON entries (answers_entry, answers_ordinal) WHERE answers_entry IS NOT NULL;
+
+CREATE TABLE outbox (
+  id TEXT PRIMARY KEY, session_key TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, job_id TEXT,
+  at_ms INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, read_at_ms INTEGER,
+  state TEXT NOT NULL DEFAULT 'unread' CHECK (state IN ('unread', 'read'))
+) STRICT;
+CREATE INDEX outbox_unread ON outbox (session_key) WHERE state = 'unread';
+
+CREATE TABLE jobs (
+  id TEXT PRIMARY KEY, body TEXT NOT NULL, enabled INTEGER NOT NULL, revision INTEGER NOT NULL DEFAULT 1,
+  kind TEXT NOT NULL, at_ms INTEGER, equal_key TEXT NOT NULL, owner TEXT NOT NULL,
+  next_run_at_ms INTEGER, order_ms INTEGER NOT NULL GENERATED ALWAYS AS (ifnull(next_run_at_ms, 0)) VIRTUAL,
+  last_run_at_ms INTEGER, last_status TEXT, last_error TEXT, last_duration_ms INTEGER,
+  CHECK (enabled OR next_run_at_ms IS NULL)
+) STRICT;
+CREATE INDEX jobs_order ON jobs (order_ms, id);
+CREATE INDEX jobs_order_enabled ON jobs (order_ms, id) WHERE enabled = 1;
+CREATE INDEX jobs_due ON jobs (next_run_at_ms, id) WHERE enabled = 1 AND next_run_at_ms IS NOT NULL;
+CREATE INDEX jobs_equal ON jobs (equal_key, owner) WHERE enabled = 1;
+
+CREATE TABLE occurrences (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, occurrence TEXT NOT NULL, nominal_at_ms INTEGER,
+  state TEXT NOT NULL, claimed_at_ms INTEGER NOT NULL, ended_at_ms INTEGER, run_id TEXT, error TEXT, summary TEXT,
+  to_ms INTEGER, count INTEGER NOT NULL DEFAULT 1, epoch INTEGER NOT NULL,
+  UNIQUE (job_id, occurrence)
+) STRICT;
+CREATE INDEX occurrences_of_job ON occurrences (job_id, id);
+CREATE INDEX occurrences_running ON occurrences (job_id, id) WHERE state = 'running';
+`
+
+/** The step at index n brings a store from version n to n + 1. */
+const MIGRATIONS: readonly string[] = [FIRST]
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+function versionOf(db: Database): number {
+  return Number(db.pragma('user_version', { simple: true }))
+}
+
+/** Throws STORE_FAILED for a database that this code must not touch. Only reads. */
+export function refuseForeign(db: Database, file: string): void {
+  const version = versionOf(db)
+  const owner = Number(db.pragma('application_id', { simple: true }))
+  const tables = Number(db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get())
+  if (tables > 0 && owner !== APPLICATION_ID) {
+    throw new SluiceError(
+      'STORE_FAILED',
+      `${file} is a database of another program. Nothing was changed. Move it away, or use another state folder.`,
+      { details: { file }, outcome: 'not-started' },
+    )
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new SluiceError(
+      'STORE_FAILED',
+      `${file} has schema version ${version}, this Sluice knows up to ${SCHEMA_VERSION}. Nothing was changed. ` +
+        'Start the newer Sluice that wrote it, or restore a backup made before the upgrade.',
+      { details: { file, version, known: SCHEMA_VERSION }, outcome: 'not-started' },
+    )
+  }
+}
+
+/** Brings a database that was not refused to this code's schema, whole or not at all. */
+export function migrate(db: Database): void {
+  const version = versionOf(db)
+  if (version === SCHEMA_VERSION) return
+  const apply = db.transaction(() => {
+    for (const step of MIGRATIONS.slice(version)) db.exec(step)
+    db.pragma(`application_id = ${APPLICATION_ID}`)
+    db.pragma(`user_version = ${SCHEMA_VERSION}`)
+  })
+  apply.immediate()
+}

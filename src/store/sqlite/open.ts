@@ -1,0 +1,20 @@
+// The SQLite store: `openSqliteStore` for the gateway (writer in a thread of its own) and for tests, the simulator and
+// tools (`thread: false`). It takes no clock and no randomness: instants and ids come with the calls, so that the
+// same calls make the same store.
+import type { Store } from '../port.ts'
+import { connectStore } from './client.ts'
+import { type InlineOptions, inlineLink } from './inline.ts'
+import { startThread } from './link.ts'
+
+export type SqliteStoreOptions =
+  | { readonly folder: string; readonly thread?: true }
+  | ({ readonly folder: string; readonly thread: false } & InlineOptions)
+
+/**
+ * Opens the store in a folder (made when missing) and holds it until `close` or the end of the process. Rejects with
+ * CONFLICT when another gateway holds it, STORE_FAILED when it cannot be used (damaged, not ours, newer, unreadable);
+ * nothing is replaced then.
+ */
+export function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  return connectStore(options.folder, options.thread === false ? inlineLink(options) : startThread)
+}

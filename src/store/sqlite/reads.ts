@@ -1,0 +1,158 @@
+// The small reads, on a connection that cannot write: by key or page, at most 500 rows, each one statement that is
+// prepared once and read to its end. So they see all that was acknowledged and wait for nobody (W3).
+import type { Database } from 'better-sqlite3'
+import type { StoreReads } from '../port.ts'
+import type { Entry } from '../rows.ts'
+import { storeFailed } from './failures.ts'
+import {
+  type EntryColumns,
+  JOB_COLUMNS,
+  type JobColumns,
+  type NoticeColumns,
+  type OccurrenceColumns,
+  type RunColumns,
+  type SessionColumns,
+  toEntry,
+  toEvent,
+  toJob,
+  toNotice,
+  toOccurrence,
+  toRun,
+  toSession,
+} from './rows.ts'
+
+export const READ_ROWS_MAX = 500
+
+type Value = string | number | null
+type Params = Readonly<Record<string, Value>> | readonly Value[]
+/** Prepares a select and answers how to run it, its errors in our words. */
+type Select = <R>(sql: string) => { all(params: Params): R[]; get(params: Params): R | undefined }
+
+function selectOn(db: Database): Select {
+  return <R>(sql: string) => {
+    const statement = db.prepare(sql)
+    const guarded = <T>(read: () => unknown): T => {
+      try {
+        return read() as T
+      } catch (error) {
+        throw storeFailed(db.name, error, 'not-started')
+      }
+    }
+    return {
+      all: params => guarded<R[]>(() => statement.all(params)),
+      get: params => guarded<R | undefined>(() => statement.get(params)),
+    }
+  }
+}
+
+function capped(limit: number): number {
+  return Math.max(0, Math.min(Math.floor(limit), READ_ROWS_MAX))
+}
+
+export function prepareReads(db: Database): StoreReads {
+  const select = selectOn(db)
+  return { ...jobReads(select), ...runReads(select), ...sessionReads(select), ...transcriptReads(select) }
+}
+
+type JobReads = Pick<StoreReads, 'job' | 'jobs' | 'jobCount' | 'dueJobs' | 'nextDueAtMs' | 'occurrences'>
+
+function jobReads(select: Select): JobReads {
+  const page = (where: string) =>
+    select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE ${where} (order_ms, id) > (:afterMs, :afterId)
+      ORDER BY order_ms, id LIMIT :limit`)
+  const count = (where: string) => select<{ n: number }>(`SELECT count(*) AS n FROM jobs ${where}`)
+  const one = select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`)
+  const pageAll = page('')
+  const pageEnabled = page('enabled = 1 AND')
+  const countAll = count('')
+  const countEnabled = count('WHERE enabled = 1')
+  const due = select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs
+    WHERE enabled = 1 AND next_run_at_ms IS NOT NULL AND next_run_at_ms <= ? ORDER BY next_run_at_ms, id LIMIT ?`)
+  const next = select<{ at: number | null }>(
+    'SELECT min(next_run_at_ms) AS at FROM jobs WHERE enabled = 1 AND next_run_at_ms IS NOT NULL',
+  )
+  const ledger = select<OccurrenceColumns>('SELECT * FROM occurrences WHERE job_id = ? ORDER BY id DESC LIMIT ?')
+  return {
+    job(jobId) {
+      const row = one.get([jobId])
+      return row && toJob(row)
+    },
+    jobs({ includeDisabled, limit, after }) {
+      const params = { afterMs: after?.nextRunAtMs ?? -1, afterId: after?.id ?? '', limit: capped(limit) }
+      return (includeDisabled ? pageAll : pageEnabled).all(params).map(toJob)
+    },
+    jobCount: ({ includeDisabled }) => (includeDisabled ? countAll : countEnabled).get([])?.n ?? 0,
+    dueJobs: (nowMs, limit) => due.all([nowMs, capped(limit)]).map(toJob),
+    nextDueAtMs: () => next.get([])?.at ?? undefined,
+    occurrences: (jobId, limit) =>
+      ledger
+        .all([jobId, capped(limit)])
+        .reverse()
+        .map(toOccurrence),
+  }
+}
+
+function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'runEntries'> {
+  const one = select<RunColumns>('SELECT * FROM runs WHERE run_id = ?')
+  const live = select<RunColumns>(`SELECT * FROM runs WHERE state IN ('queued', 'running') AND session_key = ?
+    ORDER BY id LIMIT ${READ_ROWS_MAX}`)
+  const journal = select<EntryColumns>('SELECT * FROM entries WHERE run_id = ? ORDER BY id')
+  return {
+    run(runId) {
+      const row = one.get([runId])
+      return row && toRun(row)
+    },
+    liveRuns: sessionKey => live.all([sessionKey]).map(toRun),
+    runEntries: runId => journal.all([runId]).map(toEntry),
+  }
+}
+
+function sessionReads(select: Select): Pick<StoreReads, 'session' | 'sessions' | 'sessionCount'> {
+  const one = select<SessionColumns>('SELECT * FROM sessions WHERE key = ?')
+  const count = select<{ n: number }>('SELECT count(*) AS n FROM sessions')
+  const page = select<SessionColumns>(`SELECT * FROM sessions WHERE updated_at_ms >= :since
+    AND (:agentId IS NULL OR agent_id = :agentId)
+    AND (:like IS NULL OR key LIKE :like ESCAPE '\\' OR last_message LIKE :like ESCAPE '\\')
+    ORDER BY updated_at_ms DESC, key DESC LIMIT :limit`)
+  return {
+    session(sessionKey) {
+      const row = one.get([sessionKey])
+      return row && toSession(row)
+    },
+    sessions({ limit, agentId, updatedSinceMs, search }) {
+      const like = search ? `%${search.replaceAll(/[\\%_]/g, '\\$&')}%` : null
+      const params = { since: updatedSinceMs ?? 0, agentId: agentId ?? null, like, limit: capped(limit) }
+      return page.all(params).map(toSession)
+    },
+    sessionCount: () => count.get([])?.n ?? 0,
+  }
+}
+
+/** Drops the results at the page's beginning whose message lies before it: nobody may see an answer without its call. */
+function withoutOrphans(entries: Entry[]): Entry[] {
+  const messages = new Set(entries.filter(({ body }) => body.kind === 'message').map(({ id }) => id))
+  return entries.filter(({ body }) => body.kind !== 'result' || messages.has(body.message))
+}
+
+type TranscriptReads = Pick<StoreReads, 'entries' | 'transcript' | 'unreadNotices' | 'eventsSince' | 'lastSeq'>
+
+function transcriptReads(select: Select): TranscriptReads {
+  const newest = select<EntryColumns>(`SELECT * FROM entries
+    WHERE session_id = (SELECT session_id FROM sessions WHERE key = ?) ORDER BY id DESC LIMIT ?`)
+  const ofTranscript = select<EntryColumns>('SELECT * FROM entries WHERE session_id = ? ORDER BY id DESC LIMIT ?')
+  const page = (rows: EntryColumns[]) => withoutOrphans(rows.reverse().map(toEntry))
+  const unread = select<NoticeColumns>(`SELECT * FROM outbox WHERE state = 'unread' AND session_key = ?
+    ORDER BY rowid LIMIT ?`)
+  const since = select<{ seq: number; event: string; payload: string }>(
+    'SELECT seq, event, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
+  )
+  // Not the newest row's number: that one may have been pruned.
+  const last = select<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+  return {
+    entries: (sessionKey, limit) => page(newest.all([sessionKey, capped(limit)])),
+    transcript: (sessionId, limit) => page(ofTranscript.all([sessionId, capped(limit)])),
+    unreadNotices: (sessionKey, limit) => unread.all([sessionKey, capped(limit)]).map(toNotice),
+    eventsSince: (seq, limit) => since.all([seq, capped(limit)]).map(toEvent),
+    lastSeq: () => last.get([])?.seq ?? 0,
+  }
+}

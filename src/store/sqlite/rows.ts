@@ -1,0 +1,209 @@
+// Rows of the database and the values that cross the port, one mapper per noun: the only place where column names
+// meet our field names. Missing is NULL here and `undefined` there.
+import type { Job, JobMaker, JobState, OccurrenceState } from '../../protocol/job.ts'
+import type { JobRow, OccurrenceRow, StoredEvent } from '../port.ts'
+import type { Entry, Notice, RunRow, RunState, SessionRow } from '../rows.ts'
+
+type Nullable<T> = T | null
+
+export interface RunColumns {
+  id: number
+  run_id: string
+  session_key: string
+  session_id: string
+  echo_key: string
+  agent_id: string
+  source: RunRow['source']
+  state: RunState
+  attempt: number
+  epoch: number
+  model: Nullable<string>
+  extra_prompt: Nullable<string>
+  timeout_ms: Nullable<number>
+  job_id: Nullable<string>
+  occurrence: Nullable<string>
+  fresh_session: number
+  created_at_ms: number
+  started_at_ms: Nullable<number>
+  ended_at_ms: Nullable<number>
+  reply: Nullable<string>
+  error: Nullable<string>
+}
+
+export function toRun(row: RunColumns): RunRow {
+  return {
+    runId: row.run_id,
+    sessionKey: row.session_key,
+    sessionId: row.session_id,
+    echoKey: row.echo_key,
+    agentId: row.agent_id,
+    source: row.source,
+    state: row.state,
+    attempt: row.attempt,
+    epoch: row.epoch,
+    model: row.model ?? undefined,
+    extraPrompt: row.extra_prompt ?? undefined,
+    timeoutMs: row.timeout_ms ?? undefined,
+    jobId: row.job_id ?? undefined,
+    occurrence: row.occurrence ?? undefined,
+    createdAtMs: row.created_at_ms,
+    startedAtMs: row.started_at_ms ?? undefined,
+    endedAtMs: row.ended_at_ms ?? undefined,
+    reply: row.reply ?? undefined,
+    error: row.error ?? undefined,
+  }
+}
+
+export interface SessionColumns {
+  key: string
+  agent_id: string
+  session_id: string
+  created_at_ms: number
+  updated_at_ms: number
+  input_tokens: number
+  output_tokens: number
+  last_message: Nullable<string>
+  model: Nullable<string>
+}
+
+export function toSession(row: SessionColumns): SessionRow {
+  return {
+    key: row.key,
+    agentId: row.agent_id,
+    sessionId: row.session_id,
+    createdAtMs: row.created_at_ms,
+    updatedAtMs: row.updated_at_ms,
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    lastMessage: row.last_message ?? undefined,
+    model: row.model ?? undefined,
+  }
+}
+
+export interface EntryColumns {
+  id: number
+  run_id: Nullable<string>
+  session_key: string
+  session_id: string
+  body: string
+  created_at_ms: number
+}
+
+export function toEntry(row: EntryColumns): Entry {
+  return {
+    id: row.id,
+    runId: row.run_id ?? undefined,
+    sessionKey: row.session_key,
+    sessionId: row.session_id,
+    createdAtMs: row.created_at_ms,
+    body: JSON.parse(row.body),
+  }
+}
+
+export interface NoticeColumns {
+  id: string
+  session_key: string
+  text: string
+  source: Notice['source']
+  job_id: Nullable<string>
+  at_ms: number
+  created_at_ms: number
+}
+
+export function toNotice(row: NoticeColumns): Notice {
+  return {
+    id: row.id,
+    sessionKey: row.session_key,
+    text: row.text,
+    source: row.source,
+    jobId: row.job_id ?? undefined,
+    atMs: row.at_ms,
+    createdAtMs: row.created_at_ms,
+  }
+}
+
+export function toEvent(row: { seq: number; event: string; payload: string }): StoredEvent {
+  return { seq: row.seq, event: row.event, payload: JSON.parse(row.payload) }
+}
+
+/** `running_at_ms` is derived from the ledger by whoever selects it. */
+export interface JobColumns {
+  id: string
+  body: string
+  enabled: number
+  revision: number
+  kind: Job['schedule']['kind']
+  next_run_at_ms: Nullable<number>
+  last_run_at_ms: Nullable<number>
+  last_status: Nullable<'ok' | 'error' | 'skipped'>
+  last_error: Nullable<string>
+  last_duration_ms: Nullable<number>
+  running_at_ms: Nullable<number>
+}
+
+/** A select list over `jobs` that JobColumns reads. */
+export const JOB_COLUMNS = `jobs.id, body, enabled, revision, kind, next_run_at_ms,
+  last_run_at_ms, last_status, last_error, last_duration_ms,
+  (SELECT claimed_at_ms FROM occurrences AS o WHERE o.job_id = jobs.id AND o.state = 'running' ORDER BY o.id DESC LIMIT 1)
+  AS running_at_ms`
+
+/** What of a job is kept as JSON: all but its state, which has columns. */
+export function jobBody({ state: _, ...rest }: Job): string {
+  return JSON.stringify(rest)
+}
+
+function toJobState(row: JobColumns): JobState {
+  const state: JobState = {}
+  if (row.next_run_at_ms !== null) state.nextRunAtMs = row.next_run_at_ms
+  if (row.running_at_ms !== null) state.runningAtMs = row.running_at_ms
+  if (row.last_run_at_ms !== null) state.lastRunAtMs = row.last_run_at_ms
+  if (row.last_status !== null) state.lastStatus = row.last_status
+  if (row.last_error !== null) state.lastError = row.last_error
+  if (row.last_duration_ms !== null) state.lastDurationMs = row.last_duration_ms
+  return state
+}
+
+export function toJob(row: JobColumns): JobRow {
+  const body = JSON.parse(row.body) as Omit<Job, 'state'>
+  const job: Job = { ...body, enabled: row.enabled === 1, state: toJobState(row) }
+  return { job, revision: row.revision, owner: job.madeBy }
+}
+
+/** Whose job it is for T2: the agent, and the session that made it (else the one that hears of it). */
+export function ownerOf(job: {
+  agentId?: string | undefined
+  sessionKey?: string | undefined
+  madeBy?: JobMaker | undefined
+}) {
+  return JSON.stringify([job.agentId ?? '', job.madeBy?.sessionKey ?? job.sessionKey ?? ''])
+}
+
+export interface OccurrenceColumns {
+  job_id: string
+  occurrence: string
+  nominal_at_ms: Nullable<number>
+  state: OccurrenceState
+  claimed_at_ms: number
+  ended_at_ms: Nullable<number>
+  run_id: Nullable<string>
+  error: Nullable<string>
+  summary: Nullable<string>
+  to_ms: Nullable<number>
+  count: number
+}
+
+export function toOccurrence(row: OccurrenceColumns): OccurrenceRow {
+  return {
+    jobId: row.job_id,
+    occurrence: row.occurrence,
+    nominalAtMs: row.nominal_at_ms ?? undefined,
+    state: row.state,
+    claimedAtMs: row.claimed_at_ms,
+    endedAtMs: row.ended_at_ms ?? undefined,
+    runId: row.run_id ?? undefined,
+    error: row.error ?? undefined,
+    summary: row.summary ?? undefined,
+    toMs: row.to_ms ?? undefined,
+    count: row.count,
+  }
+}

@@ -1,0 +1,105 @@
+// Jobs: added, replaced, removed, with equal jobs made one (T2). It computes no instants: where a job's next one lies
+// is the scheduler's to say, and comes in with the job.
+import { SluiceError } from '../../base/errors.ts'
+import type { Job } from '../../protocol/job.ts'
+import type { JobRow } from '../port.ts'
+import { emitCron } from './events.ts'
+import { onceSame } from './keys.ts'
+import { deleteJob, findJob } from './ledger.ts'
+import { JOB_COLUMNS, type JobColumns, jobBody, ownerOf, toJob } from './rows.ts'
+import type { Tx, WriteFunctions } from './tx.ts'
+
+const INSERT = `INSERT INTO jobs (id, body, enabled, kind, at_ms, equal_key, owner, next_run_at_ms,
+    last_run_at_ms, last_status, last_error, last_duration_ms)
+  VALUES (:id, :body, :enabled, :kind, :atMs, :equalKey, :owner, :nextRunAtMs,
+    :lastRunAtMs, :lastStatus, :lastError, :lastDurationMs)`
+const REPLACE = `UPDATE jobs SET body = :body, enabled = :enabled, kind = :kind, at_ms = :atMs, equal_key = :equalKey,
+  owner = :owner, next_run_at_ms = :nextRunAtMs, revision = revision + 1 WHERE id = :id`
+// A one-shot without a next instant has fired: the same request again asks for another firing.
+const EQUALS = `SELECT ${JOB_COLUMNS}, at_ms FROM jobs
+  WHERE enabled = 1 AND equal_key = ? AND owner = ? AND (kind <> 'at' OR next_run_at_ms IS NOT NULL)
+  ORDER BY rowid`
+
+function columnsOf(job: Job, equalKey: string) {
+  return {
+    id: job.id,
+    body: jobBody(job),
+    enabled: job.enabled ? 1 : 0,
+    kind: job.schedule.kind,
+    atMs: job.schedule.kind === 'at' ? job.schedule.atMs : null,
+    equalKey,
+    owner: ownerOf(job),
+    // A disabled job has no next instant, whatever its maker computed.
+    nextRunAtMs: job.enabled ? (job.state.nextRunAtMs ?? null) : null,
+  }
+}
+
+function requireJob(tx: Tx, jobId: string): JobRow {
+  const found = findJob(tx, jobId)
+  if (!found) throw new SluiceError('NOT_FOUND', `There is no job ${jobId}.`, { details: { jobId } })
+  return found
+}
+
+/** The oldest live job of the same owner that the new one would repeat. */
+function findEqual(tx: Tx, wanted: { job: Job; equalKey: string; equalWithinMs?: number }): Job | undefined {
+  const { job, equalKey, equalWithinMs } = wanted
+  const rows = tx.all<JobColumns & { at_ms: number | null }>(EQUALS, [equalKey, ownerOf(job)])
+  const near = (atMs: number | null) => {
+    if (equalWithinMs === undefined) return true
+    return atMs !== null && job.schedule.kind === 'at' && Math.abs(atMs - job.schedule.atMs) <= equalWithinMs
+  }
+  const row = rows.find(candidate => near(candidate.at_ms))
+  return row && toJob(row).job
+}
+
+function insertJob(tx: Tx, job: Job, equalKey: string): Job {
+  if (findJob(tx, job.id)) {
+    throw new SluiceError('CONFLICT', `The job id ${job.id} is taken. Use a new one for a new job.`, {
+      details: { jobId: job.id },
+      outcome: 'not-started',
+    })
+  }
+  const { lastRunAtMs, lastStatus, lastError, lastDurationMs } = job.state
+  tx.run(INSERT, {
+    ...columnsOf(job, equalKey),
+    lastRunAtMs: lastRunAtMs ?? null,
+    lastStatus: lastStatus ?? null,
+    lastError: lastError ?? null,
+    lastDurationMs: lastDurationMs ?? null,
+  })
+  const added = requireJob(tx, job.id).job
+  emitCron(tx, { jobId: job.id, action: 'added', nextRunAtMs: added.state.nextRunAtMs })
+  return added
+}
+
+const addJob: WriteFunctions['addJob'] = (tx, args) =>
+  onceSame(tx, args, () => {
+    const equal = args.dedupe ? findEqual(tx, args) : undefined
+    if (equal) return { job: equal, deduplicated: true }
+    return { job: insertJob(tx, args.job, args.equalKey), deduplicated: false }
+  })
+
+const replaceJob: WriteFunctions['replaceJob'] = (tx, args) =>
+  onceSame(tx, args, () => {
+    const { job, expectedRevision, equalKey } = args
+    const { revision } = requireJob(tx, job.id)
+    if (revision !== expectedRevision) {
+      throw new SluiceError(
+        'CONFLICT',
+        `Job ${job.id} was changed by someone else. Read it again and repeat the change.`,
+        {
+          details: { jobId: job.id, expectedRevision, revision },
+          outcome: 'not-started',
+        },
+      )
+    }
+    tx.run(REPLACE, columnsOf(job, equalKey))
+    const replaced = requireJob(tx, job.id).job
+    emitCron(tx, { jobId: job.id, action: 'updated', nextRunAtMs: replaced.state.nextRunAtMs })
+    return replaced
+  })
+
+const removeJob: WriteFunctions['removeJob'] = (tx, args) =>
+  onceSame(tx, args, () => ({ removed: deleteJob(tx, args.jobId) }))
+
+export const jobWrites = { addJob, replaceJob, removeJob }

@@ -1,0 +1,16 @@
+// The contract of the Store port, run on every adapter. A test is a name that begins with the invariant that it
+// guards, and a function of a bench.
+import { describe, test } from 'vitest'
+import { jobTests } from './contract-jobs.ts'
+import { ledgerTests } from './contract-ledger.ts'
+import { runTests } from './contract-runs.ts'
+import { sessionTests } from './contract-sessions.ts'
+import { type OpenStore, type StoreTests, withBench } from './fixtures.ts'
+
+const ALL: StoreTests = { ...runTests, ...sessionTests, ...jobTests, ...ledgerTests }
+
+export function storeContract(adapter: string, openStore: OpenStore): void {
+  describe(adapter, () => {
+    for (const [name, run] of Object.entries(ALL)) test(name, () => withBench(openStore, run))
+  })
+}
