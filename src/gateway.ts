@@ -23,7 +23,7 @@ import type { MethodParts } from './methods/parts.ts'
 import { CATALOGUE, isMethodName } from './protocol/catalogue.ts'
 import type { HelloOk } from './protocol/connect.ts'
 import { EVENT_NAMES } from './protocol/events.ts'
-import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION, TICK_INTERVAL_MS } from './protocol/frames.ts'
+import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION, TICK_INTERVAL_MS } from './protocol/limits.ts'
 import type { Scope } from './protocol/method.ts'
 import { chooseModel, OFFLINE_REF } from './providers/choice.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
@@ -330,26 +330,36 @@ function ownToken(world: World, tokenPath: string): string {
 function startupLines(url: string, settings: Settings, options: GatewayOptions): string[] {
   const { places, launcher } = options
   const offline = (settings.models.primary ?? OFFLINE_REF) === OFFLINE_REF
+  const zoneNote = settings.zoneFrom === 'config' ? ' (from the config)' : ''
   return [
-    `Sluice ${VERSION} is listening on ${url} (only this machine can reach it).`,
-    `Page:       ${url.replace('ws:', 'http:')}/`,
-    `State:      ${places.stateDir}`,
-    `Config:     ${places.configPath}`,
-    `Time zone:  ${settings.zone}${settings.zoneFrom === 'config' ? ' (from the config)' : ''}`,
-    ...(settings.zoneFrom === 'default'
-      ? [
-          '            This is UTC only because the machine names no zone. Set agents.defaults.userTimezone in the config,',
-          '            e.g. { agents: { defaults: { userTimezone: "Europe/Berlin" } } }, or reminders may come at odd hours.',
-        ]
-      : []),
-    ...(offline
-      ? [
-          'Model:      none configured, so the built-in offline model answers. It understands reminders, jobs and status.',
-          '            To add one, put models.providers.<name>.baseUrl (and apiKey) and agents.defaults.model.primary in the config.',
-        ]
-      : [`Model:      ${settings.models.primary}`]),
-    ...settings.warnings.map(warning => `Warning:    ${warning}`),
-    `Chat:       ${launcher} chat`,
-    'Stop with Ctrl-C.',
+    `Sluice ${VERSION} is listening on ${url}`,
+    'Only this machine can reach it. Stop it with Ctrl-C.',
+    '',
+    `Page       ${url.replace('ws:', 'http:')}/`,
+    `State      ${places.stateDir}`,
+    `Config     ${places.configPath}`,
+    `Time zone  ${settings.zone}${zoneNote}`,
+    ...(settings.zoneFrom === 'default' ? indented(UTC_BY_DEFAULT) : []),
+    `Model      ${offline ? 'none configured: the built-in offline model answers' : settings.models.primary}`,
+    ...(offline ? indented(NO_MODEL) : []),
+    ...settings.warnings.map(warning => `Warning    ${warning}`),
+    '',
+    'To chat, in a second terminal:',
+    `  ${launcher} chat`,
   ]
+}
+
+const UTC_BY_DEFAULT = [
+  'UTC only because this machine names no zone. To choose yours, put',
+  '{ agents: { defaults: { userTimezone: "Europe/Berlin" } } }',
+  'into the config, or reminders may come at odd hours.',
+]
+const NO_MODEL = [
+  'It understands reminders, jobs, sessions and status. To add a model, put',
+  'models.providers.<name>.baseUrl (and apiKey) and',
+  'agents.defaults.model.primary into the config.',
+]
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map(line => `           ${line}`)
 }

@@ -3,7 +3,7 @@
 import JSON5 from 'json5'
 import { SluiceError } from '../base/errors.ts'
 import type { Files } from '../base/world.ts'
-import { DEFAULT_PORT } from '../protocol/frames.ts'
+import { DEFAULT_PORT } from '../protocol/limits.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 

@@ -9,17 +9,14 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { GatewayEvent } from '../dispatch/event-hub.ts'
 import { type ConnectParams, connectParamsSchema, type HelloOk } from '../protocol/connect.ts'
 import { paramsError, toWireError } from '../protocol/error-codes.ts'
+import { type Frame, type RequestFrame, requestFrameSchema, type WireError } from '../protocol/frames.ts'
 import {
   BUFFERED_BYTES_MAX,
   CLOSE,
   CLOSE_REASON_BYTES_MAX,
-  type Frame,
   HANDSHAKE_TIMEOUT_MS,
   PROTOCOL_VERSION,
-  type RequestFrame,
-  requestFrameSchema,
-  type WireError,
-} from '../protocol/frames.ts'
+} from '../protocol/limits.ts'
 
 /** Requests of one connection that may be open at once; one more is refused at once. */
 const OPEN_REQUESTS_MAX = 1_000

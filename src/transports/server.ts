@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { SluiceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../base/world.ts'
-import { CLOSE, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from '../protocol/frames.ts'
+import { CLOSE, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from '../protocol/limits.ts'
 import { Connection, type ConnectionParts, encodeEvent } from './connection.ts'
 
 const CONNECTIONS_MAX = 2_000

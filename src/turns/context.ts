@@ -22,8 +22,9 @@ export function buildContext(entries: readonly Entry[], runId: string): TurnCont
   const pending: TurnCall[] = []
   for (const entry of entries) {
     const { body } = entry
-    if (body.kind === 'input') pushUser(messages, body.text)
-    if (body.kind === 'notice') pushUser(messages, `System: told the person: ${body.text}`)
+    if (body.kind === 'input') messages.push({ role: 'user', text: body.text })
+    // The person heard it in this chat, so the model did say it; providers that want turns to alternate join them.
+    if (body.kind === 'notice') messages.push({ role: 'assistant', text: body.text, calls: [] })
     if (body.kind !== 'message') continue
     const calls = body.calls.map(call => ({ ...call, id: callId(entry.id, call.ordinal), entry: entry.id }))
     messages.push({ role: 'assistant', text: body.text, calls })
@@ -43,24 +44,17 @@ function resultMessage(call: TurnCall, result: ResultBody | undefined, ended: bo
   return [{ role: 'tool', callId: call.id, name: call.name, text, isError }]
 }
 
-/** Inputs without an answer between them are one message, because providers refuse two user turns in a row. */
-function pushUser(messages: ModelMessage[], text: string): void {
-  const last = messages.at(-1)
-  if (last?.role === 'user') messages[messages.length - 1] = { role: 'user', text: `${last.text}\n\n${text}` }
-  else messages.push({ role: 'user', text })
-}
-
 /** Leaves out the oldest messages, up to a user message, so that a call never loses its result. */
 function withinLength(messages: readonly ModelMessage[]): readonly ModelMessage[] {
   let total = 0
-  let start = messages.length
+  let start: number | undefined
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index] as ModelMessage
     total += lengthOf(message)
-    if (total > CONTEXT_LENGTH_MAX && start < messages.length) break
+    if (total > CONTEXT_LENGTH_MAX && start !== undefined) return messages.slice(start)
     if (message.role === 'user') start = index
   }
-  return start === messages.length ? messages : messages.slice(start)
+  return messages
 }
 
 function lengthOf(message: ModelMessage): number {

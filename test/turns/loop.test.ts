@@ -168,8 +168,14 @@ describe('L2: what the model sees', () => {
     expect(messages.at(-1)).toEqual({ role: 'user', text: 'now' })
   })
 
-  test('a notice is seen as something that the gateway told', () => {
-    const { messages } = buildContext([entry('', { kind: 'notice', id: 'n', text: 'stretch', atMs: 0 })], 'r')
-    expect(messages).toEqual([{ role: 'user', text: 'System: told the person: stretch' }])
+  test('a notice is seen as said, and the next input stands alone', () => {
+    const entries = [
+      entry('', { kind: 'notice', id: 'n', text: 'stretch', atMs: 0 }),
+      entry('r', { kind: 'input', text: 'hi' }),
+    ]
+    expect(buildContext(entries, 'r').messages).toEqual([
+      { role: 'assistant', text: 'stretch', calls: [] },
+      { role: 'user', text: 'hi' },
+    ])
   })
 })

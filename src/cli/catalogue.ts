@@ -1,0 +1,220 @@
+// All commands: their names, flags and one line on each. Help, parsing and did-you-mean are derived from this table; what
+// a command does is loaded only when it is called.
+import type { Flags } from './arguments.ts'
+import type { Command } from './command.ts'
+
+export const GLOBAL_FLAGS: Flags = {
+  help: { short: 'h', summary: 'Show what a command does and takes.' },
+  'no-color': { summary: 'Plain text; so does NO_COLOR.' },
+}
+
+const GATEWAY_FLAGS: Flags = {
+  url: { value: '<ws://…>', summary: 'Another gateway than the one of this machine.' },
+  token: { value: '<token>', summary: 'Its token.' },
+}
+const RPC_FLAGS: Flags = {
+  ...GATEWAY_FLAGS,
+  timeout: { value: '<ms>', summary: 'How long to wait for the answer (10000).' },
+  json: { summary: 'JSON on stdout, errors too: {"error":{"code","message"}}.' },
+}
+const SCHEDULE_FLAGS: Flags = {
+  cron: { value: '<expr>', aliases: ['schedule'], summary: "Cron expression, 5 or 6 fields: '0 9 * * 1-5'." },
+  every: { value: '<duration>', summary: 'Again and again: 90m, 1h30m, 2d.' },
+  at: { value: '<time>', summary: 'Once: 2026-12-24T18:00, 18:00, or +20m.' },
+  in: { value: '<duration>', summary: 'Once, after this long: 20m.' },
+  tz: { value: '<zone>', summary: "Zone of --cron and --at: Europe/Berlin (else the gateway's)." },
+}
+const JOB_FLAGS: Flags = {
+  name: { value: '<text>', summary: 'What the job is called.' },
+  description: { value: '<text>', summary: 'More on it.' },
+  ...SCHEDULE_FLAGS,
+  message: { value: '<text>', short: 'm', summary: 'An agent runs a turn on this text.' },
+  'system-event': { value: '<text>', summary: 'The main session is told this text.' },
+  text: { value: '<text>', summary: 'This text is sent as it is; no model is asked.' },
+  session: { value: 'main|isolated', summary: 'Where it runs; by default what its payload needs.' },
+  wake: { value: 'now|next-heartbeat', summary: 'When a main session takes it up (next-heartbeat).' },
+  agent: { value: '<id>', summary: 'Which agent.' },
+  model: { value: '<model>', summary: 'Model of the turn.' },
+  thinking: { value: '<level>', summary: 'How much the model thinks.' },
+  'timeout-seconds': { value: '<s>', summary: 'Bound on the work of the turn.' },
+  deliver: { summary: 'Send the reply to a channel.' },
+  channel: { value: '<channel>', summary: 'Which channel (last).' },
+  to: { value: '<address>', summary: 'Whom there.' },
+  'best-effort-deliver': { summary: 'A reply that cannot be sent is no failure.' },
+  'post-prefix': { value: '<text>', summary: 'Before what the main session is told of it.' },
+  'post-mode': { value: 'summary|full', summary: 'How much of it.' },
+  'post-max-chars': { value: '<n>', summary: 'At most so many characters.' },
+  'delete-after-run': { summary: 'Remove it once it has run.' },
+}
+const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which session (the main one).' }
+
+const gateway = () => import('./commands/gateway.ts')
+const status = () => import('./commands/status.ts')
+const cron = () => import('./commands/cron.ts')
+const cronEdit = () => import('./commands/cron-edit.ts')
+
+const CRON_COMMANDS: readonly Command[] = [
+  {
+    name: 'cron list',
+    aliases: ['cron ls'],
+    summary: 'List the jobs, soonest first.',
+    flags: { all: { summary: 'Disabled ones too.' }, ...RPC_FLAGS },
+    example: 'cron list --all',
+    load: async () => (await cron()).list,
+  },
+  {
+    name: 'cron add',
+    aliases: ['cron create'],
+    summary: 'Add a job.',
+    flags: {
+      ...JOB_FLAGS,
+      disabled: { summary: 'Add it switched off.' },
+      dedupe: { summary: 'Make nothing when an equal job exists.' },
+      key: { value: '<text>', summary: 'Idempotency key: a repeat with it makes no second job.' },
+      ...RPC_FLAGS,
+    },
+    example: "cron add --name my-job --schedule '0 */6 * * *' --message hi",
+    load: async () => (await cronEdit()).add,
+  },
+  {
+    name: 'cron edit',
+    aliases: ['cron update'],
+    summary: 'Change a job; what is not named stays.',
+    positionals: ['id'],
+    flags: {
+      ...JOB_FLAGS,
+      enable: { summary: 'Switch it on.' },
+      disable: { summary: 'Switch it off.' },
+      'keep-after-run': { summary: 'Do not remove it after its run.' },
+      'clear-agent': { summary: 'Back to the default agent.' },
+      'no-deliver': { summary: 'Do not send the reply.' },
+      'no-best-effort-deliver': { summary: 'A reply that cannot be sent is a failure.' },
+      ...RPC_FLAGS,
+    },
+    example: 'cron edit my-job --every 2h',
+    load: async () => (await cronEdit()).edit,
+  },
+  {
+    name: 'cron rm',
+    aliases: ['cron remove', 'cron delete'],
+    summary: 'Remove a job.',
+    positionals: ['id'],
+    flags: RPC_FLAGS,
+    example: 'cron rm my-job',
+    load: async () => (await cron()).remove,
+  },
+  {
+    name: 'cron enable',
+    summary: 'Switch a job on.',
+    positionals: ['id'],
+    flags: RPC_FLAGS,
+    example: 'cron enable my-job',
+    load: async () => (await cronEdit()).enable,
+  },
+  {
+    name: 'cron disable',
+    summary: 'Switch a job off.',
+    positionals: ['id'],
+    flags: RPC_FLAGS,
+    example: 'cron disable my-job',
+    load: async () => (await cronEdit()).disable,
+  },
+  {
+    name: 'cron run',
+    summary: 'Run a job now, if it is due.',
+    positionals: ['id'],
+    flags: {
+      force: { summary: 'Even if it is not due.' },
+      wait: { summary: 'Wait until it has ended.' },
+      ...RPC_FLAGS,
+    },
+    example: 'cron run my-job --force --wait',
+    load: async () => (await cron()).run,
+  },
+  {
+    name: 'cron runs',
+    summary: 'Show the runs of a job, oldest first.',
+    positionals: ['id'],
+    flags: {
+      id: { value: '<id>', summary: 'The job, as a flag.' },
+      limit: { value: '<n>', summary: 'The newest so many (50).' },
+      ...RPC_FLAGS,
+    },
+    example: 'cron runs my-job --limit 10',
+    load: async () => (await cron()).runs,
+  },
+  {
+    name: 'cron status',
+    summary: 'Say how the scheduler is.',
+    flags: RPC_FLAGS,
+    example: 'cron status',
+    load: async () => (await cron()).status,
+  },
+]
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'gateway',
+    aliases: ['gateway run'],
+    summary: 'Run the gateway in this terminal; Ctrl-C stops it.',
+    flags: { port: { value: '<n>', summary: 'Port to listen on (18789).' } },
+    example: 'gateway --port 18789',
+    load: async () => (await gateway()).run,
+  },
+  {
+    name: 'chat',
+    summary: 'Talk with the agent.',
+    flags: { session: SESSION_FLAG, ...GATEWAY_FLAGS },
+    example: 'chat',
+    load: async () => (await import('./commands/chat.ts')).chat,
+  },
+  {
+    name: 'agent',
+    summary: 'Send one message and print the reply.',
+    flags: {
+      message: { value: '<text>', short: 'm', summary: 'What to say.' },
+      session: SESSION_FLAG,
+      agent: { value: '<id>', summary: 'Which agent.' },
+      thinking: { value: '<level>', summary: 'How much the model thinks.' },
+      deliver: { summary: 'Send the reply to a channel too.' },
+      channel: { value: '<channel>', summary: 'Which channel.' },
+      ...GATEWAY_FLAGS,
+      timeout: { value: '<s>', summary: 'Bound on the work of the turn, in seconds (600).' },
+      json: { summary: 'JSON on stdout, errors too.' },
+    },
+    example: 'agent --message "What is scheduled?"',
+    load: async () => (await import('./commands/agent.ts')).agent,
+  },
+  ...CRON_COMMANDS,
+  {
+    name: 'health',
+    aliases: ['gateway health'],
+    summary: 'Say whether the gateway is well.',
+    flags: RPC_FLAGS,
+    example: 'health',
+    load: async () => (await status()).health,
+  },
+  {
+    name: 'status',
+    summary: 'Say what the gateway does now.',
+    flags: RPC_FLAGS,
+    example: 'status',
+    load: async () => (await status()).status,
+  },
+  {
+    name: 'sessions',
+    aliases: ['sessions list'],
+    summary: 'List the sessions, newest first.',
+    flags: { limit: { value: '<n>', summary: 'At most so many (50).' }, ...RPC_FLAGS },
+    example: 'sessions --limit 10',
+    load: async () => (await status()).sessions,
+  },
+  {
+    name: 'gateway call',
+    summary: 'Call any method of the gateway.',
+    positionals: ['method'],
+    flags: { params: { value: '<json>', summary: 'Its params ({}).' }, ...RPC_FLAGS },
+    example: `gateway call cron.list --params '{"includeDisabled":true}'`,
+    load: async () => (await gateway()).call,
+  },
+]

@@ -1,0 +1,104 @@
+// A connection that lasts: lost, it is made again, after 1 s, 2 s, up to 30 s. It says when it is gone and when it is
+// back; what was under way then is for its holder to ask again, with the same keys.
+import { SECOND } from '../../base/durations.ts'
+import { asSluiceError, SluiceError } from '../../base/errors.ts'
+import type { Timer, World } from '../../base/world.ts'
+import type { Closed } from '../../client/calls.ts'
+import type { GatewayClient, GatewayEvent } from '../../client/client.ts'
+
+const RETRY_MS_MIN = SECOND
+const RETRY_MS_MAX = 30 * SECOND
+
+export interface LinkListener {
+  event(event: GatewayEvent): void
+  /** Lost, or not found again: why, and after how long it is tried again. */
+  down(why: string, retryMs: number): void
+  /** Found again. */
+  up(): void
+}
+
+export class LastingLink {
+  readonly #connect: () => Promise<GatewayClient>
+  readonly #clock: World['clock']
+  readonly #listener: LinkListener
+  #client: GatewayClient | undefined
+  #retry: Timer | undefined
+  #retryMs = RETRY_MS_MIN
+  #stopped = false
+
+  constructor(connect: () => Promise<GatewayClient>, clock: World['clock'], listener: LinkListener) {
+    this.#connect = connect
+    this.#clock = clock
+    this.#listener = listener
+  }
+
+  /** The first connection; that it fails is the caller's to tell. */
+  async start(): Promise<GatewayClient> {
+    const client = await this.#connect()
+    this.#adopt(client)
+    return client
+  }
+
+  get isUp(): boolean {
+    return this.#client !== undefined
+  }
+
+  /** Calls over the connection of now; without one it fails at once. */
+  get call(): GatewayClient['call'] {
+    const client = this.#client
+    if (client) return (method, params, options) => client.call(method, params, options)
+    return method =>
+      Promise.reject(
+        new SluiceError('UNAVAILABLE', `No connection to the gateway; ${method} was not sent.`, {
+          outcome: 'not-started',
+          details: { closeCode: 0 },
+        }),
+      )
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#retry?.cancel()
+    this.#client?.close()
+  }
+
+  #adopt(client: GatewayClient): void {
+    this.#client = client
+    this.#retryMs = RETRY_MS_MIN
+    client.onEvent(event => this.#listener.event(event))
+    client.closed.then(closed => this.#lose(client, closed)).catch(() => undefined)
+  }
+
+  #lose(client: GatewayClient, { code, reason }: Closed): void {
+    if (this.#client !== client) return
+    this.#client = undefined
+    if (!this.#stopped) this.#tryLater(reason || `code ${code}`)
+  }
+
+  #tryLater(why: string): void {
+    const retryMs = this.#retryMs
+    this.#retryMs = Math.min(RETRY_MS_MAX, retryMs * 2)
+    this.#listener.down(why, retryMs)
+    this.#retry = this.#clock.after(retryMs, () => void this.#again())
+  }
+
+  async #again(): Promise<void> {
+    try {
+      const client = await this.#connect()
+      if (this.#stopped) {
+        client.close()
+        return
+      }
+      this.#adopt(client)
+    } catch (error) {
+      if (!this.#stopped) this.#tryLater(asSluiceError(error).message)
+      return
+    }
+    this.#listener.up()
+  }
+}
+
+/** Whether a call failed because its connection did, so that it may be asked again with the same key. */
+export function isConnectionLoss(error: SluiceError): boolean {
+  return error.code === 'UNAVAILABLE' && error.details?.closeCode !== undefined
+}

@@ -1,0 +1,176 @@
+// The scheduler's jobs, looked at and run: list, runs, run, rm, status.
+import { formatDuration } from '../../base/durations.ts'
+import { SluiceError } from '../../base/errors.ts'
+import { formatInstant } from '../../base/zoned-time.ts'
+import type { Result } from '../../protocol/catalogue.ts'
+import type { Job, RunLog } from '../../protocol/job.ts'
+import type { Run } from '../command.ts'
+import { type Link, withGateway, writeJson } from '../gateway-link.ts'
+import { jobReference, resolveJobId } from '../jobs.ts'
+import { EXIT, type Shell } from '../shell.ts'
+import { type Paint, paintFor } from '../text/paint.ts'
+import { sanitizeLine } from '../text/sanitize.ts'
+import { type Column, renderTable } from '../text/table.ts'
+import { relative, shortInstant, shortSchedule } from '../text/times.ts'
+
+export const list: Run = async (args, shell) => {
+  const { jobs, zone, total } = await withGateway(args, shell, async ({ call }) => {
+    const [listed, scheduler] = await Promise.all([
+      call('cron.list', { includeDisabled: args.has('all') }),
+      // Only for the zone; a list without it is still a list.
+      call('cron.status', {}).catch(() => undefined),
+    ])
+    return { ...listed, zone: scheduler?.zone ?? shell.zone }
+  })
+  if (args.has('json')) {
+    writeJson(shell, { jobs, total })
+    return EXIT.ok
+  }
+  const paint = paintFor(shell.color)
+  if (jobs.length === 0) shell.stdout.write('No cron jobs.\n')
+  else {
+    const columns = jobColumns({ zone, nowMs: shell.clock.now(), paint, isWide: !shell.stdout.isTTY })
+    shell.stdout.write(renderTable(jobs, columns, { width: shell.stdout.columns(), paint }))
+  }
+  if (total > jobs.length) shell.stderr.write(`${jobs.length} of ${total} jobs are shown.\n`)
+  return EXIT.ok
+}
+
+interface Look {
+  readonly zone: string
+  readonly nowMs: number
+  readonly paint: Paint
+  readonly isWide: boolean
+}
+
+/** Ids are cut on a terminal only; the first 8 characters name a job as well. */
+const ID_WIDTH_MIN = 8
+
+function jobColumns({ zone, nowMs, paint, isWide }: Look): Column<Job>[] {
+  return [
+    { title: 'ID', cell: job => (isWide ? job.id : job.id.slice(0, ID_WIDTH_MIN)), paint: text => paint.dim(text) },
+    { title: 'Name', cell: job => sanitizeLine(job.name), widthMin: 8 },
+    { title: 'Schedule', cell: job => sanitizeLine(shortSchedule(job.schedule, zone)), widthMin: 12, leaves: 5 },
+    { title: 'Next', cell: job => (job.enabled ? relative(job.state.nextRunAtMs, nowMs) : '-') },
+    { title: 'Last', cell: job => relative(job.state.lastRunAtMs, nowMs), leaves: 3 },
+    { title: 'Status', cell: statusOf, leaves: 4, paint: (text, job) => statusPaint(statusOf(job), paint)(text) },
+    { title: 'Target', cell: job => job.sessionTarget, leaves: 2 },
+    { title: 'Agent', cell: job => sanitizeLine(job.agentId ?? 'default'), leaves: 1 },
+  ]
+}
+
+function statusOf(job: Job): string {
+  if (!job.enabled) return 'disabled'
+  return job.state.runningAtMs !== undefined ? 'running' : (job.state.lastStatus ?? 'idle')
+}
+
+function statusPaint(status: string, paint: Paint): (text: string) => string {
+  if (status === 'ok') return paint.green
+  if (status === 'error') return paint.red
+  return status === 'running' ? paint.cyan : paint.dim
+}
+
+export const remove: Run = async (args, shell) => {
+  const reference = jobReference(args)
+  const { answer, id } = await withGateway(args, shell, async link => {
+    const id = await resolveJobId(reference, link)
+    return { id, answer: await link.call('cron.remove', { id }) }
+  })
+  if (args.has('json')) writeJson(shell, answer)
+  else if (answer.removed) shell.stdout.write(`Removed job ${id}.\n`)
+  if (!answer.removed && !args.has('json')) {
+    throw new SluiceError('NOT_FOUND', `There is no job "${reference}". All jobs: sluice cron list --all`)
+  }
+  return answer.removed ? EXIT.ok : EXIT.failed
+}
+
+export const run: Run = async (args, shell) => {
+  const reference = jobReference(args)
+  const waits = args.has('wait')
+  const answer = await withGateway(args, shell, async link => {
+    const id = await resolveJobId(reference, link)
+    const params = {
+      id,
+      mode: args.has('force') ? ('force' as const) : ('due' as const),
+      idempotencyKey: shell.random.uuid(),
+    }
+    if (!waits) return link.call('cron.run', params)
+    // The wait is bounded by --timeout if given; the run never is by us.
+    const options = args.has('timeout') ? link.options : {}
+    return link.client.call('cron.run', { ...params, wait: true }, options)
+  })
+  if (args.has('json')) writeJson(shell, answer)
+  else shell.stdout.write(`${runWords(answer, reference)}\n`)
+  if (answer.status === 'error' || answer.status === 'failed' || answer.status === 'timed-out') return EXIT.failed
+  return answer.ran || answer.reason !== undefined ? EXIT.ok : EXIT.failed
+}
+
+function runWords({ ran, reason, runId, status, error }: Result<'cron.run'>, job: string): string {
+  const reference = /^[\w-]+$/.test(job) ? job : `'${job.replaceAll("'", "'\\''")}'`
+  if (reason === 'not-due') {
+    return `Not run: the job is not due. To run it all the same: sluice cron run ${reference} --force`
+  }
+  const named = runId ? ` (run ${runId})` : ''
+  if (reason === 'already-running') return `Not run again: the job is running already${named}.`
+  if (!ran) return 'Not run.'
+  if (status === undefined) return `Started${named}. How it went: sluice cron runs ${reference}`
+  const why = error ? `: ${sanitizeLine(error)}` : ''
+  return `Ran${named}, ${status}${why}.`
+}
+
+const RUNS_SHOWN_DEFAULT = 50
+
+export const runs: Run = async (args, shell) => {
+  if (args.has('id') && args.positionals.length > 0) throw args.usage('The job is named twice, as a word and as --id.')
+  const reference = args.text('id') ?? jobReference(args)
+  const limit = args.whole('limit', { min: 1, max: 5_000 }) ?? RUNS_SHOWN_DEFAULT
+  const { entries, zone } = await withGateway(args, shell, async link => {
+    const id = await resolveJobId(reference, link)
+    return ledgerOf({ id, limit }, shell, link)
+  })
+  if (args.has('json')) writeJson(shell, { entries })
+  else if (entries.length === 0) shell.stdout.write('No runs yet.\n')
+  else {
+    const paint = paintFor(shell.color)
+    shell.stdout.write(renderTable(entries, runColumns(zone, paint), { width: shell.stdout.columns(), paint }))
+  }
+  return EXIT.ok
+}
+
+async function ledgerOf(params: { id: string; limit: number }, shell: Shell, { call }: Link) {
+  const [{ entries }, scheduler] = await Promise.all([
+    call('cron.runs', params),
+    call('cron.status', {}).catch(() => undefined),
+  ])
+  return { entries, zone: scheduler?.zone ?? shell.zone }
+}
+
+function runColumns(zone: string, paint: Paint): Column<RunLog>[] {
+  return [
+    { title: 'When', cell: entry => shortInstant(entry.runAtMs ?? entry.ts, zone) },
+    { title: 'State', cell: entry => entry.state, paint: (text, entry) => statusPaint(entry.status, paint)(text) },
+    {
+      title: 'Took',
+      cell: entry => (entry.durationMs === undefined ? '-' : formatDuration(entry.durationMs)),
+      leaves: 1,
+    },
+    {
+      title: 'What came of it',
+      cell: entry => sanitizeLine(entry.error ?? entry.summary ?? ''),
+      widthMin: 15,
+      leaves: 2,
+    },
+  ]
+}
+
+export const status: Run = async (args, shell) => {
+  const answer = await withGateway(args, shell, ({ call }) => call('cron.status', {}))
+  if (args.has('json')) writeJson(shell, answer)
+  else {
+    const next = answer.nextWakeAtMs === null ? 'nothing is due' : formatInstant(answer.nextWakeAtMs, answer.zone)
+    shell.stdout.write(
+      `scheduler ${answer.enabled ? 'on' : 'off: no job runs'}\njobs      ${answer.jobs}\nnext      ${next}\nzone      ${answer.zone}\nstore     ${sanitizeLine(answer.storePath)}\n`,
+    )
+  }
+  return EXIT.ok
+}

@@ -1,0 +1,172 @@
+// The flags of `cron add` and `cron edit` as the parts of a job. Refuses what contradicts itself before anything is sent;
+// what only the gateway can judge (an expression, a model) is left to it.
+import { formatDuration, parseDuration } from '../base/durations.ts'
+import { formatInstant, isZone } from '../base/zoned-time.ts'
+import type { ParamsInput } from '../protocol/catalogue.ts'
+import { parseInstant } from '../protocol/job-leniency.ts'
+import type { Arguments } from './arguments.ts'
+
+type Patch = ParamsInput<'cron.update'>['patch']
+export type ScheduleWish = NonNullable<Patch['schedule']>
+export type PayloadWish = NonNullable<Patch['payload']>
+
+/** What is needed to read a time: now, and the zone of times that name none. */
+export interface Now {
+  readonly nowMs: number
+  readonly zone: string
+}
+
+const EVERY_MS_MIN = 1_000
+const SCHEDULE_FLAGS = ['cron', 'every', 'at', 'in'] as const
+const PAYLOAD_FLAGS = ['message', 'system-event', 'text'] as const
+const TURN_FLAGS = [
+  'model',
+  'thinking',
+  'timeout-seconds',
+  'deliver',
+  'no-deliver',
+  'channel',
+  'to',
+  'best-effort-deliver',
+  'no-best-effort-deliver',
+]
+
+export function readSchedule(args: Arguments, now: Now): ScheduleWish | undefined {
+  const given = onlyOne(args, SCHEDULE_FLAGS)
+  const tz = args.text('tz')
+  if (tz !== undefined && !isZone(tz)) {
+    throw args.usage(`--tz "${tz}" is no zone that is known here; give an IANA name such as Europe/Berlin or UTC.`)
+  }
+  if (tz !== undefined && given !== 'cron' && given !== 'at') {
+    throw args.usage(
+      given
+        ? `--tz says nothing for --${given}; leave it out.`
+        : '--tz goes with --cron or --at; give one of them too.',
+    )
+  }
+  if (given === undefined) return undefined
+  const value = args.required(given)
+  switch (given) {
+    case 'cron':
+      return { kind: 'cron', expr: cronExpression(value, args), ...(tz !== undefined && { tz }) }
+    case 'every':
+      return { kind: 'every', everyMs: span(given, value, args) }
+    case 'in':
+      return { kind: 'at', atMs: now.nowMs + span(given, value, args) }
+    case 'at':
+      return { kind: 'at', atMs: instant(value, { ...now, zone: tz ?? now.zone }, args) }
+  }
+}
+
+function cronExpression(value: string, args: Arguments): string {
+  const expression = value.trim().replace(/\s+/g, ' ')
+  const fields = expression.split(' ').length
+  const isNickname = /^@\w+$/.test(expression)
+  if (fields === 5 || fields === 6 || isNickname) return expression
+  throw args.usage(`--cron needs 5 or 6 fields in one pair of quotes, such as '0 9 * * 1-5'; "${value}" has ${fields}.`)
+}
+
+function span(flag: string, value: string, args: Arguments): number {
+  const durationMs = parseDuration(value.replace(/^\+/, ''))
+  if (durationMs === undefined) {
+    throw args.usage(`--${flag} needs a duration with its unit, such as 90m, 1h30m or 2d, not "${value}".`)
+  }
+  if (flag === 'every' && durationMs < EVERY_MS_MIN) throw args.usage(`--every must be at least 1s, not ${value}.`)
+  return durationMs
+}
+
+const CLOCK = /^(\d{1,2}):(\d\d)$/
+
+function instant(value: string, now: Now, args: Arguments): number {
+  const relativeMs = parseDuration(value.replace(/^\+/, ''))
+  if (relativeMs !== undefined) return now.nowMs + relativeMs
+  const atMs = CLOCK.test(value.trim()) ? nextClock(value.trim(), now) : parseInstant(value, now.zone)
+  if (atMs === undefined) {
+    throw args.usage(`--at "${value}" is no time; write 2026-12-24T18:00 (local), 2026-12-24T18:00Z, 18:00 or +20m.`)
+  }
+  if (atMs > now.nowMs) return atMs
+  const ago = formatDuration(now.nowMs - atMs)
+  throw args.usage(`--at ${formatInstant(atMs, now.zone)} is in the past (${ago} ago); give a later time, or +20m.`)
+}
+
+/** `18:00` is the next time the clock shows it: today or tomorrow. */
+function nextClock(text: string, { nowMs, zone }: Now): number | undefined {
+  const [hour = '', minute = ''] = text.split(':')
+  for (const dayMs of [0, 86_400_000]) {
+    const [, date] = formatInstant(nowMs + dayMs, zone).split(' ')
+    const atMs = parseInstant(`${date}T${hour.padStart(2, '0')}:${minute}`, zone)
+    if (atMs === undefined || atMs > nowMs) return atMs
+  }
+  return undefined
+}
+
+/** For an edit `kind` may come from the job; flags of a turn mean a turn. */
+export function readPayload(args: Arguments): PayloadWish | undefined {
+  const given = onlyOne(args, PAYLOAD_FLAGS)
+  const turnFlag = TURN_FLAGS.find(flag => args.has(flag))
+  if (given === 'system-event' || given === 'text') {
+    if (turnFlag)
+      throw args.usage(`--${turnFlag} belongs to a turn of the agent; it goes with --message, not with --${given}.`)
+    return { kind: given === 'text' ? 'message' : 'systemEvent', text: args.required(given) }
+  }
+  if (given === undefined && turnFlag === undefined) return undefined
+  const timeoutSeconds = args.whole('timeout-seconds', { min: 1, max: 86_400 })
+  return {
+    kind: 'agentTurn',
+    ...(given === 'message' && { message: args.required('message') }),
+    ...texts(args, ['model', 'thinking', 'channel', 'to']),
+    ...(timeoutSeconds !== undefined && { timeoutSeconds }),
+    ...switched(args, { on: 'deliver', off: 'no-deliver', as: 'deliver' }),
+    ...switched(args, { on: 'best-effort-deliver', off: 'no-best-effort-deliver', as: 'bestEffortDeliver' }),
+  }
+}
+
+/** All that is neither schedule nor payload. */
+export function readRest(args: Arguments): Patch {
+  const [name, description, agentId] = [args.text('name'), args.text('description'), args.text('agent')]
+  const wakeMode = args.oneOf('wake', ['now', 'next-heartbeat'])
+  const sessionTarget = args.oneOf('session', ['main', 'isolated'])
+  const isolation = readIsolation(args)
+  return {
+    ...(name !== undefined && { name: args.required('name') }),
+    ...(description !== undefined && { description }),
+    ...(agentId !== undefined && { agentId }),
+    ...(wakeMode && { wakeMode }),
+    ...(sessionTarget && { sessionTarget }),
+    ...(isolation && { isolation }),
+    ...switched(args, { on: 'delete-after-run', off: 'keep-after-run', as: 'deleteAfterRun' }),
+  }
+}
+
+function readIsolation(args: Arguments): Patch['isolation'] {
+  const prefix = args.text('post-prefix')
+  const mode = args.oneOf('post-mode', ['summary', 'full'])
+  const maxChars = args.whole('post-max-chars', { min: 0, max: 100_000 })
+  if (prefix === undefined && mode === undefined && maxChars === undefined) return undefined
+  return {
+    ...(prefix !== undefined && { postToMainPrefix: prefix }),
+    ...(mode && { postToMainMode: mode }),
+    ...(maxChars !== undefined && { postToMainMaxChars: maxChars }),
+  }
+}
+
+export function switched<K extends string>(
+  args: Arguments,
+  { on, off, as }: { on: string; off: string; as: K },
+): { [P in K]?: boolean } {
+  if (args.has(on) && args.has(off)) throw args.usage(`--${on} and --${off} contradict each other; give one.`)
+  const value = args.has(on) ? true : args.has(off) ? false : undefined
+  return (value === undefined ? {} : { [as]: value }) as { [P in K]?: boolean }
+}
+
+function texts<K extends string>(args: Arguments, names: readonly K[]): { [P in K]?: string } {
+  const given = names.filter(name => args.has(name)).map(name => [name, args.required(name)])
+  return Object.fromEntries(given) as { [P in K]?: string }
+}
+
+function onlyOne<T extends string>(args: Arguments, flags: readonly T[]): T | undefined {
+  const given = flags.filter(flag => args.has(flag))
+  if (given.length > 1)
+    throw args.usage(`Give one of ${given.map(flag => `--${flag}`).join(' and ')}, not ${given.length}.`)
+  return given[0]
+}

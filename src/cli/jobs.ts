@@ -1,0 +1,76 @@
+// Jobs as people name and read them: by id, the beginning of an id, or name; and what is told of one after a change.
+
+import { formatInstant } from '../base/zoned-time.ts'
+import type { Result } from '../protocol/catalogue.ts'
+import type { Job } from '../protocol/job.ts'
+import type { Arguments } from './arguments.ts'
+import type { Link } from './gateway-link.ts'
+import type { Paint } from './text/paint.ts'
+import { sanitize, sanitizeLine } from './text/sanitize.ts'
+import { shortSchedule } from './text/times.ts'
+import { truncate } from './text/width.ts'
+import { UsageError } from './usage.ts'
+
+const WHOLE_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const ID_PREFIX_LENGTH_MIN = 4
+const NEXT_TIMES_SHOWN = 3
+const TEXT_SHOWN_MAX = 60
+
+export function jobReference(args: Arguments): string {
+  const [reference] = args.positionals
+  if (!reference?.trim()) throw args.usage('Which job? Give its id, the beginning of its id, or its name.')
+  return reference
+}
+
+/** The id that a person meant. What is known by no name is passed on as it is: the gateway says that there is none. */
+export async function resolveJobId(reference: string, { call }: Link): Promise<string> {
+  if (WHOLE_ID.test(reference)) return reference
+  const { jobs } = await call('cron.list', { includeDisabled: true })
+  if (jobs.some(job => job.id === reference)) return reference
+  const named = jobs.filter(job => job.name.toLowerCase() === reference.trim().toLowerCase())
+  const begun = reference.length >= ID_PREFIX_LENGTH_MIN ? jobs.filter(job => job.id.startsWith(reference)) : []
+  const found = named.length > 0 ? named : begun
+  if (found.length > 1) {
+    const list = found.map(job => `  ${job.id}  ${sanitizeLine(job.name)}`).join('\n')
+    throw new UsageError(`"${reference}" names ${found.length} jobs; say which by its id:\n${list}`)
+  }
+  return found[0]?.id ?? reference
+}
+
+export interface JobNews {
+  readonly job: Job
+  readonly next: Result<'cron.next'>
+  /** Is the scheduler on at all? */
+  readonly schedulerOn: boolean
+}
+
+/** When it runs next, and whether it will; never fails a change that has been made. */
+export async function newsOf(job: Job, { call }: Link): Promise<JobNews> {
+  const [next, status] = await Promise.all([
+    call('cron.next', { id: job.id, count: NEXT_TIMES_SHOWN }).catch(() => undefined),
+    call('cron.status', {}).catch(() => undefined),
+  ])
+  const known = job.state.nextRunAtMs === undefined ? [] : [job.state.nextRunAtMs]
+  const zone = status?.zone ?? (job.schedule.kind === 'cron' ? job.schedule.tz : undefined) ?? 'UTC'
+  return { job, next: next ?? { times: known, zone }, schedulerOn: status?.enabled ?? true }
+}
+
+/** Some lines on a job: what, when, where, and its next times in local time with zone and offset. */
+export function describeJob(headline: string, { job, next }: JobNews, paint: Paint): string {
+  const [first, ...later] = next.times.map(time => formatInstant(time, next.zone))
+  const nothing = job.enabled ? 'never again' : 'not while it is disabled'
+  const rows = [
+    ['schedule', shortSchedule(job.schedule, next.zone)],
+    ['does', `${payloadWords(job)} (${job.sessionTarget} session)`],
+    ['next', first ?? nothing],
+    ...later.map(time => ['', time]),
+  ]
+  const name = paint.bold(sanitizeLine(job.name))
+  return `${headline} ${name} ${paint.dim(job.id)}\n${rows.map(([left = '', right]) => `  ${paint.dim(left.padEnd(9))} ${right}\n`).join('')}`
+}
+
+export function payloadWords({ payload }: Pick<Job, 'payload'>): string {
+  const text = payload.kind === 'agentTurn' ? payload.message : payload.text
+  const words = { agentTurn: 'asks the agent', systemEvent: 'tells the agent', message: 'says' }[payload.kind]
+  return `${words}: "${truncate(sanitizeLine(sanitize(text)), TEXT_SHOWN_MAX)}"`
+}

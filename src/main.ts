@@ -1,0 +1,182 @@
+// The process edge: arguments, environment, streams, signals, exit codes. It imports nothing that a command does not
+// need, as every command pays for it, and nothing before Node's version is known: the store's native code crashes on
+// old ones. What commands do is in cli/; a gateway is put together in gateway.ts.
+
+import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
+import type { OpenSocket } from './client/socket.ts'
+
+const NODE_MAJOR_MIN = 24
+/** How long what is still open may delay the end of the process. */
+const EXIT_GRACE_MS = 2_000
+const LAUNCHER_PATH = '../bin/sluice'
+
+type WriteStream = NodeJS.WriteStream & { readonly fd: number }
+
+function outputOf(stream: WriteStream): Output {
+  return {
+    isTTY: stream.isTTY === true,
+    columns: () => (stream.isTTY ? stream.columns : undefined),
+    rows: () => (stream.isTTY ? stream.rows : undefined),
+    write: text => void stream.write(text),
+  }
+}
+
+const input: Input = {
+  isTTY: process.stdin.isTTY === true,
+  setRaw: raw => void (process.stdin.isTTY && process.stdin.setRawMode(raw)),
+  read({ text, end }) {
+    process.stdin.setEncoding('utf8')
+    process.stdin.on('data', text)
+    process.stdin.on('end', end)
+    process.stdin.resume()
+    return () => {
+      process.stdin.off('data', text)
+      process.stdin.off('end', end)
+      process.stdin.pause()
+    }
+  },
+}
+
+function on(events: readonly NodeJS.Signals[], listener: () => void): () => void {
+  for (const event of events) process.on(event, listener)
+  return () => {
+    for (const event of events) process.off(event, listener)
+  }
+}
+
+async function makeShell(args: readonly string[]): Promise<Shell> {
+  const [{ nodeClock, nodeRandom }, { VERSION }, { fileURLToPath }] = await Promise.all([
+    import('./base/node/world.ts'),
+    import('./base/node/version.ts'),
+    import('node:url'),
+  ])
+  const launcher = fileURLToPath(new URL(LAUNCHER_PATH, import.meta.url))
+  const isPlain = process.env.NO_COLOR || process.env.TERM === 'dumb' || args.includes('--no-color')
+  const shell: Shell = {
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    stdin: input,
+    color: process.stdout.isTTY === true && !isPlain,
+    clock: nodeClock,
+    random: nodeRandom,
+    // Read when it is needed: the first look at a zone costs milliseconds.
+    get zone() {
+      return Intl.DateTimeFormat().resolvedOptions().timeZone
+    },
+    launcher,
+    version: VERSION,
+    connect: wishes => connect(wishes, shell),
+    runGateway: portOverride => runGateway(portOverride, shell),
+    onInterrupt: listener => on(['SIGINT'], listener),
+    onResize: listener => {
+      process.stdout.on('resize', listener)
+      return () => void process.stdout.off('resize', listener)
+    },
+    onTerminate: listener => on(['SIGTERM', 'SIGHUP'], listener),
+  }
+  return shell
+}
+
+async function connect({ url, token, timeoutMs }: ConnectWishes, shell: Shell) {
+  const [{ connectGateway }, { openSocket }, found] = await Promise.all([
+    import('./client/client.ts'),
+    loadWebSocket(),
+    ownGateway(url, token),
+  ])
+  return connectGateway({
+    ...found,
+    client: { id: 'cli', mode: 'cli', version: shell.version, platform: process.platform },
+    clock: shell.clock,
+    openSocket,
+    startCommand: `${shell.launcher} gateway`,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  })
+}
+
+/** Node's own WebSocket takes 18 ms longer to load than the package. */
+async function loadWebSocket(): Promise<{ openSocket: OpenSocket }> {
+  const { WebSocket } = await import('ws')
+  return { openSocket: url => new WebSocket(url, { perMessageDeflate: false }) }
+}
+
+/** The address and token of this machine's gateway, unless others were given; its token leaves this machine for nobody. */
+async function ownGateway(
+  url: string | undefined,
+  token: string | undefined,
+): Promise<{ url: string; token?: string }> {
+  const given = token ?? (url === undefined ? undefined : process.env.SLUICE_GATEWAY_TOKEN)
+  if (url !== undefined && (given || !isLoopback(url))) return { url, ...(given && { token: given }) }
+  const [{ clientToken, gatewayPort, locate, readConfigFile }, { nodeFiles }, { homedir }] = await Promise.all([
+    import('./config/locate.ts'),
+    import('./base/node/world.ts'),
+    import('node:os'),
+  ])
+  const { configPath, tokenPath } = locate(process.env, homedir())
+  const config = readConfigFile(nodeFiles, configPath)
+  const known = token ?? clientToken(nodeFiles, process.env, { config, tokenPath })
+  return { url: url ?? `ws://127.0.0.1:${gatewayPort(process.env, config)}`, ...(known && { token: known }) }
+}
+
+function isLoopback(url: string): boolean {
+  return URL.canParse(url) && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
+}
+
+async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {
+  const stopping = Promise.withResolvers<string>()
+  let asked = false
+  const unlisten = [
+    on(['SIGINT'], () => {
+      // Whoever presses Ctrl-C twice does not want to wait for a clean end.
+      if (asked) process.exit(130)
+      asked = true
+      stopping.resolve('interrupted')
+    }),
+    on(['SIGTERM', 'SIGHUP'], () => stopping.resolve('terminated')),
+  ]
+  try {
+    const [{ startGateway }, { locate }, { nodeWorld }, { homedir }] = await Promise.all([
+      import('./gateway.ts'),
+      import('./config/locate.ts'),
+      import('./base/node/world.ts'),
+      import('node:os'),
+    ])
+    const running = await startGateway({
+      places: locate(process.env, homedir()),
+      env: process.env,
+      launcher: shell.launcher,
+      world: nodeWorld,
+      ...(portOverride !== undefined && { portOverride }),
+    })
+    for (const line of running.startupLines) shell.stdout.write(`${line}\n`)
+    const ended = await Promise.race([stopping.promise, running.failed])
+    if (ended instanceof Error) shell.stderr.write(`Error: ${ended.message}\n`)
+    shell.stdout.write('Stopping…\n')
+    await running.close(ended instanceof Error ? 'failed' : ended)
+    return ended instanceof Error ? 1 : 0
+  } finally {
+    for (const stop of unlisten) stop()
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  // Who reads our output may leave before its end, as `head` does; there is nobody left to tell.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  const { runCli } = await import('./cli/run.ts')
+  // Our timers let a process end; a command that waits for one must not end with it.
+  const alive = setInterval(() => undefined, 2 ** 30)
+  process.exitCode = await runCli(args, await makeShell(args))
+  clearInterval(alive)
+  // Not at once: logs are still being written. What holds on for longer is not waited for.
+  setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
+}
+
+if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
+  process.stderr.write(
+    `sluice: needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.version} (${process.execPath}).\n` +
+      "  Why: its store's native code crashes on older versions.\n" +
+      `  Next: install Node ${NODE_MAJOR_MIN} or newer and put it first on PATH.\n`,
+  )
+  process.exitCode = 1
+} else {
+  await main(process.argv.slice(2))
+}

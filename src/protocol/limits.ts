@@ -1,0 +1,19 @@
+// The numbers of protocol 3: version, port, limits, close codes. No schema is loaded with them, as every CLI command
+// needs one or two.
+
+export const PROTOCOL_VERSION = 3
+export const DEFAULT_PORT = 18_789
+export const FRAME_BYTES_MAX = 524_288
+/** Bytes waiting for one slow client; above it droppable events are skipped and others end the connection. */
+export const BUFFERED_BYTES_MAX = 1_572_864
+export const TICK_INTERVAL_MS = 30_000
+export const HANDSHAKE_TIMEOUT_MS = 10_000
+export const CLOSE_REASON_BYTES_MAX = 120
+
+export const CLOSE = {
+  normal: 1000,
+  protocolMismatch: 1002,
+  refused: 1008,
+  tooLarge: 1009,
+  serviceRestart: 1012,
+} as const

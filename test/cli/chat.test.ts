@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Asked, type FakeGateway, fakeGateway } from './fake-gateway.ts'
+import { run, type TestShell, testShell, until } from './test-shell.ts'
+
+const KEY = 'agent:main:main'
+let gateway: FakeGateway
+let shell: TestShell
+beforeEach(async () => {
+  gateway = await fakeGateway()
+  scripted(gateway)
+  shell = testShell(gateway.url, { tty: true })
+})
+afterEach(() => gateway.close())
+
+function scripted(fake: FakeGateway): void {
+  fake.answers('sessions.status', {
+    sessionKey: KEY,
+    model: 'fake/m',
+    zone: 'UTC',
+    now: 'now',
+    state: 'idle',
+    runs: [],
+    inputTokens: 0,
+    outputTokens: 0,
+    unread: 0,
+  })
+  fake.answers('chat.unread', { notices: [] })
+  fake.answers('chat.markRead', { ok: true, marked: 1 })
+  fake.answers('chat.history', { sessionKey: KEY, messages: [], thinkingLevel: 'off' })
+  fake.on('chat.send', ({ asked, answer }) => answer({ runId: asked.params.idempotencyKey, status: 'started' }))
+  fake.answers('chat.abort', { ok: true, aborted: true, runIds: [] })
+}
+
+const sends = () => gateway.asked.filter(({ method }) => method === 'chat.send')
+const assistant = (runId: string, text: string) =>
+  gateway.event('agent', { runId, seq: 1, ts: 1, sessionKey: KEY, stream: 'assistant', data: { text, delta: text } })
+const final = (runId: string, text: string, more: object = {}) =>
+  gateway.event('chat', {
+    runId,
+    seq: 1,
+    sessionKey: KEY,
+    state: 'final',
+    message: { role: 'assistant', content: [{ type: 'text', text }], timestamp: 1 },
+    ...more,
+  })
+const marked = (id: string) =>
+  vi.waitFor(() => expect(gateway.paramsOf('chat.markRead')).toEqual([{ ids: [id] }]), { interval: 5 })
+async function sent(count: number): Promise<Asked> {
+  await vi.waitFor(() => expect(sends()).toHaveLength(count), { interval: 5 })
+  return sends()[count - 1] as Asked
+}
+
+test('greets, shows what was missed, streams, and gives the terminal back', async () => {
+  gateway.answers('chat.unread', {
+    notices: [{ id: 'n1', sessionKey: KEY, text: 'stretch', source: 'cron', atMs: Date.now(), createdAtMs: 1 }],
+  })
+  const ended = run(shell, 'chat')
+  await until(shell, 'stretch')
+  expect(shell.out).toMatch(/agent:main:main · fake\/m[\s\S]*While you were away:/)
+  await marked('n1')
+  expect(shell.isRaw).toBe(true)
+  shell.press('hel')
+  shell.press('lo\r')
+  const { params } = await sent(1)
+  expect(params).toMatchObject({ sessionKey: KEY, message: 'hello' })
+  assistant(params.idempotencyKey, 'Hi ')
+  assistant(params.idempotencyKey, 'Hi there.\nSecond')
+  await until(shell, 'Hi there.\r\n')
+  shell.press('typed meanwhile')
+  await until(shell, 'typed meanwhile')
+  final(params.idempotencyKey, 'Hi there.\nSecond line')
+  await until(shell, 'Second line\r\n')
+  shell.press('\u0015\u0004')
+  expect(await ended).toBe(0)
+  expect(shell.isRaw).toBe(false)
+  expect(shell.out).toContain('\u001b[?2004l')
+})
+
+test('a second message is queued below the reply, and written when its turn begins', async () => {
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  shell.press('one\r')
+  const first = (await sent(1)).params.idempotencyKey
+  assistant(first, 'Answer')
+  await until(shell, 'Answer')
+  gateway.on('chat.send', ({ asked, answer }) =>
+    answer({ runId: asked.params.idempotencyKey, status: 'started', ahead: 1 }),
+  )
+  shell.press('two\r')
+  await until(shell, '> two (queued, 1 ahead)')
+  final(first, 'Answer one')
+  assistant((await sent(2)).params.idempotencyKey, 'Answer two')
+  await until(shell, '> two\r\n')
+  shell.press('\u0004')
+  await ended
+})
+
+test('Ctrl-C: stops the reply that comes; clears the line; twice on nothing leaves', async () => {
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  shell.press('one\r')
+  const runId = (await sent(1)).params.idempotencyKey
+  assistant(runId, 'Answer')
+  await until(shell, 'Answer')
+  gateway.on('chat.abort', ({ answer, event }) => {
+    event('chat', { runId, seq: 2, sessionKey: KEY, state: 'aborted', stopReason: 'rpc' })
+    answer({ ok: true, aborted: true, runIds: [runId] })
+  })
+  shell.press('kept\u0003')
+  await until(shell, '· stopped')
+  expect(gateway.paramsOf('chat.abort')).toEqual([{ sessionKey: KEY, runId }])
+  shell.press('\u0003')
+  shell.press('\u0003')
+  await until(shell, 'Ctrl-C again leaves')
+  shell.press('\u0003')
+  expect(await ended).toBe(0)
+})
+
+test('a reminder arrives while idle, is marked as read, and does not touch what is typed', async () => {
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  shell.press('half')
+  final('n', 'stretch\u001b[2J', { notice: { id: 'n7', atMs: Date.UTC(2026, 0, 1, 14, 3), source: 'cron' } })
+  await until(shell, '⏰ 14:03 stretch\r\n')
+  shell.press('!\r')
+  expect((await sent(1)).params.message).toBe('half!')
+  await marked('n7')
+  shell.press('/quit\r')
+  await ended
+})
+
+test('a lost connection: only what was not acknowledged is sent again, with its key', async () => {
+  const { port } = gateway
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  shell.press('acknowledged\r')
+  await sent(1)
+  gateway.on('chat.send', () => undefined)
+  shell.press('unheard\r')
+  const { params } = await sent(2)
+  await gateway.close()
+  await until(shell, 'The connection to the gateway was lost')
+  gateway = await fakeGateway({ port })
+  scripted(gateway)
+  await until(shell, 'Connected again.')
+  expect((await sent(1)).params).toEqual(params)
+  shell.press('/exit\r')
+  await ended
+})
+
+test('a change of width redraws within it', async () => {
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  shell.press('x'.repeat(70))
+  await until(shell, 'x'.repeat(70))
+  const before = shell.out.length
+  shell.resize(40)
+  expect(shell.out.slice(before)).toContain('\u001b[1A\u001b[J')
+  for (const line of shell.out.slice(before).split('\r\n')) expect(line.match(/x+/)?.[0].length ?? 0).toBeLessThan(40)
+  shell.press('\u0015\u0004')
+  await ended
+})
+
+test('commands: status, new, help, unknown', async () => {
+  gateway.answers('sessions.reset', { ok: true, key: KEY, entry: { sessionId: 's' } })
+  const ended = run(shell, 'chat', '--session', 'main')
+  await until(shell, '> ')
+  for (const [typed, shown] of [
+    ['/status', 'model    fake/m'],
+    ['/new', 'A new conversation'],
+    ['/help', '/status'],
+    ['/stpo', 'Did you mean /stop'],
+  ] as const) {
+    shell.press(`${typed}\r`)
+    await until(shell, shown)
+  }
+  expect(sends()).toEqual([])
+  shell.press('/quit\r')
+  await ended
+})
+
+test('without a terminal: lines in, replies out, ends after the last', async () => {
+  gateway.on('agent', ({ asked, answer }) => {
+    answer({ runId: 'r', status: 'accepted' })
+    answer({ runId: 'r', status: 'ok', result: { payloads: [{ text: `re: ${asked.params.message}\u001b[1m` }] } })
+  })
+  const piped = testShell(gateway.url)
+  piped.press('one\ntwo\r\n\nthr')
+  piped.press('ee')
+  piped.endInput()
+  expect(await run(piped, 'chat')).toBe(0)
+  expect(piped.out).toBe('re: one\nre: two\nre: three\n')
+})
