@@ -201,7 +201,15 @@ export function furnish(building: Building) {
     for (const run of runs) engine.submit(run)
     scheduler.start()
   }
-  return { parts, dispatcher, hub, loopDelay, facts, resume }
+  // The revision of the health picture; what clients call stateVersion. There is one presence entry, the gateway's own.
+  const stateVersion = { presence: 0, health: 0 }
+  const healthEvent = () => ({
+    event: 'health',
+    payload: healthOf(parts),
+    stateVersion: { ...stateVersion },
+    droppable: true,
+  })
+  return { parts, dispatcher, hub, loopDelay, facts, resume, stateVersion, healthEvent }
 }
 type House = ReturnType<typeof furnish>
 
@@ -252,7 +260,7 @@ function serve(house: House, { token, settings, options, log }: Serving): Gatewa
       listen: listener => {
         const end = house.hub.listen(listener)
         // Clients expect a fresh picture after each connect.
-        clock.after(0, () => listener({ event: 'health', payload: healthOf(house.parts), droppable: true }))
+        clock.after(0, () => listener(house.healthEvent()))
         return end
       },
       admit: (params): Admission => {
@@ -277,7 +285,7 @@ function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk
     snapshot: {
       presence: [self],
       health: healthOf(house.parts),
-      stateVersion: { presence: 1, health: 1 },
+      stateVersion: house.stateVersion,
       uptimeMs: clock.now() - house.facts.startedAtMs,
       stateDir: options.places.stateDir,
       configPath: options.places.configPath,
@@ -312,7 +320,8 @@ function pageFor(house: House, options: GatewayOptions, path: string) {
 function broadcastHealth(house: House, world: World): { stop(): void } {
   const schedule = () =>
     world.clock.after(HEALTH_INTERVAL_MS, () => {
-      house.hub.publish({ event: 'health', payload: healthOf(house.parts), droppable: true })
+      house.stateVersion.health += 1
+      house.hub.publish(house.healthEvent())
       timer = schedule()
     })
   let timer = schedule()

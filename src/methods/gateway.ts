@@ -23,19 +23,12 @@ export function healthOf(parts: MethodParts): Result<'health'> {
     ok: true,
     ts: now,
     durationMs: Math.round(parts.clock.monotonic() - began),
+    // Clients of the protocol read these unguarded; there are no channels yet.
     channels: {},
     channelOrder: [],
     channelLabels: {},
-    heartbeatSeconds: 0,
     defaultAgentId: DEFAULT_AGENT,
-    agents: [
-      {
-        agentId: DEFAULT_AGENT,
-        isDefault: true,
-        heartbeat: { enabled: false, every: 'disabled', everyMs: null },
-        sessions,
-      },
-    ],
+    agents: [{ agentId: DEFAULT_AGENT, isDefault: true, sessions }],
     sessions,
   }
 }
@@ -50,13 +43,10 @@ function statusOf(parts: MethodParts): Result<'status'> {
     zone: facts.zone,
     model: facts.modelRef,
     epoch: store.epoch,
-    heartbeat: { defaultAgentId: DEFAULT_AGENT, agents: [] },
-    channelSummary: [],
-    queuedSystemEvents: [],
     sessions: {
       paths: [`${facts.stateDir}/sluice.db`],
       count: store.read.sessionCount(),
-      defaults: { model: facts.modelRef, contextTokens: null },
+      defaults: { model: facts.modelRef },
       recent: store.read.sessions({ limit: 10 }),
     },
     runs: {

@@ -36,7 +36,6 @@ export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMetho
         sessionKey: call.params.sessionKey,
         ...(session && { sessionId: session.sessionId }),
         messages: withinLength(messages),
-        thinkingLevel: 'off',
       }
     },
     'chat.unread': call => {
@@ -84,7 +83,7 @@ function listSessions(
     ts: now,
     path: `${parts.facts.stateDir}/sluice.db`,
     count: rows.length,
-    defaults: { modelProvider, model: model.join('/'), contextTokens: null },
+    defaults: { modelProvider, model: model.join('/') },
     sessions: rows.map(row => toRow(parts, row)),
   }
 }

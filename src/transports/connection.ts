@@ -40,14 +40,16 @@ export class Connection {
   readonly #nonce: string
   readonly #openedAt: number
   readonly #gone = new AbortController()
-  /** Open requests: id -> method. */
-  readonly #open = new Map<string, string>()
+  /** Open requests; a client may use an id twice. */
+  readonly #open = new Set<{ readonly method: string }>()
   #caller: Caller | undefined
   #handshake: 'pending' | 'connected' | 'failed' = 'pending'
   #handshakeTimer: Timer | undefined
   #unlisten: (() => void) | undefined
   #lastFrameType: string | undefined
   #lastFrameMethod: string | undefined
+  /** What was wrong with the socket or with what came over it. */
+  #fault: string | undefined
 
   constructor(parts: ConnectionParts, socket: WebSocket, remoteAddress: string | undefined) {
     this.#parts = parts
@@ -58,7 +60,9 @@ export class Connection {
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
     // `ws` closes by itself, with the code that says why (1009 for a frame too large); ending it here would lose that.
-    socket.on('error', () => undefined)
+    socket.on('error', error => {
+      this.#fault = error.message
+    })
     this.#handshakeTimer = parts.clock.after(HANDSHAKE_TIMEOUT_MS, () => this.#close(CLOSE.normal, ''))
     this.#send({ type: 'event', event: 'connect.challenge', payload: { nonce: this.#nonce, ts: parts.clock.now() } })
   }
@@ -149,7 +153,8 @@ export class Connection {
       this.#answerError(id, new SluiceError('BUSY', message, { outcome: 'not-started', retryAfterMs: 1_000 }))
       return
     }
-    this.#open.set(id, method)
+    const open = { method }
+    this.#open.add(open)
     try {
       const payload = await this.#parts.dispatcher.call(method, frame.params, {
         caller: this.#caller as Caller,
@@ -162,7 +167,7 @@ export class Connection {
     } catch (error) {
       this.#answerError(id, error)
     } finally {
-      this.#open.delete(id)
+      this.#open.delete(open)
     }
   }
 
@@ -191,10 +196,10 @@ export class Connection {
     this.#unlisten?.()
     // The requests' waits end here; what they started is in the store and goes on.
     this.#gone.abort(new SluiceError('CANCELLED', 'The connection closed.', { outcome: 'continues' }))
-    const unanswered = [...this.#open.values()]
+    const unanswered = [...this.#open].map(open => open.method)
     this.#parts.log(unanswered.length > 0 ? 'warn' : 'info', 'connection closed', {
       code,
-      reason: reason || 'n/a',
+      reason: reason || this.#fault || 'n/a',
       durationMs: Math.round(this.#parts.clock.monotonic() - this.#openedAt),
       handshake: this.#handshake,
       lastFrameType: this.#lastFrameType,

@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort, Terminal } from './terminal.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const { version, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -111,6 +112,30 @@ describe('the packed package', () => {
     const { status, stdout, stderr } = sluice(['--version'], pathWithThisNode())
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toContain(version)
+  })
+
+  test('chats: a gateway from the package, and a reminder that arrives', async () => {
+    const env = {
+      PATH: pathWithThisNode(),
+      HOME: folder('home'),
+      SLUICE_GATEWAY_PORT: String(await freePort()),
+    }
+    const command = join(home, 'node_modules/.bin/sluice')
+    const gateway = new Terminal([command, 'gateway'], { cwd: home, env })
+    await gateway.see(/To chat/)
+    const chat = new Terminal([command, 'chat'], { cwd: scratch, env })
+    try {
+      await chat.see(/sluice\/offline/)
+      chat.type('remind me in 1 second to breathe\r')
+      await chat.see(/⏰ \d\d:\d\d breathe/)
+      chat.type('\u0004')
+      expect(await chat.ended).toBe(0)
+      gateway.type('\u0003')
+      expect(await gateway.ended).toBe(0)
+    } finally {
+      chat.kill()
+      gateway.kill()
+    }
   })
 
   test('on an old Node it says what to do, and exits 1', () => {
