@@ -17,7 +17,7 @@ export const MONTH_NAMES = phrases(
   'January, February, March, April, May, June, July, August, September, October, November, December',
 )
 
-export function isLeapYear(year: number): boolean {
+function isLeapYear(year: number): boolean {
   return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
 }
 

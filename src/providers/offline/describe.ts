@@ -76,7 +76,7 @@ export function nextRunOf(job: JobView): number | undefined {
 }
 
 /** The zone in which a job's times are shown: its own, else the person's. */
-export function zoneOfJob(job: JobView, zone: string): string {
+function zoneOfJob(job: JobView, zone: string): string {
   return job.schedule?.kind === 'cron' ? (job.schedule.tz ?? zone) : zone
 }
 

@@ -35,7 +35,7 @@ function patchFor(job: JobView, schedule: Schedule): JobPatch {
   return single === (job.schedule?.kind === 'at') ? { schedule } : { schedule, deleteAfterRun: single }
 }
 
-export function movedSchedule(job: JobView, when: WhenSpec, here: Here): Resolved {
+function movedSchedule(job: JobView, when: WhenSpec, here: Here): Resolved {
   const { schedule } = job
   if (missingIn(when) === undefined && (when.recur || when.delay || when.date)) return resolveWhen(when, here)
   if (when.times && schedule?.kind === 'at') {

@@ -38,7 +38,7 @@ function jobFor(text: string, schedule: Schedule): JobInput {
 }
 
 /** The text, cut at a word where it is long. */
-export function shortName(text: string): string {
+function shortName(text: string): string {
   const letters = [...text.replaceAll(/\s+/g, ' ')]
   if (letters.length <= NAME_LENGTH_MAX) return letters.join('')
   const cut = letters.slice(0, NAME_LENGTH_MAX - 1).join('')

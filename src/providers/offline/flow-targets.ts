@@ -6,7 +6,7 @@ import type { Target } from './intent.ts'
 import { type JobView, jobsMeant, readJobs } from './jobs.ts'
 import { call, type Decision, failureOf, type Scene, say } from './scene.ts'
 
-export type Found = { readonly job: JobView } | { readonly decision: Decision }
+type Found = { readonly job: JobView } | { readonly decision: Decision }
 
 /** Jobs shown in one answer; the rest is counted. */
 export const JOBS_SHOWN_MAX = 50
@@ -60,10 +60,11 @@ function unmatched(scene: Scene): Found {
 function oneOf(scene: Scene, target: Target, jobs: readonly JobView[]): Found {
   const meant = jobsMeant(target, jobs)
   const [job] = meant
-  if (job && meant.length === 1) return { job }
+  // "it" without a job that was spoken of may mean anything, even where there is only one.
+  if (job && meant.length === 1 && target.kind !== 'that') return { job }
   if (!job) return { decision: say(noneText(scene, target, jobs)) }
   const lead =
-    'Several could be meant, so nothing was changed. Please say which, by its number or with more of its words:'
+    'I am not sure which one is meant, so nothing was changed. Please say which, by its number or with more of its words:'
   return { decision: say(`${lead}\n${shownLines(meant, scene.zone)}`) }
 }
 

@@ -42,6 +42,10 @@ export type Intent =
   | { readonly kind: 'small-talk'; readonly mood: Mood }
   | Unclear
 
-export function unclear(why: string, part?: string): Unclear {
-  return { kind: 'unclear', why, ...(part && { part }) }
+const PART_LENGTH_MAX = 120
+
+export function unclear(why: string, part = ''): Unclear {
+  const line = part.trim().replaceAll(/\s+/g, ' ')
+  const shown = line.length > PART_LENGTH_MAX ? `${line.slice(0, PART_LENGTH_MAX - 1)}…` : line
+  return { kind: 'unclear', why, ...(shown && { part: shown }) }
 }

@@ -12,7 +12,7 @@ const COURTESY = phrases(
     "i need you to, i want you to, i'd like you to, i would like you to, be sure to, go ahead and",
 )
 
-export interface Opening {
+interface Opening {
   readonly next: number
   /** Opened as a question that asks for something, so a question mark at the end is courtesy too. */
   readonly asks: boolean

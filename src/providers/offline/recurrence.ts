@@ -16,15 +16,15 @@ export type RecurSpec =
   | { readonly kind: 'monthly'; readonly days: readonly number[] }
   | { readonly kind: 'yearly'; readonly month?: number; readonly day?: number }
 
-export interface Recurrence {
+interface Recurrence {
   readonly recur: RecurSpec
   /** `every evening` says the part of the day as well. */
   readonly part?: DayPart
 }
 
 export const EVERY_DAY = [0, 1, 2, 3, 4, 5, 6]
-export const WORKDAYS = [1, 2, 3, 4, 5]
-export const WEEKEND = [0, 6]
+const WORKDAYS = [1, 2, 3, 4, 5]
+const WEEKEND = [0, 6]
 
 const onDays = (weekdays: readonly number[]): Recurrence => ({ recur: { kind: 'weekdays', weekdays } })
 const onMonthDays = (days: readonly number[]): Recurrence => ({ recur: { kind: 'monthly', days } })
@@ -60,7 +60,15 @@ export function readRecurrence(tokens: readonly Token[], at: number): Read<Recur
 }
 
 function skipEvery(tokens: readonly Token[], at: number): number | undefined {
-  return skipAnyPhrase(tokens, at, ['every', 'each', 'every single', 'each and every'])
+  return skipAnyPhrase(tokens, at, [
+    'every',
+    'each',
+    'every single',
+    'each and every',
+    'once a',
+    'once an',
+    'once every',
+  ])
 }
 
 function readEvery(tokens: readonly Token[], at: number): Read<Recurrence> {

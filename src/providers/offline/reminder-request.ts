@@ -65,8 +65,8 @@ export function readReminderRequest(tokens: readonly Token[]): Intent | undefine
 }
 
 function readTrigger(tokens: readonly Token[], at: number): Read<Trigger> {
-  for (const [style, phrases] of TRIGGERS) {
-    const next = skipAnyPhrase(tokens, at, phrases)
+  for (const [style, asking] of TRIGGERS) {
+    const next = skipAnyPhrase(tokens, at, asking)
     if (next !== undefined) return { value: { style, when: {} }, next }
   }
   const making = skipAnyPhrase(tokens, at, MAKING)
@@ -75,7 +75,7 @@ function readTrigger(tokens: readonly Token[], at: number): Read<Trigger> {
   const often = article === undefined ? undefined : readRecurrence(tokens, article)
   const noun = skipAnyPhrase(tokens, often?.next ?? article ?? at, REMINDERS)
   if (noun === undefined || (making !== undefined && article === undefined)) return undefined
-  return { value: { style: 'reminder', when: often ? { recur: often.value.recur } : {} }, next: noun }
+  return { value: { style: 'reminder', when: often?.value ?? {} }, next: noun }
 }
 
 /** `set a reminder for tomorrow at 9`, `set an alarm for 7`: the `for` counts only when a time follows. */

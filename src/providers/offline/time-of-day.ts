@@ -45,7 +45,7 @@ function followingTime(tokens: readonly Token[], at: number): number | undefined
   return comma && more ? at : undefined
 }
 
-export function readClock(tokens: readonly Token[], at: number, led: boolean): Read<ClockTime> {
+function readClock(tokens: readonly Token[], at: number, led: boolean): Read<ClockTime> {
   const read =
     readNamed(tokens, at) ??
     readRelativeToHour(tokens, at) ??

@@ -65,6 +65,8 @@ function danglesBeforeTime(text: readonly Token[], when: WhenSpec): boolean {
   if (!last || last.quoted) return false
   const before = wordAt(text, text.length - 2)
   if (DANGLING.has(last.word) || looksLikeTime(last.word)) return true
+  // "plan the week" is something to do; "in some weeks" is a time that was not understood.
+  if (/^(hours?|minutes?|days?|weeks?|months?)$/.test(last.word) && !/^(the|my|our)$/.test(before)) return true
   if (/\d/.test(last.word) && (LEADS_TO_TIME.has(before) || monthNamed(before) !== undefined)) return true
   if (readTrailingWhen(text, 1)) return true
   const day = LEADS_TO_TIME.has(before) && /day$/.test(last.word) && !WORDS_LIKE_DAYS.has(last.word)
@@ -73,7 +75,7 @@ function danglesBeforeTime(text: readonly Token[], when: WhenSpec): boolean {
 
 function looksLikeTime(word: string): boolean {
   if (word.length > 3 && (weekdayNamed(word) !== undefined || monthNamed(word) !== undefined)) return true
-  return /^\d+[:.]\d+|^\d+(st|nd|rd|th|am|pm)$|^(am|pm|hours?|minutes?|days?|weeks?|months?|o'clock)$/.test(word)
+  return /^\d+[:.]\d+|^\d+(st|nd|rd|th|am|pm)$|^(am|pm|o'clock)$/.test(word)
 }
 
 const WORDS_LIKE_DAYS = new Set(

@@ -23,15 +23,5 @@ export function understand(message: string): Intent {
     const intent = read(tokens)
     if (intent) return intent
   }
-  return unclear(
-    isNegated(tokens) ? 'It says not to, or may say so.' : 'I know no request of that form.',
-    shorten(message),
-  )
-}
-
-const PART_LENGTH_MAX = 120
-
-function shorten(message: string): string {
-  const line = message.trim().replaceAll(/\s+/g, ' ')
-  return line.length > PART_LENGTH_MAX ? `${line.slice(0, PART_LENGTH_MAX - 1)}…` : line
+  return unclear(isNegated(tokens) ? 'It says not to, or may say so.' : 'I know no request of that form.', message)
 }

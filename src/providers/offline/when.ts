@@ -162,7 +162,7 @@ export function skipPoliteEnd(tokens: readonly Token[], at: number): number {
   return next === undefined ? at : skipPoliteEnd(tokens, next)
 }
 
-export const POLITE_END = phrases(
+const POLITE_END = phrases(
   'please, pls, plz, thanks, thank you, thx, ty, cheers, thanks a lot, thank you very much, for me, ' +
     'ok, okay, would you, could you, can you',
 )

@@ -101,7 +101,7 @@ function buildTable(): ReadonlyMap<string, string> {
 }
 
 /** The zone of a city, a country of one zone, or an IANA name in any case; undefined when it is not known. */
-export function zoneNamed(name: string): string | undefined {
+function zoneNamed(name: string): string | undefined {
   const folded = fold(name).trim()
   const known = ZONE_OF.get(folded)
   if (known || !folded.includes('/')) return known
