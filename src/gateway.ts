@@ -7,7 +7,7 @@ import { openLog } from './base/node/log.ts'
 import { measureLoopDelay } from './base/node/loop-delay.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
-import type { World } from './base/world.ts'
+import type { Clock, World } from './base/world.ts'
 import { loadSettings, type Settings } from './config/load.ts'
 import type { Env, Places } from './config/locate.ts'
 import { Joins, type Standing } from './coordination/joins.ts'
@@ -17,7 +17,7 @@ import { WaitGraph } from './coordination/wait-graph.ts'
 import type { Caller } from './dispatch/caller.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { EventHub } from './dispatch/event-hub.ts'
-import { healthOf } from './methods/gateway.ts'
+import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
 import type { MethodParts } from './methods/parts.ts'
 import { CATALOGUE, isMethodName } from './protocol/catalogue.ts'
@@ -46,6 +46,7 @@ import { ThreadRunner } from './turns/thread-runner.ts'
 const HOST = '127.0.0.1'
 const TOKEN_BYTES = 32
 const HEALTH_INTERVAL_MS = MINUTE
+const WAITS_INTERVAL_MS = 100
 const NO_SCOPES: ReadonlySet<Scope> = new Set()
 
 export interface GatewayOptions {
@@ -138,10 +139,7 @@ export function furnish(building: Building) {
   store.onEvents(events => {
     for (const event of events) hub.publish(event)
   })
-  const graph = new WaitGraph()
-  const lanes = new Lanes(graph)
-  const slots = new Slots(settings.turnsMax)
-  const joins = new Joins<RunRow>(graph, clock)
+  const waiting = coordinate(clock, hub, settings.turnsMax)
   const plan: PlanContext = {
     zone: settings.zone,
     defaultAgentId: DEFAULT_AGENT,
@@ -155,10 +153,7 @@ export function furnish(building: Building) {
     store,
     clock,
     publish: event => hub.publish(event),
-    graph,
-    lanes,
-    slots,
-    joins,
+    ...waiting,
     runner,
     toolbox: new Toolbox([cronTool, ...SESSION_TOOLS], settings.toolPolicy),
     zone: settings.zone,
@@ -193,7 +188,7 @@ export function furnish(building: Building) {
     pid: process.pid,
     url: '',
   }
-  const parts: MethodParts = { store, clock, random, engine, scheduler, joins, lanes, slots, graph, facts }
+  const parts: MethodParts = { store, clock, random, engine, scheduler, ...waiting, facts }
   const dispatcher = new Dispatcher(allHandlers(parts), clock, settings.methodTimeoutsMs)
   const resume = async () => {
     const { value: runs } = await store.write.recoverRuns({ epoch: store.epoch, nowMs: clock.now() })
@@ -212,6 +207,26 @@ export function furnish(building: Building) {
   return { parts, dispatcher, hub, loopDelay, facts, resume, stateVersion, healthEvent }
 }
 type House = ReturnType<typeof furnish>
+
+/** Everything that can wait, around one graph. */
+function coordinate(clock: Clock, hub: EventHub, turnsMax: number) {
+  const graph = new WaitGraph()
+  announceWaits(graph, clock, hub)
+  return { graph, lanes: new Lanes(graph), slots: new Slots(turnsMax), joins: new Joins<RunRow>(graph, clock) }
+}
+
+/** Tells listeners that somebody waits, or no longer does; changes of one moment are one event. */
+function announceWaits(graph: WaitGraph, clock: Clock, hub: EventHub): void {
+  let pending = false
+  graph.onChange(() => {
+    if (pending || hub.listenerCount === 0) return
+    pending = true
+    clock.after(WAITS_INTERVAL_MS, () => {
+      pending = false
+      hub.publish({ event: 'waits', payload: { waits: waitsOf({ graph, clock }) }, droppable: true })
+    })
+  })
+}
 
 interface TurnCall {
   readonly run: RunRow

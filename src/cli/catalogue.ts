@@ -202,6 +202,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await status()).status,
   },
   {
+    name: 'waits',
+    summary: 'Show who waits for what, since when and until when.',
+    flags: RPC_FLAGS,
+    example: 'waits',
+    load: async () => (await status()).waits,
+  },
+  {
     name: 'sessions',
     aliases: ['sessions list'],
     summary: 'List the sessions, newest first.',

@@ -33,9 +33,11 @@ export class Joins<End> {
    * Records that a turn is about to wait for `target`, before the work it will wait for is made; throws WOULD_DEADLOCK.
    * The caller removes the edge with `forget`, whatever happens. Undefined without a turn.
    */
-  intend(standing: Standing | undefined, target: WaitNode): WaitEdge | undefined {
+  intend(standing: Standing | undefined, target: WaitNode, timeoutMs?: number): WaitEdge | undefined {
     if (!standing) return undefined
-    const edge: WaitEdge = { waiter: standing.node, target, sinceMs: this.#clock.now() }
+    const sinceMs = this.#clock.now()
+    const until = timeoutMs === undefined ? {} : { untilMs: sinceMs + timeoutMs }
+    const edge: WaitEdge = { waiter: standing.node, target, sinceMs, ...until }
     this.#graph.add(edge)
     return edge
   }
@@ -52,7 +54,7 @@ export class Joins<End> {
     const ended = read()
     if (ended !== undefined) return ended
     options.signal.throwIfAborted()
-    const edge = this.intend(options.standing, `run:${runId}`)
+    const edge = this.intend(options.standing, `run:${runId}`, options.timeoutMs)
     options.standing?.slot.park()
     options.standing?.deadline.pause()
     try {

@@ -9,7 +9,10 @@ export type WaitNode = `run:${string}` | `lane:${string}` | `approval:${string}`
 export interface WaitEdge {
   readonly waiter: WaitNode
   readonly target: WaitNode
+  /** Instant since when, by the wall clock. */
   readonly sinceMs: number
+  /** Instant at which the wait gives up; absent where it has no bound of its own. */
+  readonly untilMs?: number
 }
 
 export class WaitGraph {
@@ -19,6 +22,7 @@ export class WaitGraph {
   /** Names for people: `run:x` -> `the turn of agent:main:main`. */
   readonly #names = new Map<WaitNode, string>()
   #refused = 0
+  #onChange: () => void = () => undefined
 
   /** Records an edge, or throws WOULD_DEADLOCK with `details.cycle` when it would close a cycle. */
   add(edge: WaitEdge): void {
@@ -30,12 +34,14 @@ export class WaitGraph {
     const edges = this.#edges.get(edge.waiter) ?? new Set()
     edges.add(edge)
     this.#edges.set(edge.waiter, edges)
+    this.#onChange()
   }
 
   remove(edge: WaitEdge): void {
     const edges = this.#edges.get(edge.waiter)
     if (!edges?.delete(edge)) return
     if (edges.size === 0) this.#edges.delete(edge.waiter)
+    this.#onChange()
   }
 
   /** A holder gets its resource; its waiters now wait for it. Undefined frees the resource. */
@@ -47,6 +53,11 @@ export class WaitGraph {
   name(node: WaitNode, name: string | undefined): void {
     if (name === undefined) this.#names.delete(node)
     else this.#names.set(node, name)
+  }
+
+  /** Called after each edge that came or went. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener
   }
 
   list(): WaitEdge[] {

@@ -6,8 +6,12 @@ import type { MethodParts } from './parts.ts'
 
 const RECENT_SESSIONS = 5
 
-export function gatewayHandlers(parts: MethodParts): Pick<Handlers, 'health' | 'status'> {
-  return { health: () => healthOf(parts), status: () => statusOf(parts) }
+export function gatewayHandlers(parts: MethodParts): Pick<Handlers, 'health' | 'status' | 'waits.list'> {
+  return {
+    health: () => healthOf(parts),
+    status: () => statusOf(parts),
+    'waits.list': () => ({ waits: waitsOf(parts), refused: parts.graph.refusedCount }),
+  }
 }
 
 export function healthOf(parts: MethodParts): Result<'health'> {
@@ -34,7 +38,7 @@ export function healthOf(parts: MethodParts): Result<'health'> {
 }
 
 function statusOf(parts: MethodParts): Result<'status'> {
-  const { facts, store, slots, lanes, graph, clock } = parts
+  const { facts, store, slots, lanes, clock } = parts
   const now = clock.now()
   return {
     version: facts.version,
@@ -55,11 +59,22 @@ function statusOf(parts: MethodParts): Result<'status'> {
       parked: slots.parkedCount,
       slots: slots.limit,
     },
-    waits: graph
-      .list()
-      .map(edge => ({ who: graph.nameOf(edge.waiter), what: graph.nameOf(edge.target), sinceMs: edge.sinceMs })),
+    waits: waitsOf(parts),
     loopDelayMs: facts.loopDelayMs(),
     memoryBytes: facts.memoryBytes(),
     pid: facts.pid,
   }
+}
+
+/** The edges of the wait-for graph as people and clients are shown them. */
+export function waitsOf({ graph, clock }: Pick<MethodParts, 'graph' | 'clock'>): Result<'waits.list'>['waits'] {
+  const now = clock.now()
+  return graph.list().map(({ waiter, target, sinceMs, untilMs }) => ({
+    who: graph.nameOf(waiter),
+    what: graph.nameOf(target),
+    waiter,
+    target,
+    waitingMs: Math.max(0, now - sinceMs),
+    ...(untilMs !== undefined && { untilMs }),
+  }))
 }

@@ -176,7 +176,9 @@ async function sendToSession(parts: MethodParts, call: Call<'sessions.send'>): P
   const timeoutSeconds = params.timeoutSeconds ?? SEND_WAIT_SECONDS
   // The wait is checked, and stands in the graph, before the message exists: a refusal leaves nothing behind (W4).
   const intent =
-    timeoutSeconds === 0 ? undefined : parts.joins.intend(call.caller.turn?.standing, laneNode(session.key))
+    timeoutSeconds === 0
+      ? undefined
+      : parts.joins.intend(call.caller.turn?.standing, laneNode(session.key), timeoutSeconds * SECOND)
   let accepted: Accepted
   try {
     accepted = await accept(parts, sessionMessage(parts, call, session), call)

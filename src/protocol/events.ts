@@ -2,7 +2,16 @@
 // deltas, ticks and health are not durable (L5).
 import type { Job } from './job.ts'
 
-export const EVENT_NAMES = ['connect.challenge', 'agent', 'chat', 'tick', 'shutdown', 'health', 'cron'] as const
+export const EVENT_NAMES = [
+  'connect.challenge',
+  'agent',
+  'chat',
+  'tick',
+  'shutdown',
+  'health',
+  'cron',
+  'waits',
+] as const
 
 /** `seq` counts per run from 1; deltas consume it too. */
 export interface AgentEvent {

@@ -161,6 +161,31 @@ describe('W4, W5: sessions that wait for each other', () => {
     expect(one.parts.slots.takenCount + one.parts.slots.parkedCount).toBe(0)
   })
 
+  test('who waits for what is listed and announced while it lasts', async () => {
+    const gate = Promise.withResolvers<void>()
+    const answers = talk(false)
+    const one = await house(async ask => {
+      if (ask.messages.at(-1)?.role === 'user' && JSON.stringify(ask.messages.at(-1)).includes('ping'))
+        await gate.promise
+      return await answers(ask)
+    })
+    const talking = agent(one, 'start', { sessionKey: 'a' })
+    await settled()
+    const { waits } = await one.call('waits.list')
+    expect(waits).toMatchObject([
+      { who: 'the turn of agent:main:a', what: 'the turn of agent:main:b', untilMs: one.clock.now() + 30_000 },
+    ])
+    await one.clock.advance(1_000)
+    expect((await one.call('status')).waits).toMatchObject([{ waitingMs: 1_000 }])
+    expect(one.events.filter(event => event.event === 'waits').at(-1)).toMatchObject({
+      payload: { waits: [{ who: 'the turn of agent:main:a' }] },
+    })
+    gate.resolve()
+    await talking
+    await one.clock.advance(1_000)
+    expect(one.events.filter(event => event.event === 'waits').at(-1)).toMatchObject({ payload: { waits: [] } })
+  })
+
   test('W4: sending back is refused at once with the cycle, leaves nothing behind, and both turns end', async () => {
     const one = await house(talk(true), { config })
     const final = await agent(one, 'start', { sessionKey: 'a' })

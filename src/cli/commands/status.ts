@@ -48,9 +48,32 @@ export const status: Run = async (args, shell) => {
       ['sessions', String(answer.sessions.count)],
       ['loop', `delay p50 ${ms(loopDelayMs.p50)}, p99 ${ms(loopDelayMs.p99)}, max ${ms(loopDelayMs.max)}`],
       ['memory', `${Math.round(answer.memoryBytes / 1_048_576)} MB`],
-      ...waits.map(({ who, what, sinceMs }): Fact => ['wait', `${who} for ${what}, ${formatDuration(sinceMs)}`]),
+      ...waits.map((wait): Fact => ['wait', `${wait.who} for ${wait.what}, ${formatDuration(wait.waitingMs)}`]),
     ]),
   )
+  return EXIT.ok
+}
+
+export const waits: Run = async (args, shell) => {
+  const answer = await withGateway(args, shell, ({ call }) => call('waits.list', {}))
+  if (args.has('json')) writeJson(shell, answer)
+  else if (answer.waits.length === 0) shell.stdout.write('Nobody waits for anybody.\n')
+  else {
+    const nowMs = shell.clock.now()
+    const columns = [
+      { title: 'Who', cell: (row: Wait) => sanitizeLine(row.who), widthMin: 16 },
+      { title: 'Waits for', cell: (row: Wait) => sanitizeLine(row.what), widthMin: 16 },
+      { title: 'Since', cell: (row: Wait) => formatDuration(row.waitingMs) },
+      {
+        title: 'Gives up in',
+        cell: (row: Wait) => (row.untilMs === undefined ? '-' : formatDuration(row.untilMs - nowMs)),
+        leaves: 1,
+      },
+    ]
+    shell.stdout.write(
+      renderTable(answer.waits, columns, { width: shell.stdout.columns(), paint: paintFor(shell.color) }),
+    )
+  }
   return EXIT.ok
 }
 
@@ -86,6 +109,13 @@ interface Row {
   readonly updatedAt: number | null
   readonly totalTokens: number
   readonly lastMessagePreview?: string | undefined
+}
+
+interface Wait {
+  readonly who: string
+  readonly what: string
+  readonly waitingMs: number
+  readonly untilMs?: number | undefined
 }
 
 type Fact = readonly [string, string]

@@ -7,7 +7,25 @@ const DEADLINE_MS = 5 * SECOND
 
 const recentSession = z.object({ key: z.string(), updatedAt: z.number(), age: z.number() })
 
+/** One edge of the wait-for graph, in words and as data. */
+const waitSchema = z.object({
+  who: z.string(),
+  what: z.string(),
+  waiter: z.string(),
+  target: z.string(),
+  waitingMs: z.number(),
+  untilMs: z.number().optional(),
+})
+
 export const GATEWAY_METHODS = {
+  'waits.list': method({
+    summary: 'Show who waits for what, since when and until when.',
+    params: z.strictObject({}),
+    result: z.object({ waits: z.array(waitSchema), refused: z.number() }),
+    scope: 'operator.read',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
   health: method({
     summary: 'Say that the gateway is well; answers while every lane and slot is taken.',
     params: z.looseObject({}),
@@ -43,7 +61,7 @@ export const GATEWAY_METHODS = {
         recent: z.array(z.unknown()),
       }),
       runs: z.object({ running: z.number(), queued: z.number(), parked: z.number(), slots: z.number() }),
-      waits: z.array(z.object({ who: z.string(), what: z.string(), sinceMs: z.number() })),
+      waits: z.array(waitSchema),
       loopDelayMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
       memoryBytes: z.number(),
       pid: z.number(),
