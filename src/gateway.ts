@@ -159,7 +159,7 @@ export function furnish(building: Building) {
     zone: settings.zone,
     timeoutMs: settings.turnTimeoutMs,
     chooseModel: ref => chooseModel(settings.models, ref),
-    callerFor: (run, standing, key) => turnCaller({ run, standing, key, zone: settings.zone, call }),
+    callerFor: (run, standing, made) => turnCaller({ run, standing, ...made, settings, call }),
     noticeFor: (run, end) => {
       const job = run.source === 'job' && run.jobId !== undefined ? store.read.job(run.jobId)?.job : undefined
       return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
@@ -232,24 +232,27 @@ interface TurnCall {
   readonly run: RunRow
   readonly standing: Standing
   readonly key: string
-  readonly zone: string
+  readonly tool: string
+  readonly settings: Settings
   readonly call: Dispatcher['call']
 }
 
 /** A tool's way to the gateway: a function call, as that turn (W1). Its first call has the key of its journal entry. */
-function turnCaller({ run, standing, key, zone, call }: TurnCall): ToolCaller {
+function turnCaller({ run, standing, key, tool, settings, call }: TurnCall): ToolCaller {
   const caller: Caller = {
     principal: `session:${run.sessionKey}`,
     label: `the turn of ${run.sessionKey}`,
     scopes: NO_SCOPES,
     turn: { runId: run.runId, sessionKey: run.sessionKey, agentId: run.agentId, jobId: run.jobId, standing },
-    zone,
+    zone: settings.zone,
   }
+  const deadlineMs = settings.toolTimeoutsMs.get(tool)
+  const bounds = { signal: standing.deadline.signal, ...(deadlineMs !== undefined && { deadlineMs }) }
   let calls = 0
   return async (method, params) => {
     calls += 1
     const callKey = calls === 1 ? key : `${key}.${calls}`
-    return (await call(method, params, { caller, key: callKey, signal: standing.deadline.signal })) as never
+    return (await call(method, params, { caller, key: callKey, ...bounds })) as never
   }
 }
 

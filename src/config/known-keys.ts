@@ -18,6 +18,7 @@ export const USED_KEYS: readonly string[] = [
   'agents.defaults.maxConcurrent',
   'tools.allow',
   'tools.deny',
+  'tools.*.timeoutMs',
   'methods.*.timeoutMs',
   'cron.enabled',
   'logging.level',

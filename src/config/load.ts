@@ -28,6 +28,8 @@ export interface Settings {
   readonly toolPolicy: { readonly allow: readonly string[] | undefined; readonly deny: readonly string[] }
   /** Bounds on the work of a method, by name. */
   readonly methodTimeoutsMs: ReadonlyMap<string, number>
+  /** Bounds on the work of a tool's calls, by the tool's name; they win over the method's. */
+  readonly toolTimeoutsMs: ReadonlyMap<string, number>
   readonly cronEnabled: boolean
   readonly logLevel: string
   /** What is said at start: keys that are unknown or not used yet. */
@@ -59,6 +61,7 @@ export function loadSettings(sources: ConfigSources): Settings {
     turnsMax: defaults?.maxConcurrent ?? MAX_CONCURRENT_DEFAULT,
     toolPolicy: { allow: config.tools?.allow, deny: config.tools?.deny ?? [] },
     methodTimeoutsMs: methodTimeouts(config, sources),
+    toolTimeoutsMs: toolTimeouts(config),
     cronEnabled: config.cron?.enabled ?? true,
     logLevel: config.logging?.level ?? 'info',
     warnings: keyWarnings(raw),
@@ -123,6 +126,23 @@ function methodTimeouts(config: ConfigFile, sources: ConfigSources): Map<string,
     if (!sources.isMethod(name))
       throw new SluiceError('INVALID_REQUEST', `The config's methods.${name} names no method.`)
     if (timeoutMs !== undefined) timeouts.set(name, timeoutMs)
+  }
+  return timeouts
+}
+
+function toolTimeouts(config: ConfigFile): Map<string, number> {
+  const timeouts = new Map<string, number>()
+  for (const [name, value] of Object.entries(config.tools ?? {})) {
+    const timeoutMs =
+      typeof value === 'object' && value !== null ? (value as { timeoutMs?: unknown }).timeoutMs : undefined
+    if (timeoutMs === undefined) continue
+    if (typeof timeoutMs !== 'number' || !Number.isInteger(timeoutMs) || timeoutMs < 1) {
+      throw new SluiceError(
+        'INVALID_REQUEST',
+        `The config's tools.${name}.timeoutMs is ${JSON.stringify(timeoutMs)}; give whole milliseconds, e.g. 10000.`,
+      )
+    }
+    timeouts.set(name, timeoutMs)
   }
   return timeouts
 }

@@ -43,6 +43,7 @@ export const configSchema = z.looseObject({
     .optional(),
   tools: z
     .looseObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional() })
+    // Any other key is a tool's name, or one of the family's that is not used yet.
     .catchall(z.unknown())
     .optional(),
   methods: z.record(z.string(), timeoutMs).optional(),

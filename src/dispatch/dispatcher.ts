@@ -44,6 +44,8 @@ export interface CallOptions {
   /** Overrides `params.idempotencyKey`; a turn's tool calls have the key of their journal entry. */
   readonly key?: string
   readonly early?: (payload: unknown) => void
+  /** The caller's own bound on the work; wins over the method's. */
+  readonly deadlineMs?: number
 }
 
 export interface MethodFigures {
@@ -88,7 +90,7 @@ export class Dispatcher {
     const method = this.#admit(name, options.caller)
     const declaration = declarationOf(method)
     const parsed = parse(declaration, method, { params, caller: options.caller })
-    const deadlineMs = this.#deadlinesMs.get(method) ?? declaration.deadlineMs
+    const deadlineMs = options.deadlineMs ?? this.#deadlinesMs.get(method) ?? declaration.deadlineMs
     const callerSignal = options.signal ?? NEVER
     const deadline = new Deadline(this.#clock, deadlineMs, { what: `${method}`, outer: callerSignal })
     try {
@@ -104,7 +106,9 @@ export class Dispatcher {
         takesTwo: options.early !== undefined,
         wait: wait => deadline.standStill(wait),
       } as Call<MethodName>)
-      return await deadline.lastWord(Promise.resolve(work))
+      const result = await deadline.lastWord(Promise.resolve(work))
+      if (!deadline.expired || declaration.replay === 'read') return result
+      throw committedLate(method, deadlineMs, result)
     } catch (error) {
       throw truthful(error, deadline, deadlineMs)
     } finally {
@@ -158,6 +162,12 @@ function keyOf(
   const hashed = JSON.stringify(from.params, (name, value) => (KEYLESS.has(name) ? undefined : value))
   const paramsHash = createHash('sha256').update(hashed).digest('base64url')
   return { principal: from.options.caller.principal, method, key, paramsHash }
+}
+
+/** The caller's time was over before the work was; what was done is said, and handed over (W6). */
+function committedLate(method: string, deadlineMs: number, result: unknown): SluiceError {
+  const message = `${method} took longer than ${deadlineMs} ms, but it was done: details.result is its answer. Do not repeat it.`
+  return new SluiceError('TIMEOUT', message, { outcome: 'committed', details: { result } })
 }
 
 /** Work that was dropped because its deadline passed is reported as just that (W6). */

@@ -80,7 +80,7 @@ export class LiveRun implements TurnLink {
     const { run, standing } = this.#attempt
     if (call.resumed && this.#parts.toolbox.replayOf(call.name) === 'never') return { text: INTERRUPTED, isError: true }
     return await this.#parts.toolbox.run(call, {
-      call: this.#parts.callerFor(run, standing, call.id),
+      call: this.#parts.callerFor(run, standing, { key: call.id, tool: call.name }),
       sessionKey: run.sessionKey,
       agentId: run.agentId,
       zone: this.#parts.zone,

@@ -52,7 +52,7 @@ describe('each used key changes behaviour', () => {
         agents: {
           defaults: { model: { primary: 'local/m' }, userTimezone: 'Asia/Tokyo', timeoutSeconds: 5, maxConcurrent: 2 },
         },
-        tools: { allow: ['cron'], deny: ['x'] },
+        tools: { allow: ['cron'], deny: ['x'], cron: { timeoutMs: 200 } },
         methods: { 'cron.add': { timeoutMs: 7 } },
         cron: { enabled: false },
         logging: { level: 'debug' },
@@ -74,6 +74,7 @@ describe('each used key changes behaviour', () => {
     expect(settings.models.providers.local).toMatchObject({ apiKey: 'secret', headers: { a: 'b' } })
     expect(settings.models.primary).toBe('local/m')
     expect([...settings.methodTimeoutsMs]).toEqual([['cron.add', 7]])
+    expect([...settings.toolTimeoutsMs]).toEqual([['cron', 200]])
     expect(load({ agents: { defaults: { model: 'a/b' } } }).models.primary).toBe('a/b')
   })
 
@@ -102,6 +103,7 @@ describe('what is refused, by its path and with what is allowed', () => {
     [{ agents: { defaults: { model: 'noslash' } } }, /agents\.defaults\.model/],
     [{ agents: { defaults: { userTimezone: 'Mars/Base' } } }, /"Mars\/Base", which is no IANA zone/],
     [{ models: { providers: { a: { baseUrl: '${NOPE}' } } } }, /models\.providers\.a\.baseUrl names \$\{NOPE\}/],
+    [{ tools: { cron: { timeoutMs: 'long' } } }, /tools\.cron\.timeoutMs is "long"; give whole milliseconds/],
     [{ methods: { 'no.such': { timeoutMs: 1 } } }, /methods\.no\.such names no method/],
   ])('%j', (config, message) => {
     expect(() => load(config)).toThrow(message)

@@ -84,15 +84,21 @@ describe('W6: bounds on work', () => {
     })
   })
 
-  test('W6: work that commits after the deadline answers with what it made', async () => {
+  test('W6: work that commits after the deadline says so and hands over what it made; a read just answers', async () => {
     const { dispatcher, clock } = dispatcherWith(call => {
       const { promise, resolve } = Promise.withResolvers()
       call.signal.addEventListener('abort', () => resolve({ ok: true, removed: true }))
       return promise
     })
-    const answer = dispatcher.call('cron.remove', { id: 'x' }, { caller: admin })
+    const answer = dispatcher.call('cron.remove', { id: 'x' }, { caller: admin }).catch(error => error)
+    const read = dispatcher.call('cron.list', {}, { caller: admin, deadlineMs: 50 })
     await clock.advance(60)
-    await expect(answer).resolves.toEqual({ ok: true, removed: true })
+    expect(await answer).toMatchObject({
+      code: 'TIMEOUT',
+      outcome: 'committed',
+      details: { result: { ok: true, removed: true } },
+    })
+    await expect(read).resolves.toEqual({ ok: true, removed: true })
     expect(clock.timers).toBe(0)
   })
 

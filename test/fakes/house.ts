@@ -11,6 +11,7 @@ import type { GatewayEvent } from '../../src/dispatch/event-hub.ts'
 import { furnish } from '../../src/gateway.ts'
 import { isMethodName, type MethodName, type Result } from '../../src/protocol/catalogue.ts'
 import type { ModelCall, ModelEvent, ModelMessage } from '../../src/providers/model.ts'
+import type { InlineOptions } from '../../src/store/sqlite/inline.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { inlineRunner } from '../../src/turns/perform.ts'
 import type { Runner } from '../../src/turns/runner.ts'
@@ -36,6 +37,8 @@ export interface HouseOptions {
   /** A folder of an earlier house; it is then not removed. */
   readonly folder?: string
   readonly runner?: Runner
+  /** Holds the store's writer, or stands in for its COMMIT. */
+  readonly store?: InlineOptions
 }
 
 const operator: Caller = { principal: 'operator', label: 'test', scopes: new Set(['operator.admin']) }
@@ -55,7 +58,7 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
     systemZone: 'Europe/Berlin',
     isMethod: isMethodName,
   })
-  const store = await openSqliteStore({ folder, thread: false })
+  const store = await openSqliteStore({ folder, thread: false, ...options.store })
   let current = play
   const runner =
     options.runner ??
