@@ -1,6 +1,7 @@
 // Asks again before the first token when a failure may pass by itself, never after text was shown. Bounded and aborted
 // with the request.
 import { SECOND } from '../base/durations.ts'
+import { pause } from '../base/pause.ts'
 import type { Clock } from '../base/world.ts'
 import type { Model, ModelEvent, ModelFailureKind, ModelRequest } from './model.ts'
 
@@ -24,23 +25,11 @@ async function* streamWithRetries(model: Model, clock: Clock, request: ModelRequ
       shown ||= event.type === 'delta'
     }
     if (!failure) return
+    // An abort ends the pause; the next try then reports it.
     await pause(clock, failure.retryAfterMs ?? DELAY_MS * 2 ** (tried - 1), request.signal)
   }
 }
 
 function mayPass(failure: Extract<ModelEvent, { type: 'failed' }>): boolean {
   return MAY_PASS.has(failure.kind) && (failure.retryAfterMs ?? 0) <= RETRY_AFTER_MS_MAX
-}
-
-/** Ends early on abort; the next try then reports it. */
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = clock.after(delayMs, resolve)
-  const onAbort = () => {
-    timer.cancel()
-    resolve()
-  }
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  return promise.finally(() => signal.removeEventListener('abort', onAbort))
 }

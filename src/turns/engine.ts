@@ -2,7 +2,7 @@
 // the store before it comes here and its end is there before anyone hears of it (L1, L2). Control (stop, list) never
 // waits for a lane or a slot (W7).
 import { asSluiceError, SluiceError } from '../base/errors.ts'
-import type { Clock } from '../base/world.ts'
+import { pause } from '../base/pause.ts'
 import { Deadline } from '../coordination/deadline.ts'
 import type { Slot } from '../coordination/slots.ts'
 import type { ChatEvent } from '../protocol/events.ts'
@@ -185,7 +185,7 @@ export class TurnEngine {
         const error = asSluiceError(thrown)
         if (error.code === 'STALE') return
         log('error', `the end of turn ${run.runId} cannot be written; trying again`, { error: error.message })
-        await after(clock, delayMs)
+        await pause(clock, delayMs)
       }
     }
   }
@@ -215,10 +215,4 @@ export class TurnEngine {
     lanes.leave(carried.run.sessionKey, carried.run.runId)
     joins.settle(carried.run.runId, value)
   }
-}
-
-function after(clock: Clock, delayMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  clock.after(delayMs, resolve)
-  return promise
 }

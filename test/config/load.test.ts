@@ -4,7 +4,7 @@ import { reportKeys, UNUSED_KEYS, USED_KEYS } from '../../src/config/known-keys.
 import { type ConfigSources, loadSettings } from '../../src/config/load.ts'
 import { clientToken, gatewayPort, locate, readConfigFile } from '../../src/config/locate.ts'
 
-const places = locate({}, '/home/x')
+const places = locate({}, '/nowhere')
 const filesWith = (text: string | undefined) => ({
   readText: (path: string) => (path === places.configPath ? text : undefined),
   writePrivateText: () => undefined,

@@ -113,7 +113,7 @@ describe('a fresh clone', () => {
 
 describe('the README', () => {
   test('its config is one that starts, with the model it names', () => {
-    const places = locate({}, '/home/x')
+    const places = locate({}, '/nowhere')
     const settings = loadSettings({
       files: {
         readText: path => (path === places.configPath ? blocks('json5')[0] : undefined),

@@ -159,6 +159,7 @@ describe.each([{ thread: true }, { thread: false }] as const)('opening, thread: 
     await expect(open(under)).rejects.toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining(under) })
   })
 
+  // Reason: the superuser may enter any folder, so there is nothing to refuse.
   test.skipIf(process.getuid?.() === 0)('a folder without permission stops the start, named', async () => {
     chmodSync(folder, 0o000)
     await expect(open()).rejects.toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining(folder) })
