@@ -108,7 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       log.log('info', 'stopping', { reason })
       health.stop()
       house.parts.scheduler.stop()
-      house.parts.engine.drain()
+      await house.parts.engine.drain()
       await server.close({ reason, restartExpectedMs: null })
       await runner.close()
       await store.close()

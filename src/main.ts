@@ -147,7 +147,7 @@ async function runGateway(portOverride: number | undefined, shell: Shell): Promi
       world: nodeWorld,
       ...(portOverride !== undefined && { portOverride }),
     })
-    for (const line of running.startupLines) shell.stdout.write(`${line}\n`)
+    shell.stdout.write(`${running.startupLines.join('\n')}\n`)
     const ended = await Promise.race([stopping.promise, running.failed])
     if (ended instanceof Error) shell.stderr.write(`Error: ${ended.message}\n`)
     shell.stdout.write('Stopping…\n')

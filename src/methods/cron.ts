@@ -160,6 +160,8 @@ async function runJob(parts: MethodParts, call: Call<'cron.run'>) {
 }
 
 function checkJob(parts: MethodParts, job: JobInput, nowMs: number): void {
+  // Refused here, or its runs would have no session to be in.
+  if (job.agentId) canonicalSession('', job.agentId)
   checkPairing(job.sessionTarget, job.payload)
   validateSchedule(job.schedule, parts.facts.zone, nowMs)
 }
@@ -228,5 +230,6 @@ function toRunLog(row: OccurrenceRow): RunLog {
     ...(row.nominalAtMs !== undefined && { nominalAtMs: row.nominalAtMs }),
     ...(row.runId !== undefined && { runId: row.runId }),
     ...(row.count > 1 && { count: row.count }),
+    ...(row.toMs !== undefined && { toMs: row.toMs }),
   }
 }

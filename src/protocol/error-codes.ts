@@ -51,14 +51,20 @@ export function fromWireError(wire: WireError): SluiceError {
   )
 }
 
+/** A refusal names so many faults, and is no longer than so many characters. */
+const ISSUES_TOLD_MAX = 10
+const REFUSAL_LENGTH_MAX = 2_000
+
 /** `invalid <method> params: at /schedule/expr: …; at root: unexpected property 'x'`; scripts match the beginning. */
 export function paramsError(method: string, error: z.ZodError): SluiceError {
-  const parts = error.issues.slice(0, 20).flatMap(issue => {
+  const parts = error.issues.slice(0, ISSUES_TOLD_MAX).flatMap(issue => {
     const pointer = issue.path.length === 0 ? '' : `/${issue.path.map(String).join('/')}`
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map(key => `at ${pointer || 'root'}: unexpected property '${key}'`)
+      return issue.keys.slice(0, ISSUES_TOLD_MAX).map(key => `at ${pointer || 'root'}: unexpected property '${key}'`)
     }
     return [pointer ? `at ${pointer}: ${issue.message}` : issue.message]
   })
-  return new SluiceError('INVALID_REQUEST', `invalid ${method} params: ${parts.join('; ')}`)
+  const told = parts.slice(0, ISSUES_TOLD_MAX).join('; ')
+  const cut = told.length > REFUSAL_LENGTH_MAX ? `${told.slice(0, REFUSAL_LENGTH_MAX)}…` : told
+  return new SluiceError('INVALID_REQUEST', `invalid ${method} params: ${cut}`)
 }

@@ -122,5 +122,7 @@ export const runLogSchema = z.object({
   runId: z.string().optional(),
   /** How many instants the row stands for, when more than one was missed in a row. */
   count: z.number().optional(),
+  /** The last of them; nominalAtMs is the first. */
+  toMs: z.number().optional(),
 })
 export type RunLog = z.infer<typeof runLogSchema>

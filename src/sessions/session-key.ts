@@ -10,8 +10,11 @@ export interface SessionName {
   readonly agentId: string
 }
 
+const AGENT_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/
+
 /** `main` and `` are the default agent's main session; `x` is `agent:main:x`. */
 export function canonicalSession(raw: string, agentId: string = DEFAULT_AGENT): SessionName {
+  if (!AGENT_ID.test(agentId)) throw noAgent(agentId)
   const text = raw.trim().toLowerCase()
   if (text === '' || text === MAIN_KEY) return { key: `agent:${agentId}:${MAIN_KEY}`, agentId }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses.
@@ -29,7 +32,16 @@ export function canonicalSession(raw: string, agentId: string = DEFAULT_AGENT): 
       `a session key has the form agent:<agent>:<rest>: ${JSON.stringify(raw.slice(0, 60))}`,
     )
   }
+  if (!AGENT_ID.test(agent)) throw noAgent(agent)
   return { key: text, agentId: agent }
+}
+
+function noAgent(agentId: string): SluiceError {
+  const shown = JSON.stringify(agentId.slice(0, 60))
+  return new SluiceError(
+    'INVALID_REQUEST',
+    `an agent id is up to 64 letters, digits, - and _, such as "main": ${shown} is none`,
+  )
 }
 
 export function jobSession(agentId: string, jobId: string): SessionName {

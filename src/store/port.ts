@@ -106,14 +106,17 @@ export interface StoreWrites {
    */
   endRun(args: { fence: Fence; end: RunEnd; notice?: NewNotice; nowMs: number; events: DurableEvent[] }): RunRow
 
-  /** Gives a running run back to the queue under the same journal, when its runner was lost. STALE when fenced off. */
-  requeueRun(args: { fence: Fence; nowMs: number }): RunRow
+  /**
+   * Gives a running run back to the queue under the same journal: its runner was lost (counted), or the gateway stops
+   * cleanly (not counted). From then on the old attempt is fenced off. STALE when it already was.
+   */
+  requeueRun(args: { fence: Fence; lost: boolean; nowMs: number }): RunRow
 
   /** Cancels a run that has not been claimed. Undefined when it is not `queued`; its inbox row is closed with it. */
   cancelQueuedRun(args: { runId: string; reason: string; nowMs: number; events: DurableEvent[] }): RunRow | undefined
 
   /**
-   * At start: runs left `running` by an older epoch go back to `queued` (they keep journal and attempt); occurrences
+   * At start: runs left `running` by an older epoch go back to `queued` (they keep journal and attempt, and count a loss); occurrences
    * without a run that were left `running` become `unknown`. Answers all queued runs, oldest first.
    */
   recoverRuns(args: { epoch: number; nowMs: number }): RunRow[]

@@ -14,6 +14,8 @@ export interface RunRow {
   readonly state: RunState
   /** Attempts begun; 0 while it was never claimed. */
   readonly attempt: number
+  /** Attempts that were lost with their runner or their gateway, other than by a clean stop. */
+  readonly losses: number
   readonly epoch: number
   readonly model: string | undefined
   /** Added to the system prompt of this run. */

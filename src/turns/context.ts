@@ -12,6 +12,10 @@ export interface TurnContext {
   readonly messages: readonly ModelMessage[]
   /** Calls of the present turn's last message that have no result yet. */
   readonly pending: readonly TurnCall[]
+  /** Texts of the present turn's messages so far. */
+  readonly said: readonly string[]
+  /** The present turn's last message asks for nothing more. */
+  readonly answered: boolean
 }
 
 /** `runId` is the present turn. Entries are of one session, in order. */
@@ -32,7 +36,13 @@ export function buildContext(entries: readonly Entry[], runId: string): TurnCont
     if (entry.runId === runId)
       pending.push(...calls.filter(call => !results.has(call.id)).map(call => ({ ...call, resumed: true })))
   }
-  return { messages: withinLength(messages), pending }
+  const own = entries.flatMap(({ runId: ofRun, body }) => (ofRun === runId && body.kind === 'message' ? [body] : []))
+  return {
+    messages: withinLength(messages),
+    pending,
+    said: own.map(message => message.text).filter(text => text !== ''),
+    answered: own.at(-1)?.calls.length === 0,
+  }
 }
 
 type ResultBody = Extract<Entry['body'], { kind: 'result' }>

@@ -13,8 +13,8 @@ import { LiveRun } from './live-run.ts'
 import { RunEvents } from './run-events.ts'
 import type { TurnOutcome } from './runner.ts'
 
-/** Attempts of one run before it ends as failed: a turn that kills its runner must not do so for ever. */
-export const ATTEMPTS_MAX = 3
+/** Attempts of one run that may be lost before it ends as failed: a turn that kills its runner must not do so for ever. */
+export const LOSSES_MAX = 3
 /** How long an aborted runner may take to end by itself before the run is ended without it and fenced off (T3). */
 const ABORT_GRACE_MS = 5_000
 const END_RETRY_MS = 1_000
@@ -28,7 +28,8 @@ interface Carried {
   readonly run: RunRow
   readonly abort: AbortController
   stop: Stop | undefined
-  claimed: boolean
+  /** The attempt that holds it, once it was claimed. */
+  attempt: RunRow | undefined
 }
 
 export class TurnEngine {
@@ -43,7 +44,7 @@ export class TurnEngine {
   /** Takes a queued run on. Once per process and run; a repeat is ignored. */
   submit(run: RunRow): void {
     if (this.#draining || this.#carried.has(run.runId) || run.state !== 'queued') return
-    const carried: Carried = { run, abort: new AbortController(), stop: undefined, claimed: false }
+    const carried: Carried = { run, abort: new AbortController(), stop: undefined, attempt: undefined }
     this.#carried.set(run.runId, carried)
     const { graph, lanes, clock } = this.#parts
     graph.name(`run:${run.runId}`, `the turn of ${run.sessionKey}`)
@@ -58,20 +59,27 @@ export class TurnEngine {
       carried.abort.abort(new SluiceError('CANCELLED', 'The turn was stopped.', { outcome: 'cancelled' }))
     }
     // One that waits in its lane has no code running that could end it.
-    await Promise.all(stopped.filter(carried => !carried.claimed).map(carried => this.#cancelQueued(carried)))
+    await Promise.all(stopped.filter(carried => !carried.attempt).map(carried => this.#cancelQueued(carried)))
     return stopped.map(carried => carried.run.runId)
   }
 
   get runningCount(): number {
-    return [...this.#carried.values()].filter(carried => carried.claimed).length
+    return [...this.#carried.values()].filter(carried => carried.attempt !== undefined).length
   }
 
   /**
-   * Stops taking work and lets go of the turns: queued ones stay queued in the store, running ones stay as their journal
-   * has them and go on at the next start. Waits for no turn and no person (W7).
+   * Stops taking work and gives the running turns back to the queue, from where the next start goes on with them. Waits
+   * for the disk, and for no turn and no person (W7): what a turn still writes is refused.
    */
-  drain(): void {
+  async drain(): Promise<void> {
     this.#draining = true
+    const { store, clock } = this.#parts
+    const held = [...this.#carried.values()].flatMap(carried => carried.attempt ?? [])
+    await Promise.allSettled(
+      held.map(({ runId, attempt }) =>
+        store.write.requeueRun({ fence: { runId, epoch: store.epoch, attempt }, lost: false, nowMs: clock.now() }),
+      ),
+    )
   }
 
   async #carry(carried: Carried): Promise<void> {
@@ -83,7 +91,7 @@ export class TurnEngine {
       await this.#claimed(carried, slot)
     } catch (error) {
       if (!carried.stop) log('error', `turn ${runId} could not be carried out`, { error: asSluiceError(error).message })
-      if (!carried.claimed) await this.#cancelQueued(carried)
+      if (!carried.attempt) await this.#cancelQueued(carried)
     } finally {
       slot?.release()
       this.#carried.delete(runId)
@@ -104,7 +112,7 @@ export class TurnEngine {
         events: events.started(nowMs),
       })
       if (!claim.value) return
-      carried.claimed = true
+      carried.attempt = claim.value
       lost = await this.#attempt(carried, { run: claim.value, events, slot })
     }
   }
@@ -118,14 +126,12 @@ export class TurnEngine {
     let outcome: TurnOutcome
     try {
       // Counted over restarts too: a turn that brings the gateway down must not do so for ever.
-      if (run.attempt > ATTEMPTS_MAX)
-        outcome = { state: 'failed', reply: '', error: `given up after ${ATTEMPTS_MAX} attempts` }
-      else outcome = await this.#bounded(live.perform(), deadline)
+      outcome = run.losses >= LOSSES_MAX ? givenUp(run) : await this.#bounded(live.perform(), deadline)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       if (error.code === 'STALE' || this.#draining) return false
       this.#parts.log('warn', `turn ${run.runId} lost its runner`, { error: error.message, attempt: run.attempt })
-      if (error.code === 'UNAVAILABLE' && run.attempt < ATTEMPTS_MAX) return await this.#requeue(run)
+      if (error.code === 'UNAVAILABLE') return await this.#requeue(run)
       outcome = { state: 'failed', reply: '', error: error.message }
     } finally {
       deadline.end()
@@ -193,10 +199,8 @@ export class TurnEngine {
   /** Back to `queued` under the same journal, so that the next attempt goes on from its last entry. */
   async #requeue(run: RunRow): Promise<boolean> {
     const { store, clock } = this.#parts
-    await store.write.requeueRun({
-      fence: { runId: run.runId, epoch: store.epoch, attempt: run.attempt },
-      nowMs: clock.now(),
-    })
+    const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
+    await store.write.requeueRun({ fence, lost: true, nowMs: clock.now() })
     return true
   }
 
@@ -215,4 +219,9 @@ export class TurnEngine {
     lanes.leave(carried.run.sessionKey, carried.run.runId)
     joins.settle(carried.run.runId, value)
   }
+}
+
+function givenUp(run: RunRow): TurnOutcome {
+  const error = `given up: ${run.losses} attempts were lost with the thread or the gateway that ran them`
+  return { state: 'failed', reply: '', error }
 }

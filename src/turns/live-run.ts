@@ -98,7 +98,7 @@ export class LiveRun implements TurnLink {
   #task(): TurnTask {
     const { run } = this.#attempt
     const { store, clock, zone, toolbox } = this.#parts
-    const { messages, pending } = buildContext(store.read.transcript(run.sessionId, CONTEXT_ENTRIES_MAX), run.runId)
+    const context = buildContext(store.read.transcript(run.sessionId, CONTEXT_ENTRIES_MAX), run.runId)
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
       runId: run.runId,
@@ -110,8 +110,7 @@ export class LiveRun implements TurnLink {
         jobName: job?.name,
         extra: run.extraPrompt,
       }),
-      messages,
-      pending,
+      ...context,
       tools: toolbox.descriptions,
       limits: TURN_LIMITS,
     }

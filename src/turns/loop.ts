@@ -31,6 +31,10 @@ export interface LoopInput {
   readonly messages: readonly ModelMessage[]
   /** Calls of the last message that have no result yet (a resumed turn). */
   readonly pending: readonly TurnCall[]
+  /** Texts of the turn's messages so far (a resumed turn). */
+  readonly said: readonly string[]
+  /** The last message asked for nothing more: only the end was not written. */
+  readonly answered: boolean
   readonly tools: readonly ToolSpec[]
   /** Runs a call. A tool's failure is a result; it throws only to end the turn. */
   readonly invoke: (call: TurnCall) => Promise<CallResult>
@@ -60,12 +64,13 @@ export interface LoopEnd {
 export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, LoopEnd, number | undefined> {
   const messages = [...input.messages]
   const breaker = new CallBreaker(input.limits.identicalCallsMax)
-  const texts: string[] = []
+  const texts = [...input.said]
   const end = (state: LoopEnd['state'], error?: string): LoopEnd => ({
     state,
-    reply: texts.join('\n\n'),
+    reply: texts.filter(text => text !== '').join('\n\n'),
     ...(error !== undefined && { error }),
   })
+  if (input.answered) return end('ok')
   await runCalls(input, input.pending, messages)
   for (let step = 1; step <= input.limits.stepsMax; step += 1) {
     if (input.signal.aborted) return end('aborted')
@@ -73,7 +78,7 @@ export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, Loop
     const answer = yield* ask(input, messages)
     if (answer.type === 'failed') return isAbort(input, answer) ? end('aborted') : end('failed', answer.message)
     const entry = yield toMessage(input, answer)
-    if (answer.text !== '') texts.push(answer.text)
+    texts.push(answer.text)
     if (answer.calls.length === 0) return end('ok')
     const calls = number(answer.calls, entry ?? 0)
     messages.push({ role: 'assistant', text: answer.text, calls })

@@ -11,6 +11,8 @@ export interface TurnTask {
   readonly system: string
   readonly messages: readonly ModelMessage[]
   readonly pending: readonly TurnCall[]
+  readonly said: readonly string[]
+  readonly answered: boolean
   readonly tools: readonly ToolSpec[]
   readonly limits: TurnLimits
 }

@@ -86,7 +86,12 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
     },
     call: async <M extends MethodName>(method: M, params: unknown = {}) =>
       (await house.dispatcher.call(method, params, { caller: operator, early: () => undefined })) as Result<M>,
-    leave: () => end(house, store),
+    leave: async () => {
+      house.parts.scheduler.stop()
+      house.loopDelay.stop()
+      await settled()
+      await store.close()
+    },
     close: async () => {
       await end(house, store)
       rmSync(folder, { recursive: true, force: true })
@@ -97,7 +102,7 @@ export type House = Awaited<ReturnType<typeof openHouse>>
 
 async function end(house: ReturnType<typeof furnish>, store: { close(): Promise<void> }): Promise<void> {
   house.parts.scheduler.stop()
-  house.parts.engine.drain()
+  await house.parts.engine.drain()
   house.loopDelay.stop()
   await settled()
   await store.close()

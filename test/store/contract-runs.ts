@@ -116,7 +116,10 @@ export const runTests: StoreTests = {
     await expect(append({ ...fence, epoch: fence.epoch - 1 })).rejects.toMatchObject(stale)
     await expect(append({ ...fence, runId: 'nobody' })).rejects.toMatchObject(stale)
     await expect(store.write.claimRun({ runId: 'r1', epoch: 0, nowMs: NOW, events })).rejects.toMatchObject(stale)
-    expect((await store.write.requeueRun({ fence, nowMs: NOW })).value).toMatchObject({ state: 'queued', attempt: 1 })
+    expect((await store.write.requeueRun({ fence, lost: true, nowMs: NOW })).value).toMatchObject({
+      state: 'queued',
+      attempt: 1,
+    })
     await expect(append(fence)).rejects.toMatchObject(stale)
     await store.write.claimRun({ runId: 'r1', epoch: store.epoch, nowMs: NOW, events: [] })
     await expect(append(fence)).rejects.toMatchObject(stale)

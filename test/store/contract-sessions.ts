@@ -77,7 +77,7 @@ export const sessionTests: StoreTests = {
     const store = await bench.open()
     const run = await begin(store, newRun('r1'))
     await store.write.resetSession({ sessionKey: SESSION, agentId: 'main', nowMs: NOW })
-    await store.write.requeueRun({ fence: fenceOf(run), nowMs: NOW })
+    await store.write.requeueRun({ fence: fenceOf(run), lost: true, nowMs: NOW })
     const again = await store.write.claimRun({ runId: 'r1', epoch: store.epoch, nowMs: NOW, events: [] })
     expect(again.value).toMatchObject({ attempt: 2, sessionId: run.sessionId })
     expect(store.read.runEntries('r1')).toMatchObject([{ body: { kind: 'input', text: 'say r1' } }])

@@ -264,7 +264,9 @@ describe('L2: after a crash', () => {
     expect(one.store.read.run('go')).toMatchObject({ attempt: 3 })
     lost = 0
     const other = await house(() => text(''), losing(99))
-    await expect(agent(other, 'go')).rejects.toMatchObject({ message: 'thread gone' })
+    await expect(agent(other, 'go')).rejects.toMatchObject({
+      message: expect.stringContaining('given up: 3 attempts were lost'),
+    })
     expect(lost).toBe(3)
   })
 })

@@ -31,6 +31,8 @@ async function play(input: Partial<LoopInput> & { model: Model }): Promise<{ log
     system: '',
     messages: [{ role: 'user', text: 'go' }],
     pending: [],
+    said: [],
+    answered: false,
     tools: [],
     signal: new AbortController().signal,
     limits: { stepsMax: 10, identicalCallsMax: 3 },

@@ -21,6 +21,8 @@ function task(script: string): TurnTask {
     system: '',
     messages: [{ role: 'user', text: 'go' }],
     pending: [],
+    said: [],
+    answered: false,
     tools: [],
     limits: { stepsMax: 5, identicalCallsMax: 5 },
   }

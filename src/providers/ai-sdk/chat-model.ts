@@ -48,6 +48,8 @@ async function* streamChat(ref: string, language: LanguageModelV4, request: Mode
   }
 }
 
+const CHECK_API = 'Check that models.providers.*.baseUrl is an OpenAI-compatible API, then send the message again.'
+
 /** Gathers one answer from its parts. */
 class Answer {
   #text = ''
@@ -93,7 +95,7 @@ class Answer {
     if (this.#finish === 'error')
       return failure('unavailable', `${ref} reported an error while it answered. Try again.`)
     if (this.#text === '' && this.#calls.length === 0) {
-      return failure('garbled', `${ref} sent an empty answer (finish reason ${this.#finish}).`)
+      return failure('garbled', `${ref} sent an empty answer (finish reason ${this.#finish}). ${CHECK_API}`)
     }
     return { type: 'done', text: this.#text, calls: this.#calls, ...(this.#usage && { usage: this.#usage }) }
   }
@@ -177,7 +179,7 @@ function failed(ref: string, error: unknown): ModelEvent {
           'unavailable',
           `${ref} cannot be reached (${shorten(reason)}). Check models.providers.*.baseUrl and that it runs.`,
         )
-      : failure('garbled', `${ref} sent an answer that is not understood (${shorten(reason)}).`)
+      : failure('garbled', `${ref} sent an answer that is not understood (${shorten(reason)}). ${CHECK_API}`)
   }
   const provider = ref.split('/')[0]
   switch (error.statusCode) {
@@ -223,6 +225,7 @@ function retryAfter(error: APICallError): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 3600) * 1000 : undefined
 }
 
-function shorten(text: string): string {
+function shorten(words: string): string {
+  const text = words.replaceAll(/\s+/g, ' ').trim()
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }

@@ -34,7 +34,7 @@ CREATE TABLE runs (
   session_key TEXT NOT NULL REFERENCES sessions (key), session_id TEXT NOT NULL, echo_key TEXT NOT NULL,
   agent_id TEXT NOT NULL, source TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'ok', 'failed', 'aborted', 'timed-out')),
-  attempt INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
+  attempt INTEGER NOT NULL DEFAULT 0, losses INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
   model TEXT, extra_prompt TEXT, timeout_ms INTEGER, job_id TEXT, occurrence TEXT, fresh_session INTEGER NOT NULL DEFAULT 0,
   created_at_ms INTEGER NOT NULL, started_at_ms INTEGER, ended_at_ms INTEGER, reply TEXT, error TEXT
 ) STRICT;

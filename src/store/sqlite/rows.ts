@@ -16,6 +16,7 @@ export interface RunColumns {
   source: RunRow['source']
   state: RunState
   attempt: number
+  losses: number
   epoch: number
   model: Nullable<string>
   extra_prompt: Nullable<string>
@@ -40,6 +41,7 @@ export function toRun(row: RunColumns): RunRow {
     source: row.source,
     state: row.state,
     attempt: row.attempt,
+    losses: row.losses,
     epoch: row.epoch,
     model: row.model ?? undefined,
     extraPrompt: row.extra_prompt ?? undefined,

@@ -30,8 +30,8 @@ const COUNT_AHEAD = `SELECT count(*) AS ahead FROM runs WHERE ${LIVE} AND sessio
 const CLAIM = `UPDATE runs SET state = 'running', attempt = attempt + 1, epoch = :epoch, session_id = :sessionId,
   started_at_ms = ifnull(started_at_ms, :nowMs) WHERE run_id = :runId`
 const END = 'UPDATE runs SET state = :state, reply = :reply, error = :error, ended_at_ms = :nowMs WHERE run_id = :runId'
-const REQUEUE = "UPDATE runs SET state = 'queued' WHERE run_id = ?"
-const REQUEUE_OLDER = `UPDATE runs SET state = 'queued' WHERE ${LIVE} AND state = 'running' AND epoch < ?`
+const REQUEUE = "UPDATE runs SET state = 'queued', losses = losses + :lost WHERE run_id = :runId"
+const REQUEUE_OLDER = `UPDATE runs SET state = 'queued', losses = losses + 1 WHERE ${LIVE} AND state = 'running' AND epoch < ?`
 const QUEUED = `SELECT * FROM runs INDEXED BY runs_live WHERE ${LIVE} AND state = 'queued' ORDER BY id`
 
 const INSERT_INBOX = `INSERT INTO inbox (session_key, run_id, text, created_at_ms)
@@ -190,9 +190,9 @@ const cancelQueuedRun: WriteFunctions['cancelQueuedRun'] = (tx, { runId, reason,
   return fresh(requireRun(tx, runId))
 }
 
-const requeueRun: WriteFunctions['requeueRun'] = (tx, { fence }) => {
+const requeueRun: WriteFunctions['requeueRun'] = (tx, { fence, lost }) => {
   const { runId } = requireFence(tx, fence)
-  tx.run(REQUEUE, [runId])
+  tx.run(REQUEUE, { runId, lost: lost ? 1 : 0 })
   return fresh(requireRun(tx, runId))
 }
 
