@@ -17,8 +17,9 @@ import type { TurnOutcome } from './runner.ts'
 export const LOSSES_MAX = 3
 /** How long an aborted runner may take to end by itself before the run is ended without it and fenced off (T3). */
 const ABORT_GRACE_MS = 5_000
-const END_RETRY_MS = 1_000
-const END_RETRY_MS_MAX = 30_000
+/** Between tries at a write that the disk refuses. */
+const RETRY_MS = 1_000
+const RETRY_MS_MAX = 30_000
 
 interface Stop {
   readonly reason: NonNullable<ChatEvent['stopReason']>
@@ -83,20 +84,39 @@ export class TurnEngine {
   }
 
   async #carry(carried: Carried): Promise<void> {
-    const { slots, lanes, log } = this.#parts
+    const { lanes, log } = this.#parts
     const { runId, sessionKey } = carried.run
-    let slot: Slot | undefined
     try {
-      slot = await slots.take(carried.abort.signal)
-      await this.#claimed(carried, slot)
+      await this.#untilClaimed(carried)
     } catch (error) {
       if (!carried.stop) log('error', `turn ${runId} could not be carried out`, { error: asSluiceError(error).message })
-      if (!carried.attempt) await this.#cancelQueued(carried)
+      // What cannot be written now stays queued in the store, for the next start.
+      if (!carried.attempt) await this.#cancelQueued(carried).catch(() => undefined)
     } finally {
-      slot?.release()
       this.#carried.delete(runId)
       if (!this.#draining) lanes.leave(sessionKey, runId)
       this.#parts.graph.name(`run:${runId}`, undefined)
+    }
+  }
+
+  /** An accepted run waits for a disk that refuses to claim it: it is not given up, and holds no slot meanwhile. */
+  async #untilClaimed(carried: Carried): Promise<void> {
+    const { slots, clock, log } = this.#parts
+    for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      const slot = await slots.take(carried.abort.signal)
+      try {
+        await this.#claimed(carried, slot)
+        return
+      } catch (thrown) {
+        const error = asSluiceError(thrown)
+        if (carried.attempt || error.code !== 'STORE_FAILED') throw error
+        log('error', `turn ${carried.run.runId} cannot begin; trying again`, { error: error.message })
+      } finally {
+        slot.release()
+      }
+      await pause(clock, delayMs, carried.abort.signal)
+      carried.abort.signal.throwIfAborted()
+      if (this.#draining) return
     }
   }
 
@@ -137,6 +157,8 @@ export class TurnEngine {
       deadline.end()
     }
     if (this.#draining) return false
+    // The turn's code has run; its end only waits for the disk.
+    slot.release()
     await this.#end(run, events, this.#endOf(carried, deadline, outcome))
     return false
   }
@@ -176,7 +198,7 @@ export class TurnEngine {
     })
     const notice = this.#parts.noticeFor(run, runEnd)
     const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
-    for (let delayMs = END_RETRY_MS; !this.#draining; delayMs = Math.min(delayMs * 2, END_RETRY_MS_MAX)) {
+    for (let delayMs = RETRY_MS; !this.#draining; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
         const { value } = await store.write.endRun({
           fence,

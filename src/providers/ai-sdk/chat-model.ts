@@ -173,13 +173,15 @@ function aborted(): ModelEvent {
 function failed(ref: string, error: unknown): ModelEvent {
   if (!APICallError.isInstance(error)) {
     const reason = error instanceof Error ? error.message : String(error)
+    // The SDK's own errors quote what was sent; a person is not shown garbage.
+    const detail = error instanceof Error && error.name.startsWith('AI_') ? 'not the wire format' : shorten(reason)
     const unreachable = /ECONNREFUSED|ENOTFOUND|fetch failed|connect|socket|terminated|other side closed/i.test(reason)
     return unreachable
       ? failure(
           'unavailable',
           `${ref} cannot be reached (${shorten(reason)}). Check models.providers.*.baseUrl and that it runs.`,
         )
-      : failure('garbled', `${ref} sent an answer that is not understood (${shorten(reason)}). ${CHECK_API}`)
+      : failure('garbled', `${ref} sent an answer that is not understood (${detail}). ${CHECK_API}`)
   }
   const provider = ref.split('/')[0]
   switch (error.statusCode) {
