@@ -87,7 +87,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const house = furnish({ store, runner, settings, options, modelRef: model.ref, log: log.log })
   const server = serve(house, { token, settings, options, log: log.log })
   let port: number
+  let unfinished: readonly RunRow[]
   try {
+    unfinished = await house.recover()
     port = await server.listen()
   } catch (error) {
     await store.close()
@@ -95,7 +97,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
   const url = `ws://${HOST}:${port}`
   house.facts.url = url
-  await house.resume()
+  // Nothing has been heard from a client yet: unfinished turns are first in their lanes.
+  house.resume(unfinished)
   const health = broadcastHealth(house, world)
   log.log('info', 'started', { url, version: VERSION, epoch: store.epoch, zone: settings.zone, model: model.ref })
   const failure = Promise.withResolvers<Error>()
@@ -190,8 +193,8 @@ export function furnish(building: Building) {
   }
   const parts: MethodParts = { store, clock, random, engine, scheduler, ...waiting, facts }
   const dispatcher = new Dispatcher(allHandlers(parts), clock, settings.methodTimeoutsMs)
-  const resume = async () => {
-    const { value: runs } = await store.write.recoverRuns({ epoch: store.epoch, nowMs: clock.now() })
+  const recover = async () => (await store.write.recoverRuns({ epoch: store.epoch, nowMs: clock.now() })).value
+  const resume = (runs: readonly RunRow[]) => {
     if (runs.length > 0) log('info', 'going on with unfinished turns', { count: runs.length })
     for (const run of runs) engine.submit(run)
     scheduler.start()
@@ -204,7 +207,7 @@ export function furnish(building: Building) {
     stateVersion: { ...stateVersion },
     droppable: true,
   })
-  return { parts, dispatcher, hub, loopDelay, facts, resume, stateVersion, healthEvent }
+  return { parts, dispatcher, hub, loopDelay, facts, recover, resume, stateVersion, healthEvent }
 }
 type House = ReturnType<typeof furnish>
 

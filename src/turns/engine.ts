@@ -6,7 +6,7 @@ import { pause } from '../base/pause.ts'
 import { Deadline } from '../coordination/deadline.ts'
 import type { Slot } from '../coordination/slots.ts'
 import type { ChatEvent } from '../protocol/events.ts'
-import type { RunEnd } from '../store/port.ts'
+import type { DurableEvent, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { LiveRun } from './live-run.ts'
@@ -90,8 +90,8 @@ export class TurnEngine {
       await this.#untilClaimed(carried)
     } catch (error) {
       if (!carried.stop) log('error', `turn ${runId} could not be carried out`, { error: asSluiceError(error).message })
-      // What cannot be written now stays queued in the store, for the next start.
-      if (!carried.attempt) await this.#cancelQueued(carried).catch(() => undefined)
+      // Only a stop cancels; what cannot be carried now stays queued in the store, for the next start.
+      if (carried.stop && !carried.attempt) await this.#cancelQueued(carried).catch(() => undefined)
     } finally {
       this.#carried.delete(runId)
       if (!this.#draining) lanes.leave(sessionKey, runId)
@@ -121,19 +121,26 @@ export class TurnEngine {
   }
 
   async #claimed(carried: Carried, slot: Slot): Promise<void> {
-    const { store, clock } = this.#parts
+    const { clock } = this.#parts
     for (let lost = true; lost && !this.#draining; ) {
       const events = new RunEvents(carried.run, clock, this.#parts.publish)
       const nowMs = clock.now()
-      const claim = await store.write.claimRun({
-        runId: carried.run.runId,
-        epoch: store.epoch,
-        nowMs,
-        events: events.started(nowMs),
-      })
-      if (!claim.value) return
-      carried.attempt = claim.value
-      lost = await this.#attempt(carried, { run: claim.value, events, slot })
+      const run = await this.#claim(carried.run.runId, nowMs, events.started(nowMs))
+      if (!run) return
+      carried.attempt = run
+      lost = await this.#attempt(carried, { run, events, slot })
+    }
+  }
+
+  /** Undefined when the run is no longer queued. A claim whose commit failed may have taken effect all the same. */
+  async #claim(runId: string, nowMs: number, events: DurableEvent[]): Promise<RunRow | undefined> {
+    const { store } = this.#parts
+    try {
+      return (await store.write.claimRun({ runId, epoch: store.epoch, nowMs, events })).value
+    } catch (error) {
+      const run = store.read.run(runId)
+      if (run?.state === 'running' && run.epoch === store.epoch) return run
+      throw error
     }
   }
 

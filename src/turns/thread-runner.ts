@@ -6,6 +6,7 @@ import type { Runner, TurnLink, TurnOutcome, TurnTask } from './runner.ts'
 import type { Ask, FromRunner, ToRunner } from './thread-link.ts'
 
 interface LiveTurn {
+  readonly worker: Worker
   readonly link: TurnLink
   readonly resolve: (outcome: TurnOutcome) => void
   readonly reject: (error: SluiceError) => void
@@ -24,7 +25,8 @@ export class ThreadRunner implements Runner {
   async run(task: TurnTask, link: TurnLink, signal: AbortSignal): Promise<TurnOutcome> {
     const { promise, resolve, reject } = Promise.withResolvers<TurnOutcome>()
     const worker = this.#started()
-    this.#live.set(task.runId, { link, resolve, reject })
+    const turn: LiveTurn = { worker, link, resolve, reject }
+    this.#live.set(task.runId, turn)
     const abort = () => this.#post(worker, { type: 'abort', runId: task.runId })
     this.#post(worker, { type: 'start', task })
     if (signal.aborted) abort()
@@ -33,7 +35,7 @@ export class ThreadRunner implements Runner {
       return await promise
     } finally {
       signal.removeEventListener('abort', abort)
-      this.#live.delete(task.runId)
+      if (this.#live.get(task.runId) === turn) this.#live.delete(task.runId)
     }
   }
 
@@ -56,7 +58,7 @@ export class ThreadRunner implements Runner {
 
   #receive(worker: Worker, frame: FromRunner): void {
     const turn = this.#live.get(frame.runId)
-    if (!turn) return
+    if (turn?.worker !== worker) return
     switch (frame.type) {
       case 'delta':
         turn.link.delta(frame.text)
@@ -79,7 +81,7 @@ export class ThreadRunner implements Runner {
 
   #lost(worker: Worker, error: unknown): void {
     if (this.#worker === worker) this.#worker = undefined
-    for (const turn of this.#live.values()) turn.reject(lostError(error))
+    for (const turn of this.#live.values()) if (turn.worker === worker) turn.reject(lostError(error))
   }
 }
 

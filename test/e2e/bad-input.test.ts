@@ -253,7 +253,7 @@ describe('a model that fails ends the turn with what to do, and the session goes
     { what: '429', reply: { status: 429 }, says: /rate limited \(429\)\. Wait a moment/ },
     { what: '500', reply: { status: 500 }, says: /is failing \(500\)\. Try again later/ },
     { what: 'garbage', reply: { garbage: '<html>It works!</html>' }, says: /not understood.*baseUrl/ },
-    { what: 'garbled-events', reply: { garbage: 'data: {"no":\n\n' }, says: /not understood.*(baseUrl|again)/ },
+    { what: 'garbled-events', reply: { garbage: 'data: {"no":\n\n' }, says: /not understood[\s\S]*(baseUrl|again)/ },
     { what: 'an-empty-stream', reply: { garbage: 'data: [DONE]\n\n' }, says: /baseUrl|again/ },
     { what: 'a-cut-stream', reply: { cutAfter: 'I was about to' }, says: /stopped in the middle.*again/ },
   ])('$what', async ({ what, reply, says }) => {
@@ -263,7 +263,8 @@ describe('a model that fails ends the turn with what to do, and the session goes
     await client.call('chat.send', { sessionKey: what, message: 'first', idempotencyKey: `${what}-1` })
     const end = await client.events.ended(`${what}-1`)
     expect(end).toMatchObject({ state: 'error', errorMessage: expect.stringMatching(says) })
-    expect(end.errorMessage).not.toContain(gateway.token)
+    // One sentence or two for a person, without what the provider sent: it may hold secrets.
+    expect(end.errorMessage).not.toMatch(/\n|It works|"no"/)
     expect(await client.call('agent.wait', { runId: `${what}-1` })).toMatchObject({
       status: 'error',
       error: end.errorMessage,

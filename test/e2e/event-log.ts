@@ -15,8 +15,10 @@ export class EventLog {
   /** The first event that fits, heard already or still to come. */
   async until(what: string, fits: (event: GatewayEvent) => boolean): Promise<GatewayEvent> {
     const { promise, resolve } = Promise.withResolvers<GatewayEvent>()
+    let next = 0
     const look = () => {
-      const found = this.all.find(fits)
+      const found = this.all.slice(next).find(fits)
+      next = this.all.length
       if (found) resolve(found)
     }
     this.#waiting.add(look)

@@ -14,8 +14,8 @@ import { EventLog } from './event-log.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/sluice', import.meta.url))
 
-/** From its address to the last line of what it says at start. */
-const STARTED = /listening on (ws:\/\/\S+)[\s\S]*Ctrl-C/
+/** From its address to the last line of what it says at start, the command for a chat. */
+const STARTED = /listening on (ws:\/\/[\w.:]+)[\s\S]*sluice chat\n/
 
 export interface GatewayOptions {
   /** An object is written as JSON, a text as it is; none: no config file. */
@@ -24,6 +24,8 @@ export interface GatewayOptions {
   /** Use this state folder, which stays; default: a new one, removed at the end. */
   readonly stateDir?: string
   readonly port?: number
+  /** No file may grow beyond: as a full disk, for this process alone. */
+  readonly fileKbMax?: number
 }
 
 /** How a process ended, and all it said. */
@@ -45,6 +47,11 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
+interface Surroundings {
+  readonly env: Readonly<Record<string, string>>
+  readonly fileKbMax?: number | undefined
+}
+
 /** A process of ours: what it says, line by line, and how it ends. */
 class Process {
   readonly child: ChildProcess
@@ -53,8 +60,10 @@ class Process {
   stderr = ''
   readonly #waiting = new Set<() => void>()
 
-  constructor(args: readonly string[], options: { env: Readonly<Record<string, string>>; cwd: string }) {
-    this.child = spawn(LAUNCHER, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  constructor(args: readonly string[], { env, fileKbMax }: Surroundings) {
+    const limited = ['-c', `ulimit -f ${2 * (fileKbMax ?? 0)} && exec "$0" "$@"`, LAUNCHER, ...args]
+    const [command, words] = fileKbMax === undefined ? [LAUNCHER, args] : ['/bin/sh', limited]
+    this.child = spawn(command, words, { env, cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] })
     running.add(this.child)
     const heard = (write: (text: string) => void) => (chunk: Buffer) => {
       write(chunk.toString('utf8'))
@@ -163,15 +172,15 @@ export class GatewayProcess {
     return `${this.#process?.stdout}${this.#process?.stderr}`
   }
 
-  async start(): Promise<void> {
-    this.#process = this.#spawned()
+  async start(changed: Pick<GatewayOptions, 'fileKbMax'> = this.#options): Promise<void> {
+    this.#process = this.#spawned(changed.fileKbMax)
     const match = await this.#process.says(STARTED)
     if (!match) throw new Error(`the gateway did not start:\n${JSON.stringify(await this.#process.ended, null, 2)}`)
     this.#url = match[1] as string
   }
 
   async refused(): Promise<Ended> {
-    this.#process = this.#spawned()
+    this.#process = this.#spawned(this.#options.fileKbMax)
     const match = await this.#process.says(STARTED)
     if (match) throw new Error(`the gateway started all the same:\n${this.#process.stdout}`)
     return await this.#process.ended
@@ -207,7 +216,7 @@ export class GatewayProcess {
   /** The real CLI, which finds this gateway by its environment. */
   async cli(args: readonly string[], options: { env?: Readonly<Record<string, string>> } = {}): Promise<Ended> {
     const env = { ...this.#env(), SLUICE_GATEWAY_PORT: String(this.port), NO_COLOR: '1', ...options.env }
-    const { ended } = new Process(args, { env, cwd: tmpdir() })
+    const { ended } = new Process(args, { env })
     return await within(ended, `sluice ${args.join(' ')}`)
   }
 
@@ -223,9 +232,9 @@ export class GatewayProcess {
     return { PATH, HOME: this.stateDir, TZ: 'Europe/Berlin', SLUICE_STATE_DIR: this.stateDir, ...this.#options.env }
   }
 
-  #spawned(): Process {
+  #spawned(fileKbMax: number | undefined): Process {
     const args = ['gateway', '--port', String(this.#options.port ?? 0)]
-    return new Process(args, { env: this.#env(), cwd: tmpdir() })
+    return new Process(args, { env: this.#env(), fileKbMax })
   }
 
   async #end(signal: NodeJS.Signals): Promise<Ended> {

@@ -349,12 +349,21 @@ describe('the end', () => {
     await waiting.ask('health')
     waiting.terminate()
     await waiting.closed
+    const large = await RawSocket.connected(own, perTest)
+    large.send({ type: 'req', id: 'l', method: 'health', params: { text: 'x'.repeat(600_000) } })
+    await large.closed
     await own.stop()
     const duration = { durationMs: expect.any(Number), lastFrameType: 'req', level: expect.any(Number) }
     expect(closings()).toMatchObject([
       { ...duration, code: 1006, reason: 'n/a', handshake: 'connected', lastFrameMethod: 'cron.list' },
       { ...duration, code: 1008, handshake: 'failed', lastFrameMethod: 'cron.add' },
       { ...duration, code: 1006, handshake: 'connected', lastFrameMethod: 'health', unanswered: ['agent.wait'] },
+      {
+        ...duration,
+        reason: expect.stringMatching(/payload size/i),
+        handshake: 'connected',
+        lastFrameMethod: 'connect',
+      },
     ])
     expect(closings()[0]).not.toHaveProperty('unanswered')
   })

@@ -144,7 +144,7 @@ describe('killed while a turn is held at the model', () => {
     const client = await gateway.client()
     expect(await client.call('agent.wait', { runId: 'deadly-1' })).toMatchObject({
       status: 'error',
-      error: expect.stringMatching(/given up after 3 attempts/),
+      error: expect.stringMatching(/given up: 3 attempts were lost/),
     })
   })
 })

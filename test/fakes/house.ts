@@ -73,7 +73,7 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
   const house = furnish({ store, runner, settings, options: { places, world }, modelRef: 'test/model', log })
   const events: GatewayEvent[] = []
   house.hub.listen(event => events.push(event))
-  await house.resume()
+  house.resume(await house.recover())
   return {
     ...house,
     clock,
