@@ -92,28 +92,27 @@ export class Dispatcher {
     const parsed = parse(declaration, method, { params, caller: options.caller })
     const deadlineMs = options.deadlineMs ?? this.#deadlinesMs.get(method) ?? declaration.deadlineMs
     const callerSignal = options.signal ?? NEVER
-    const deadline = new Deadline(this.#clock, deadlineMs, { what: `${method}`, outer: callerSignal })
-    try {
-      const handler = this.#handlers[method] as Handler<MethodName>
-      const work = handler({
-        method,
-        params: parsed,
-        caller: options.caller,
-        signal: deadline.signal,
-        callerSignal,
-        key: keyOf(method, declaration, { params: parsed, options }),
-        early: options.early ?? ignore,
-        takesTwo: options.early !== undefined,
-        wait: wait => deadline.standStill(wait),
-      } as Call<MethodName>)
-      const result = await deadline.lastWord(Promise.resolve(work))
-      if (!deadline.expired || declaration.replay === 'read') return result
-      throw committedLate(method, deadlineMs, result)
-    } catch (error) {
-      throw truthful(error, deadline, deadlineMs)
-    } finally {
-      deadline.end()
+    let made: Deadline | undefined
+    const deadline = () => {
+      made ??= new Deadline(this.#clock, deadlineMs, { what: method, outer: callerSignal })
+      return made
     }
+    const handler = this.#handlers[method] as Handler<MethodName>
+    const work = handler({
+      method,
+      params: parsed,
+      caller: options.caller,
+      get signal() {
+        return deadline().signal
+      },
+      callerSignal,
+      key: keyOf(method, declaration, { params: parsed, options }),
+      early: options.early ?? ignore,
+      takesTwo: options.early !== undefined,
+      wait: wait => deadline().standStill(wait),
+    } as Call<MethodName>)
+    // A read is answered in place: there is nothing to bound.
+    return work instanceof Promise ? await bounded(work, deadline(), { method, declaration, deadlineMs }) : work
   }
 
   /** Scope errors come before `unknown method`, so that names cannot be probed without admin. */
@@ -162,6 +161,25 @@ function keyOf(
   const hashed = JSON.stringify(from.params, (name, value) => (KEYLESS.has(name) ? undefined : value))
   const paramsHash = createHash('sha256').update(hashed).digest('base64url')
   return { principal: from.options.caller.principal, method, key, paramsHash }
+}
+
+interface Bound {
+  readonly method: string
+  readonly declaration: MethodDeclaration
+  readonly deadlineMs: number
+}
+
+async function bounded(work: Promise<unknown>, deadline: Deadline, bound: Bound): Promise<unknown> {
+  const { method, declaration, deadlineMs } = bound
+  try {
+    const result = await deadline.lastWord(work)
+    if (!deadline.expired || declaration.replay === 'read') return result
+    throw committedLate(method, deadlineMs, result)
+  } catch (error) {
+    throw truthful(error, deadline, deadlineMs)
+  } finally {
+    deadline.end()
+  }
 }
 
 /** The caller's time was over before the work was; what was done is said, and handed over (W6). */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
+import type { Params, Result } from '../protocol/catalogue.ts'
 import type { Job, JobInput, RunLog } from '../protocol/job.ts'
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
 import { type CRON_METHODS, JOBS_LISTED_MAX } from '../protocol/methods/cron.ts'
@@ -52,22 +53,37 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
   }
 }
 
-function listJobs(parts: MethodParts, params: { includeDisabled?: boolean | undefined; limit?: number | undefined }) {
+type JobList = Result<'cron.list'>
+/** The answer made of a first page, for as long as the store answers with that same page. */
+const listed = new WeakMap<readonly JobRow[], { readonly limit: number; readonly list: JobList }>()
+
+function listJobs(parts: MethodParts, params: Params<'cron.list'>): JobList {
   const includeDisabled = params.includeDisabled ?? false
   const limit = params.limit ?? JOBS_LISTED_MAX
-  const jobs: Job[] = []
-  while (jobs.length < limit) {
-    const last = jobs.at(-1)
-    const after = last && { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
-    const page = parts.store.read.jobs({
-      includeDisabled,
-      limit: Math.min(PAGE_ROWS, limit - jobs.length),
-      ...(after && { after }),
-    })
-    jobs.push(...page.map(row => row.job))
-    if (page.length < PAGE_ROWS) break
+  const first = parts.store.read.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit) })
+  const known = listed.get(first)
+  if (known?.limit === limit) return known.list
+  const list = {
+    jobs: allJobs(parts, { includeDisabled, limit, first }),
+    total: parts.store.read.jobCount({ includeDisabled }),
   }
-  return { jobs, total: parts.store.read.jobCount({ includeDisabled }) }
+  listed.set(first, { limit, list })
+  return list
+}
+
+function allJobs(
+  parts: MethodParts,
+  wanted: { includeDisabled: boolean; limit: number; first: readonly JobRow[] },
+): Job[] {
+  const { includeDisabled, limit, first } = wanted
+  const jobs = first.map(row => row.job)
+  for (let page = first; page.length === PAGE_ROWS && jobs.length < limit; ) {
+    const last = jobs.at(-1) as Job
+    const after = { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
+    page = parts.store.read.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit - jobs.length), after })
+    jobs.push(...page.map(row => row.job))
+  }
+  return jobs
 }
 
 async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job & { deduplicated?: boolean }> {

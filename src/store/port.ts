@@ -222,7 +222,10 @@ export interface OccurrenceRow {
   readonly count: number
 }
 
-/** Small reads by key or page; at most 500 rows each. Undefined means: no such row. */
+/**
+ * Small reads by key or page; at most 500 rows each. Undefined means: no such row. What is answered may be answered again,
+ * the same object, until the next commit: it is not to be changed.
+ */
 export interface StoreReads {
   job(jobId: string): JobRow | undefined
   /** Ordered by next instant (missing = 0), then id; starts after the given row. */

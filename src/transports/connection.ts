@@ -163,12 +163,17 @@ export class Connection {
           early: (early: unknown) => this.#send({ type: 'res', id, ok: true, payload: early }),
         }),
       })
-      this.#send({ type: 'res', id, ok: true, payload })
+      this.#answer(id, payload)
     } catch (error) {
       this.#answerError(id, error)
     } finally {
       this.#open.delete(open)
     }
+  }
+
+  #answer(id: string, payload: unknown): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    this.#socket.send(`{"type":"res","id":${JSON.stringify(id)},"ok":true,"payload":${encodePayload(payload)}}`)
   }
 
   #answerError(id: string, thrown: unknown): void {
@@ -207,6 +212,19 @@ export class Connection {
       ...(unanswered.length > 0 && { unanswered }),
     })
   }
+}
+
+/** Payloads that handlers answer again, the same object, are encoded once. */
+const encodedPayloads = new WeakMap<object, string>()
+
+function encodePayload(payload: unknown): string {
+  if (typeof payload !== 'object' || payload === null) return JSON.stringify(payload ?? null)
+  let encoded = encodedPayloads.get(payload)
+  if (encoded === undefined) {
+    encoded = JSON.stringify(payload)
+    encodedPayloads.set(payload, encoded)
+  }
+  return encoded
 }
 
 /** Encoded once for all connections of a broadcast; the last event is remembered. */

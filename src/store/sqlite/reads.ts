@@ -49,14 +49,43 @@ function capped(limit: number): number {
   return Math.max(0, Math.min(Math.floor(limit), READ_ROWS_MAX))
 }
 
+/** Distinct reads that are remembered between two commits. */
+const REMEMBERED_MAX = 32
+
+type Remember = <A, R>(read: (args: A) => R) => (args: A) => R
+
+/**
+ * Answers a read again, the very same object, for as long as nobody has committed: lists that many clients poll cost one
+ * look at SQLite's own counter of commits. Nothing else is ever kept of what was read.
+ */
+function rememberBetweenCommits(db: Database): Remember {
+  const commits = db.prepare('PRAGMA data_version').pluck()
+  let version: unknown
+  const answers = new Map<string, unknown>()
+  let reads = 0
+  return read => {
+    reads += 1
+    const name = `${reads} `
+    return args => {
+      const now = commits.get()
+      if (now !== version || answers.size >= REMEMBERED_MAX) answers.clear()
+      version = now
+      const key = name + JSON.stringify(args)
+      if (!answers.has(key)) answers.set(key, read(args))
+      return answers.get(key) as ReturnType<typeof read>
+    }
+  }
+}
+
 export function prepareReads(db: Database): StoreReads {
   const select = selectOn(db)
-  return { ...jobReads(select), ...runReads(select), ...sessionReads(select), ...transcriptReads(select) }
+  const remember = rememberBetweenCommits(db)
+  return { ...jobReads(select, remember), ...runReads(select), ...sessionReads(select), ...transcriptReads(select) }
 }
 
 type JobReads = Pick<StoreReads, 'job' | 'jobs' | 'jobCount' | 'dueJobs' | 'nextDueAtMs' | 'occurrences'>
 
-function jobReads(select: Select): JobReads {
+function jobReads(select: Select, remember: Remember): JobReads {
   const page = (where: string) =>
     select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE ${where} (order_ms, id) > (:afterMs, :afterId)
       ORDER BY order_ms, id LIMIT :limit`)
@@ -77,11 +106,11 @@ function jobReads(select: Select): JobReads {
       const row = one.get([jobId])
       return row && toJob(row)
     },
-    jobs({ includeDisabled, limit, after }) {
+    jobs: remember(({ includeDisabled, limit, after }) => {
       const params = { afterMs: after?.nextRunAtMs ?? -1, afterId: after?.id ?? '', limit: capped(limit) }
       return (includeDisabled ? pageAll : pageEnabled).all(params).map(toJob)
-    },
-    jobCount: ({ includeDisabled }) => (includeDisabled ? countAll : countEnabled).get([])?.n ?? 0,
+    }),
+    jobCount: remember(({ includeDisabled }) => (includeDisabled ? countAll : countEnabled).get([])?.n ?? 0),
     dueJobs: (nowMs, limit) => due.all([nowMs, capped(limit)]).map(toJob),
     nextDueAtMs: () => next.get([])?.at ?? undefined,
     occurrences: (jobId, limit) =>
