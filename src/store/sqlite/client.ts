@@ -58,6 +58,8 @@ class SqliteStore implements Store {
   readonly #failureListeners: ((error: Error) => void)[] = []
   #outgoing: ToWriter[] = []
   #lastId = 0
+  /** Groups answered so far; reads are remembered in between. */
+  #commits = 0
   #epoch = 0
   #reader: Database | undefined
   #reads: StoreReads | undefined
@@ -77,7 +79,7 @@ class SqliteStore implements Store {
     this.#epoch = await this.#ready.promise
     try {
       this.#reader = openForReading(this.#folder)
-      this.#reads = prepareReads(this.#reader)
+      this.#reads = prepareReads(this.#reader, () => this.#commits)
     } catch (error) {
       await this.close()
       throw error
@@ -164,6 +166,7 @@ class SqliteStore implements Store {
         this.#ready.reject(errorFromData(message.error))
         break
       case 'group':
+        this.#commits += 1
         if (message.events.length > 0) this.#publish(message.events)
         for (const answer of message.answers) this.#settle(answer)
         break

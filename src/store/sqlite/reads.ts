@@ -55,19 +55,18 @@ const REMEMBERED_MAX = 32
 type Remember = <A, R>(read: (args: A) => R) => (args: A) => R
 
 /**
- * Answers a read again, the very same object, for as long as nobody has committed: lists that many clients poll cost one
- * look at SQLite's own counter of commits. Nothing else is ever kept of what was read.
+ * Answers a read again, the very same object, until the next commit: the writer's answers say when that is, before anyone
+ * hears that a write was done. So a list that many clients poll is read once. Nothing else is ever kept of what was read.
  */
-function rememberBetweenCommits(db: Database): Remember {
-  const commits = db.prepare('PRAGMA data_version').pluck()
-  let version: unknown
+function rememberBetweenCommits(commits: () => number): Remember {
+  let version = -1
   const answers = new Map<string, unknown>()
   let reads = 0
   return read => {
     reads += 1
     const name = `${reads} `
     return args => {
-      const now = commits.get()
+      const now = commits()
       if (now !== version || answers.size >= REMEMBERED_MAX) answers.clear()
       version = now
       const key = name + JSON.stringify(args)
@@ -77,9 +76,10 @@ function rememberBetweenCommits(db: Database): Remember {
   }
 }
 
-export function prepareReads(db: Database): StoreReads {
+/** `commits` counts the groups that the writer has answered. */
+export function prepareReads(db: Database, commits: () => number): StoreReads {
   const select = selectOn(db)
-  const remember = rememberBetweenCommits(db)
+  const remember = rememberBetweenCommits(commits)
   return { ...jobReads(select, remember), ...runReads(select), ...sessionReads(select), ...transcriptReads(select) }
 }
 
