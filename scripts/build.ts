@@ -11,12 +11,14 @@ const DIST = join(ROOT, 'dist')
 const META = join(DIST, 'meta.json')
 const INPUTS = ['src', 'package-lock.json', 'package.json', 'scripts/build.ts']
 
-/** Worker threads and the process: what src/base/node/worker-url.ts finds by name. */
-const ENTRIES = {
-  main: 'src/main.ts',
-  'runner-entry': 'src/runner-entry.ts',
-  writer: 'src/store/sqlite/writer.ts',
-}
+/**
+ * Worker threads and the process: what src/base/node/worker-url.ts finds by name. The runner is bundled apart: what the
+ * model SDK needs of a shared package must not be loaded by the gateway and the CLI.
+ */
+const BUNDLES: readonly Readonly<Record<string, string>>[] = [
+  { main: 'src/main.ts', writer: 'src/store/sqlite/writer.ts' },
+  { 'runner-entry': 'src/runner-entry.ts' },
+]
 
 // CommonJS dependencies call `require` for Node's own modules, which ESM does not give them.
 const REQUIRE_BANNER =
@@ -26,10 +28,10 @@ function manifest(): { version: string; dependencies: Record<string, string> } {
   return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 }
 
-function buildOptions(): BuildOptions & { metafile: true; write: false } {
+function buildOptions(entries: Readonly<Record<string, string>>): BuildOptions & { metafile: true; write: false } {
   return {
     absWorkingDir: ROOT,
-    entryPoints: Object.entries(ENTRIES).map(([out, path]) => ({ in: path, out })),
+    entryPoints: Object.entries(entries).map(([out, path]) => ({ in: path, out })),
     outdir: 'dist',
     bundle: true,
     splitting: true,
@@ -69,6 +71,13 @@ function bundledPackages(metafile: Metafile): string[] {
   return [...new Set(folders.filter(folder => folder !== undefined))].sort()
 }
 
+function joined(metafiles: readonly Metafile[]): Metafile {
+  return {
+    inputs: Object.assign({}, ...metafiles.map(metafile => metafile.inputs)),
+    outputs: Object.assign({}, ...metafiles.map(metafile => metafile.outputs)),
+  }
+}
+
 /** The notices that the licences of bundled packages ask us to keep. */
 function licenceTexts(metafile: Metafile): string {
   const sections = bundledPackages(metafile).map(folder => {
@@ -100,7 +109,9 @@ function swapIn(folder: string): void {
 async function build(): Promise<void> {
   const startedMs = Date.now()
   const esbuild = await import('esbuild')
-  const { outputFiles, metafile } = await esbuild.build(buildOptions())
+  const built = await Promise.all(BUNDLES.map(entries => esbuild.build(buildOptions(entries))))
+  const outputFiles = built.flatMap(bundle => bundle.outputFiles)
+  const metafile = joined(built.map(bundle => bundle.metafile))
   const folder = `${DIST}.new-${process.pid}`
   mkdirSync(folder)
   try {

@@ -1,6 +1,6 @@
 // The config as this version uses it. Keys are those of the family where the meaning is the same. What is not here is
 // either known and not used yet (known-keys.ts) or unknown; both are said at start, neither stops it.
-import { z } from 'zod'
+import * as z from 'zod'
 
 const timeoutMs = z.strictObject({ timeoutMs: z.int().min(1).max(86_400_000).optional() }).loose()
 

@@ -1,5 +1,5 @@
 // The catalogue of all methods, and the types derived from it.
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { MethodDeclaration } from './method.ts'
 import { CRON_METHODS } from './methods/cron.ts'
 import { GATEWAY_METHODS } from './methods/gateway.ts'

@@ -1,5 +1,5 @@
 // The handshake: what a client says in `connect` and what it hears back. Scopes in it are a request, never a grant.
-import { z } from 'zod'
+import * as z from 'zod'
 
 const filled = z.string().min(1)
 

@@ -1,6 +1,6 @@
 // Total maps from our error codes to the wire and back, and the wording of a params error. A new code in base/errors.ts
 // does not compile until it stands here.
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { asSluiceError, type ErrorCode, type Outcome, SluiceError } from '../base/errors.ts'
 import type { WireError } from './frames.ts'
 

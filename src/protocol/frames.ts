@@ -1,6 +1,6 @@
 // The three frames of protocol 3. Frames are closed: what is ours travels inside payloads and
 // `error.details`, never beside them, because clients drop a frame with an unknown key.
-import { z } from 'zod'
+import * as z from 'zod'
 
 const filled = z.string().min(1)
 

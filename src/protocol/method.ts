@@ -1,6 +1,6 @@
 // What a method declares of itself. Handlers, client types, CLI help, routes, tools and docs are derived from the
 // declarations in methods/; there is no second list.
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 export const SCOPES = [
   'operator.read',

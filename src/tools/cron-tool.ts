@@ -1,6 +1,6 @@
 // The `cron` tool: the scheduler's methods under the name and shape that agents know. It adds only what a model needs
 // to confirm truthfully: the next time in local words.
-import { z } from 'zod'
+import * as z from 'zod'
 import { SluiceError } from '../base/errors.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Job } from '../protocol/job.ts'

@@ -1,5 +1,5 @@
 // The session tools under the names that agents know: list, history, send, status.
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Tool, tool } from './tool.ts'
 
 const KINDS = ['main', 'group', 'cron', 'hook', 'node', 'other'] as const

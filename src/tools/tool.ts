@@ -1,6 +1,6 @@
 // The port to a tool. A tool reaches the gateway only through the `call` it is handed; it takes no gateway address and
 // opens no connection to it (W1). What it throws becomes a result that the model can read.
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { MethodName, ParamsInput, Result } from '../protocol/catalogue.ts'
 
 /** Calls a method as the turn: its authority, its place in the wait graph, its idempotency key. */

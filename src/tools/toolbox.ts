@@ -1,6 +1,6 @@
 // The tools a turn may use, and the one way in which they run: policy, validation, and every outcome as text for the
 // model. A tool that fails is a result; only an abort of the turn passes through.
-import { z } from 'zod'
+import * as z from 'zod'
 import { asSluiceError } from '../base/errors.ts'
 import type { Tool, ToolContext, ToolReplay } from './tool.ts'
 

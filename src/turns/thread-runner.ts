@@ -5,6 +5,12 @@ import { errorFromData, errorToData, SluiceError } from '../base/errors.ts'
 import type { Runner, TurnLink, TurnOutcome, TurnTask } from './runner.ts'
 import type { Ask, FromRunner, ToRunner } from './thread-link.ts'
 
+/**
+ * A small young generation keeps a streaming thread's memory flat: by default it grows to many times what is alive.
+ * The old generation is a bound on a runaway turn; when it is reached the thread is lost and its turns go on in another.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 }
+
 interface LiveTurn {
   readonly worker: Worker
   readonly link: TurnLink
@@ -47,7 +53,7 @@ export class ThreadRunner implements Runner {
 
   #started(): Worker {
     if (this.#worker) return this.#worker
-    const worker = new Worker(this.#entry, { name: 'sluice-runner' })
+    const worker = new Worker(this.#entry, { name: 'sluice-runner', resourceLimits: HEAP })
     worker.on('message', (frame: FromRunner) => this.#receive(worker, frame))
     worker.on('error', error => this.#lost(worker, error))
     worker.on('exit', () => this.#lost(worker, undefined))

@@ -1,5 +1,5 @@
 // Declarations of the scheduler's methods.
-import { z } from 'zod'
+import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
 import { jobInputSchema, jobPatchSchema, jobSchema, runLogSchema } from '../job.ts'
 import { lenientJobInput, lenientJobPatch } from '../job-leniency.ts'

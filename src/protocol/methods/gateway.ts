@@ -1,5 +1,5 @@
 // Declarations of the methods on the gateway itself.
-import { z } from 'zod'
+import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
 import { method } from '../method.ts'
 

@@ -1,5 +1,5 @@
 // Declarations of the methods on sessions, chats and runs.
-import { z } from 'zod'
+import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
 import { method } from '../method.ts'
 

@@ -45,11 +45,18 @@ export interface WriterLink {
   ended: Promise<void>
 }
 
+/** The writer's own memory is messages in passing; a small young generation keeps it so. */
+const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 }
+
 export type StartLink = (folder: string, handler: WriterHandler) => WriterLink
 
 /** The writer in a thread of its own, so that a slow disk never stops this one (W8). */
 export const startThread: StartLink = (folder, handler) => {
-  const worker = new Worker(workerUrl('writer', import.meta.url), { workerData: { folder }, name: 'store-writer' })
+  const worker = new Worker(workerUrl('writer', import.meta.url), {
+    workerData: { folder },
+    name: 'store-writer',
+    resourceLimits: HEAP,
+  })
   let over = false
   const ended = new Promise<void>(resolve => {
     worker.on('exit', code => {

@@ -1,0 +1,24 @@
+// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--mutants]`: runs the simulator of test/simulation. With one
+// seed it tells everything that happens; with `--mutants` it shows which planted fault is caught by which seed. It
+// judges nothing itself; its exit code is 1 when a checker found something, or a mutant was missed.
+import { parseArgs } from 'node:util'
+import { replayLine, runSeeds, summaryLine } from '../test/simulation/seeds.ts'
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '300' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    mutants: { type: 'boolean', default: false },
+  },
+})
+
+const one = values.seed === undefined ? undefined : Number(values.seed)
+const report = await runSeeds({
+  from: one ?? Number(values.from),
+  count: one === undefined ? Number(values.seeds) : 1,
+  ...(one !== undefined && { listen: line => console.log(line) }),
+})
+for (const failed of report.failed) console.log(replayLine(failed))
+console.log(summaryLine(report))
+process.exitCode = report.failed.length > 0 ? 1 : 0
