@@ -148,6 +148,7 @@ async function runGateway(portOverride: number | undefined, shell: Shell): Promi
       ...(portOverride !== undefined && { portOverride }),
     })
     shell.stdout.write(`${running.startupLines.join('\n')}\n`)
+    await stayLean()
     const ended = await Promise.race([stopping.promise, running.failed])
     if (ended instanceof Error) shell.stderr.write(`Error: ${ended.message}\n`)
     shell.stdout.write('Stopping…\n')
@@ -155,6 +156,14 @@ async function runGateway(portOverride: number | undefined, shell: Shell): Promi
     return ended instanceof Error ? 1 : 0
   } finally {
     for (const stop of unlisten) stop()
+  }
+}
+
+/** From here on memory counts for more than the last bit of speed; set earlier, these flags cost the start. */
+async function stayLean(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8')
+  for (const flag of ['--optimize-for-size', '--max-semi-space-size=1', '--semi-space-growth-factor=1']) {
+    setFlagsFromString(flag)
   }
 }
 

@@ -45,7 +45,46 @@ export function isZone(zone: string): boolean {
   }
 }
 
+/** Offsets that hold for a whole span, by zone and span; a span in which the offset changes is not kept. */
+const OFFSETS = new Map<string, number>()
+const OFFSETS_MAX = 2_000
+/** No zone has changed its offset twice within so short a time. */
+const SPAN_MS = 6 * HOUR
+
+/** Intl is asked twice for each zone and span, then known: what remains is arithmetic. */
 export function wallTime(instantMs: number, zone: string): WallTime {
+  if (zone === 'UTC') return utcReading(instantMs)
+  const span = Math.floor(instantMs / SPAN_MS)
+  const key = `${zone} ${span}`
+  let offset = OFFSETS.get(key)
+  if (offset === undefined) {
+    const [begin, end] = [span * SPAN_MS, (span + 1) * SPAN_MS]
+    if (Math.abs(begin) > INSTANT_MS_MAX || Math.abs(end) > INSTANT_MS_MAX) return formatted(instantMs, zone)
+    offset = wallAsUtc(formatted(begin, zone)) - begin
+    if (wallAsUtc(formatted(end, zone)) - end !== offset) return formatted(instantMs, zone)
+    if (OFFSETS.size >= OFFSETS_MAX) OFFSETS.clear()
+    OFFSETS.set(key, offset)
+  }
+  return utcReading(instantMs + offset)
+}
+
+/** The last instant that a Date can hold, in either direction. */
+const INSTANT_MS_MAX = 8.64e15
+
+function utcReading(instantMs: number): WallTime {
+  // biome-ignore lint/style/noRestrictedGlobals: calendar arithmetic on a given instant; it reads no clock.
+  const date = new Date(instantMs)
+  return {
+    year: date.getUTCFullYear(),
+    month: date.getUTCMonth() + 1,
+    day: date.getUTCDate(),
+    hour: date.getUTCHours(),
+    minute: date.getUTCMinutes(),
+    second: date.getUTCSeconds(),
+  }
+}
+
+function formatted(instantMs: number, zone: string): WallTime {
   const fields: Record<string, number> = {}
   for (const part of formatFor(zone).formatToParts(instantMs)) fields[part.type] = Number(part.value)
   const field = (name: string) => fields[name] ?? 0

@@ -43,6 +43,8 @@ export class Scheduler {
   #ticking = false
   #again = false
   #stopped = true
+  /** After a tick that failed: not before this instant, by the monotonic clock, whoever pokes. */
+  #notBefore = Number.NEGATIVE_INFINITY
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts
@@ -72,7 +74,8 @@ export class Scheduler {
     }
     const dueMs = this.#parts.store.read.nextDueAtMs()
     const delayMs = dueMs === undefined ? SLEEP_MS_MAX : Math.min(SLEEP_MS_MAX, dueMs - this.#parts.clock.now())
-    this.#timer = this.#parts.clock.after(Math.max(0, delayMs), () => void this.#tick())
+    const heldMs = this.#notBefore - this.#parts.clock.monotonic()
+    this.#timer = this.#parts.clock.after(Math.max(0, delayMs, heldMs), () => void this.#tick())
   }
 
   /** The instant the timer waits for; undefined when nothing is due or the scheduler is off. */
@@ -123,7 +126,6 @@ export class Scheduler {
 
   async #tick(): Promise<void> {
     this.#ticking = true
-    let delayMs: number | undefined
     try {
       do {
         this.#again = false
@@ -136,12 +138,12 @@ export class Scheduler {
       this.#parts.log('error', 'the scheduler could not claim what is due; trying again', {
         error: asSluiceError(error).message,
       })
-      delayMs = RETRY_MS
+      this.#again = false
+      this.#notBefore = this.#parts.clock.monotonic() + RETRY_MS
     } finally {
       this.#ticking = false
     }
-    if (delayMs === undefined) this.poke()
-    else if (!this.#stopped) this.#timer = this.#parts.clock.after(delayMs, () => void this.#tick())
+    this.poke()
   }
 
   async #fire(row: JobRow, nowMs: number): Promise<void> {
