@@ -1,10 +1,11 @@
 // Every limit of the offline model, at its edge.
 import { describe, expect, it } from 'vitest'
+import type { ModelMessage } from '../../src/providers/model.ts'
 import { NAME_LENGTH_MAX } from '../../src/providers/offline/flow-remind.ts'
 import { JOBS_SHOWN_MAX } from '../../src/providers/offline/flow-targets.ts'
 import { AHEAD_MS_MAX, DELAY_MS_MIN } from '../../src/providers/offline/resolve.ts'
 import { MESSAGE_LENGTH_MAX } from '../../src/providers/offline/understand.ts'
-import { ASKED_BACK, ask, at, Conversation, jobAdded, NOW } from './harness.ts'
+import { ASKED_BACK, ask, at, Conversation, jobAdded, NOW, request } from './harness.ts'
 
 async function isAskedBack(phrase: string): Promise<boolean> {
   const { calls, text } = await ask(phrase)
@@ -53,5 +54,30 @@ describe('limits', () => {
     expect(text).toContain(`\n${JOBS_SHOWN_MAX}. “job ${JOBS_SHOWN_MAX - 1}”`)
     expect(text).toContain('(and 1 more)')
     expect(text).not.toContain(`“job ${JOBS_SHOWN_MAX}”`)
+  })
+})
+
+describe('what is over', () => {
+  it('a one-shot that has run is not scheduled any more, a paused job still is', async () => {
+    const job = (id: string, more: object) => ({
+      ...{ id, name: id, enabled: false, payload: { kind: 'message', text: id }, state: {} },
+      ...more,
+    })
+    const over = job('over', { schedule: { kind: 'at', atMs: 1 }, state: { lastStatus: 'ok', lastRunAtMs: 1 } })
+    const paused = job('paused', { schedule: { kind: 'every', everyMs: 3_600_000 }, state: { lastStatus: 'ok' } })
+    const messages: ModelMessage[] = [
+      { role: 'user', text: 'what is scheduled?' },
+      { role: 'assistant', text: '', calls: [{ id: 'x', name: 'cron', args: { action: 'list' } }] },
+      {
+        role: 'tool',
+        callId: 'x',
+        name: 'cron',
+        text: JSON.stringify({ jobs: [over, paused], total: 2 }),
+        isError: false,
+      },
+    ]
+    const { text } = await request(messages)
+    expect(text).toContain('“paused”')
+    expect(text).not.toContain('“over”')
   })
 })

@@ -49,8 +49,15 @@ export function readJob(value: unknown): JobView | undefined {
   }
 }
 
+/** A one-shot that has run is over: nobody who asks what is scheduled means it. */
+function isOver(value: unknown): boolean {
+  const { enabled, schedule, state } = asFields(value)
+  return enabled === false && asFields(schedule).kind === 'at' && asFields(state).lastStatus !== undefined
+}
+
 export function readJobs(value: unknown): readonly JobView[] {
   return asList(asFields(value).jobs)
+    .filter(job => !isOver(job))
     .map(readJob)
     .filter(job => job !== undefined)
 }
