@@ -13,6 +13,10 @@ import type { Toolbox } from '../tools/toolbox.ts'
 import type { Publish } from './run-events.ts'
 import type { Runner } from './runner.ts'
 
+/** Between tries at a write that the disk refuses. */
+export const RETRY_MS = 1_000
+export const RETRY_MS_MAX = 30_000
+
 export interface EngineParts {
   readonly store: Store
   readonly clock: Clock

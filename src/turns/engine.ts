@@ -8,7 +8,7 @@ import type { Slot } from '../coordination/slots.ts'
 import type { ChatEvent } from '../protocol/events.ts'
 import type { DurableEvent, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
-import type { EngineParts } from './engine-parts.ts'
+import { type EngineParts, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
 import { LiveRun } from './live-run.ts'
 import { RunEvents } from './run-events.ts'
 import type { TurnOutcome } from './runner.ts'
@@ -17,9 +17,6 @@ import type { TurnOutcome } from './runner.ts'
 export const LOSSES_MAX = 3
 /** How long an aborted runner may take to end by itself before the run is ended without it and fenced off (T3). */
 const ABORT_GRACE_MS = 5_000
-/** Between tries at a write that the disk refuses. */
-const RETRY_MS = 1_000
-const RETRY_MS_MAX = 30_000
 
 interface Stop {
   readonly reason: NonNullable<ChatEvent['stopReason']>

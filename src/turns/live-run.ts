@@ -1,9 +1,12 @@
 // One attempt of a run while it lives: its context from the journal, and the gateway's end of its link. Every answer it
 // gives to the runner follows a commit under the attempt's fence (L2, T3).
+import { asSluiceError } from '../base/errors.ts'
+import { pause } from '../base/pause.ts'
 import type { Standing } from '../coordination/joins.ts'
+import type { DurableEvent } from '../store/port.ts'
 import type { EntryBody, RunRow } from '../store/rows.ts'
 import { buildContext, INTERRUPTED } from './context.ts'
-import type { EngineParts } from './engine-parts.ts'
+import { type EngineParts, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
 import { type CallResult, TURN_LIMITS, type TurnCall } from './loop.ts'
 import { systemPrompt } from './prompt.ts'
 import type { RunEvents } from './run-events.ts'
@@ -88,11 +91,31 @@ export class LiveRun implements TurnLink {
     })
   }
 
-  async #append(entries: EntryBody[], events: ReturnType<RunEvents['started']>): Promise<number[]> {
+  /** A disk that refuses an entry holds the turn up; it is neither failed nor given up, and holds no slot meanwhile. */
+  async #append(entries: EntryBody[], events: DurableEvent[]): Promise<number[]> {
     const { run } = this.#attempt
-    const { store, clock } = this.#parts
+    const { store, clock, log } = this.#parts
     const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
-    return (await store.write.appendEntries({ fence, entries, nowMs: clock.now(), events })).value
+    for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      try {
+        return (await store.write.appendEntries({ fence, entries, nowMs: clock.now(), events })).value
+      } catch (thrown) {
+        const error = asSluiceError(thrown)
+        const mayPass = error.code === 'STORE_FAILED' && error.outcome === 'not-started'
+        if (!mayPass || this.#signal.aborted) throw error
+        log('error', `turn ${run.runId} cannot write its journal; trying again`, { error: error.message })
+      }
+      await this.#standAside(delayMs)
+    }
+  }
+
+  async #standAside(delayMs: number): Promise<void> {
+    const { slot, deadline } = this.#attempt.standing
+    slot.park()
+    deadline.pause()
+    await pause(this.#parts.clock, delayMs, this.#signal)
+    await slot.resume(this.#signal)
+    deadline.run()
   }
 
   #task(): TurnTask {

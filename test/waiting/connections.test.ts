@@ -1,0 +1,117 @@
+// The oldest shape: a turn that dials its own gateway. The kernel's table of sockets says who is connected to whom while
+// turns call the gateway's tools, and remembers for a while whoever was; it shows our own clients, and nobody else.
+import { connect, createServer } from 'node:net'
+import { expect, test } from 'vitest'
+import { within } from '../e2e/bound.ts'
+import { agentJob, jobSession } from '../e2e/jobs.ts'
+import { Gate, resultOf, type Step } from '../e2e/scripted-model.ts'
+import { atEachLimit, cron, type House, send } from './house.ts'
+import { dialedFrom, selfConnections, socketsOf, tcpTable } from './socket-table.ts'
+
+const SESSIONS = ['one', 'two', 'three', 'four']
+
+test('WAIT-01 W1: the table shows a process that is connected to itself, and that it was', async () => {
+  const server = createServer()
+  const { promise: listening, resolve: listens } = Promise.withResolvers<void>()
+  server.listen(0, '127.0.0.1', () => listens())
+  await within(listening, 'a port')
+  expect(selfConnections(process.pid)).toEqual([])
+  const { port } = server.address() as { port: number }
+  const { promise: accepted, resolve } = Promise.withResolvers<void>()
+  server.once('connection', () => resolve())
+  const socket = connect(port, '127.0.0.1')
+  await within(accepted, 'a connection')
+  const { localPort } = socket
+  expect(selfConnections(process.pid).sort()).toEqual([`${localPort}>${port}`, `${port}>${localPort}`].sort())
+  expect([...dialedFrom(port)]).toEqual([localPort])
+  const { promise: closed, resolve: closes } = Promise.withResolvers<void>()
+  socket.on('close', () => server.close(() => closes()))
+  socket.end()
+  socket.resume()
+  await within(closed, 'the end of the connection')
+  expect(selfConnections(process.pid)).toEqual([])
+  expect([...dialedFrom(port)]).toEqual([localPort])
+})
+
+/** Sessions that each use every tool of the gateway, the last of them while it waits for another session. */
+function script({ model }: House, waitedFor: string, seen: Step): void {
+  for (const name of SESSIONS) {
+    const use: Step = {
+      calls: [
+        { name: 'cron', args: { action: 'list' } },
+        { name: 'cron', args: { action: 'add', job: agentJob(`of ${name}`) } },
+        { name: 'sessions_list', args: {} },
+        { name: 'sessions_history', args: {} },
+        { name: 'session_status', args: {} },
+      ],
+    }
+    model.script(`agent:main:${name}`, use, seen, send(waitedFor), ask => ({
+      text: ask.results.map((_, index) => ('error' in resultOf(ask, index) ? 'error' : 'ok')).join(' '),
+    }))
+  }
+}
+
+atEachLimit(house => {
+  test('WAIT-01 W1: while turns and jobs call the tools of their gateway, it has no connection to itself', async () => {
+    const { client, gateway, model } = house
+    const { pid } = await client.call('status', {})
+    const before = dialedFrom(gateway.port)
+    const looked: string[][] = []
+    const look = () => looked.push(selfConnections(pid))
+    const gate = new Gate()
+    model.script('agent:main:waited', gate.hold({ text: 'yes' }), ...SESSIONS.slice(1).map(() => ({ text: 'yes' })))
+    script(house, 'waited', () => {
+      look()
+      return { calls: [{ name: 'cron', args: { action: 'status' } }] }
+    })
+    const job = await client.call('cron.add', agentJob('uses tools'))
+    model.script(jobSession(job), cron({ action: 'runs', jobId: job.id }), ask => {
+      look()
+      return { text: `${ask.results[0]}` }
+    })
+    const ran = client.call('cron.run', { jobId: job.id, mode: 'force', wait: true })
+    for (const name of SESSIONS) await house.chat(name, 'begin', `${name}-1`)
+    await gate.reached
+    look()
+    const own = socketsOf(pid)
+    const rows = tcpTable().filter(row => own.has(row.inode))
+    expect(rows.filter(row => row.listens).map(row => row.localPort)).toEqual([gateway.port])
+    // What is there to be seen is seen: our client at its port, and its turns at the model's.
+    expect(rows.some(row => row.localPort === gateway.port && before.has(row.remotePort))).toBe(true)
+    expect(rows.some(row => row.remotePort === Number(new URL(model.server.baseUrl).port))).toBe(true)
+    gate.open()
+    const replies = await Promise.all(SESSIONS.map(name => house.reply(`${name}-1`)))
+    expect(replies).toEqual(SESSIONS.map(() => 'ok ok ok ok ok ok ok'))
+    expect(await ran).toMatchObject({ status: 'ok' })
+    expect(looked.length).toBe(SESSIONS.length + 2)
+    expect(looked.flat()).toEqual([])
+    // Nor was there one that has ended: the kernel keeps those in TIME_WAIT for a minute.
+    expect([...dialedFrom(gateway.port)].filter(port => !before.has(port))).toEqual([])
+  })
+
+  test('WAIT-31 W1: a gateway that is configured as its own model fails its turn and stays free', async () => {
+    const port = await freePort()
+    const config = {
+      models: { providers: { self: { baseUrl: `http://127.0.0.1:${port}/v1` } } },
+      agents: { defaults: { model: 'self/m1', maxConcurrent: house.limit } },
+    }
+    const client = await (await house.scope.gateway({ config, port })).client()
+    const runIds = Array.from({ length: house.limit + 1 }, (_, index) => `self-${index}`)
+    for (const runId of runIds) {
+      await client.call('chat.send', { sessionKey: runId, message: 'begin', idempotencyKey: runId })
+    }
+    for (const runId of runIds) expect(await client.events.ended(runId)).toMatchObject({ state: 'error' })
+    expect((await client.call('status', {})).runs).toMatchObject({ running: 0, queued: 0 })
+  })
+})
+
+/** One that nobody has at the moment. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const { promise, resolve } = Promise.withResolvers<number>()
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as { port: number }
+    server.close(() => resolve(port))
+  })
+  return await within(promise, 'a free port')
+}
