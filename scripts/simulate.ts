@@ -1,24 +1,41 @@
-// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--mutants]`: runs the simulator of test/simulation. With one
-// seed it tells everything that happens; with `--mutants` it shows which planted fault is caught by which seed. It
+// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--wild] [--mutants]`: runs the simulator of test/simulation. With one
+// seed it tells everything that happens; with `--wild` what is known to go wrong may happen; with `--mutants` it shows which planted fault is caught by which seed. It
 // judges nothing itself; its exit code is 1 when a checker found something, or a mutant was missed.
 import { parseArgs } from 'node:util'
-import { replayLine, runSeeds, summaryLine } from '../test/simulation/seeds.ts'
+import { MUTANTS } from '../test/simulation/mutants.ts'
+import { type Caught, hunt, mutantTable, replayLine, runSeeds, summaryLine } from '../test/simulation/seeds.ts'
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '300' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    wild: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
   },
 })
 
-const one = values.seed === undefined ? undefined : Number(values.seed)
-const report = await runSeeds({
-  from: one ?? Number(values.from),
-  count: one === undefined ? Number(values.seeds) : 1,
-  ...(one !== undefined && { listen: line => console.log(line) }),
-})
-for (const failed of report.failed) console.log(replayLine(failed))
-console.log(summaryLine(report))
-process.exitCode = report.failed.length > 0 ? 1 : 0
+if (values.mutants) await huntMutants(Number(values.seeds))
+else await simulateSeeds()
+
+async function simulateSeeds(): Promise<void> {
+  const one = values.seed === undefined ? undefined : Number(values.seed)
+  const report = await runSeeds({
+    from: one ?? Number(values.from),
+    count: one === undefined ? Number(values.seeds) : 1,
+    wild: values.wild,
+    ...(one !== undefined && { listen: line => console.log(line) }),
+  })
+  for (const failed of report.failed) console.log(replayLine(failed))
+  console.log(summaryLine(report))
+  process.exitCode = report.failed.length > 0 ? 1 : 0
+}
+
+async function huntMutants(seeds: number): Promise<void> {
+  const caught: Caught[] = []
+  for (const mutant of MUTANTS) caught.push(await hunt(mutant, { seeds, hinted: false }))
+  const missed = caught.filter(one => one.seed === undefined)
+  console.log(mutantTable(caught))
+  console.log(`${caught.length - missed.length} of ${caught.length} planted faults were caught within ${seeds} seeds`)
+  process.exitCode = missed.length > 0 ? 1 : 0
+}

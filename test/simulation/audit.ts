@@ -1,0 +1,341 @@
+// What must hold when a simulated world has come to rest: the journals, the ledger, the keys and the answers that people
+// and turns were given, all compared with what is in the database file. Reads SQL of its own, not the store's reads.
+import type { Database } from 'better-sqlite3'
+import type { SluiceError } from '../../src/base/errors.ts'
+import type { Boot } from './boot.ts'
+import type { Scenario } from './scenario.ts'
+import { sentRunId, waitMsOf } from './shadow.ts'
+import type { OutsideCall, Request, Sightings, TurnCall } from './sightings.ts'
+
+interface RunRecord {
+  readonly id: number
+  readonly run_id: string
+  readonly session_key: string
+  readonly source: string
+  readonly state: string
+  readonly attempt: number
+  readonly losses: number
+  readonly timeout_ms: number | null
+  readonly ended_at_ms: number | null
+  readonly reply: string | null
+  readonly error: string | null
+}
+
+interface EntryRecord {
+  readonly id: number
+  readonly run_id: string
+  readonly session_key: string
+  readonly kind: string
+  readonly body: string
+}
+
+interface Evidence {
+  readonly reader: Database
+  readonly scenario: Scenario
+  readonly seen: Sightings
+  readonly runs: ReadonlyMap<string, RunRecord>
+  readonly entries: ReadonlyMap<string, readonly EntryRecord[]>
+}
+
+const ENDED = new Set(['ok', 'failed', 'aborted', 'timed-out'])
+/** Errors of runs that a simulation can bring about. Anything else is a defect. */
+const EXPECTED_ERROR =
+  /^(the model is down|stopped|The turn took longer|given up: \d|Stopped: the model called|Stopped after)/
+
+export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
+  const { reader } = boot
+  const runs = reader.prepare('SELECT * FROM runs ORDER BY id').all() as RunRecord[]
+  const entries = reader.prepare('SELECT * FROM entries WHERE run_id IS NOT NULL ORDER BY id').all() as EntryRecord[]
+  const evidence: Evidence = {
+    reader,
+    scenario,
+    seen,
+    runs: new Map(runs.map(run => [run.run_id, run])),
+    entries: Map.groupBy(entries, entry => entry.run_id),
+  }
+  atRest(boot, { scenario, seen })
+  for (const run of runs) auditRun(evidence, run)
+  oneTurnAtATime(evidence, entries)
+  auditEnds(evidence)
+  auditLedger(evidence)
+  auditOnce(evidence)
+  for (const request of seen.requests) auditRequest(evidence, request)
+  for (const call of seen.turnCalls) if (call.result) auditTurnCall(evidence, call)
+  auditWork(evidence)
+}
+
+function atRest(boot: Boot, { scenario, seen }: Pick<Evidence, 'scenario' | 'seen'>): void {
+  const { lanes, slots, joins, graph } = boot.house.parts
+  const figures = {
+    lanesHeld: lanes.heldCount,
+    lanesWaiting: lanes.waitingCount,
+    slotsTaken: slots.takenCount,
+    slotsParked: slots.parkedCount,
+    slotsWaiting: slots.waitingCount,
+    joins: joins.waitingCount,
+    edges: graph.list().length,
+    names: !scenario.wild
+      ? 0
+      : [...seen.runIds].filter(runId => graph.nameOf(`run:${runId}`) !== `run:${runId}`).length,
+  }
+  for (const [name, value] of Object.entries(figures))
+    if (value !== 0) seen.violate('zero', `${name} is ${value} at rest`)
+}
+
+function auditRun({ seen, entries }: Evidence, run: RunRecord): void {
+  const wrong = (what: string) => seen.violate('journal', `${run.run_id}: ${what}`)
+  if (!ENDED.has(run.state)) {
+    seen.violate('ends', `${run.run_id} is ${run.state} for ever`)
+    return
+  }
+  if (run.error !== null && run.state !== 'ok' && !EXPECTED_ERROR.test(run.error)) wrong(`ended with "${run.error}"`)
+  const journal = (entries.get(run.run_id) ?? []).map(entry => entry.kind)
+  const count = (kind: string) => journal.filter(one => one === kind).length
+  if (run.attempt === 0) {
+    if (journal.length > 0) wrong('was never begun and has a journal')
+    return
+  }
+  if (count('input') !== 1 || journal[0] !== 'input') wrong(`has ${count('input')} inputs`)
+  if (count('end') !== 1 || journal.at(-1) !== 'end') wrong(`has ${count('end')} ends: ${journal.join(' ')}`)
+  if (count('message') > count('attempt')) wrong('has a message without an attempt')
+  pairs(entries.get(run.run_id) ?? [], run, wrong)
+}
+
+function pairs(journal: readonly EntryRecord[], run: RunRecord, wrong: (what: string) => void): void {
+  const open = new Set<string>()
+  let attempted = false
+  for (const entry of journal) {
+    const body = JSON.parse(entry.body)
+    attempted ||= entry.kind === 'attempt'
+    if (entry.kind === 'result' && !open.delete(`${body.message}:${body.ordinal}`)) wrong('a result without its call')
+    if (entry.kind !== 'message') continue
+    if (!attempted) wrong('a message came before its attempt')
+    if (open.size > 0) wrong(`a message came before the results of ${[...open].join(', ')}`)
+    attempted = false
+    for (const call of body.calls) open.add(`${entry.id}:${call.ordinal}`)
+  }
+  const isWell = run.state === 'ok'
+  if (isWell && open.size > 0) wrong(`ended well with open calls ${[...open].join(', ')}`)
+}
+
+/** Between the first and the last entry of a turn there is no entry of another turn of its session. */
+function oneTurnAtATime({ seen }: Evidence, entries: readonly EntryRecord[]): void {
+  for (const [session, journal] of Map.groupBy(entries, entry => entry.session_key)) {
+    const over = new Set<string>()
+    let present: string | undefined
+    for (const entry of journal) {
+      if (entry.run_id === present) continue
+      if (present !== undefined) over.add(present)
+      present = entry.run_id
+      if (over.has(present)) seen.violate('one-turn', `turns of ${session} are mixed: ${present} goes on`)
+    }
+  }
+}
+
+/** Each begun run said once that it started, per attempt, and once that it ended. */
+function auditEnds({ reader, runs, seen }: Evidence): void {
+  const rows = reader.prepare("SELECT payload FROM events WHERE event = 'agent'").pluck().all() as string[]
+  const ends = new Map<string, number>()
+  for (const payload of rows.map(row => JSON.parse(row))) {
+    if (payload.stream !== 'lifecycle' || payload.data.phase === 'start') continue
+    ends.set(payload.runId, (ends.get(payload.runId) ?? 0) + 1)
+  }
+  for (const runId of runs.keys()) {
+    if (ends.get(runId) !== 1) seen.violate('ends', `${runId} was said to end ${ends.get(runId) ?? 0} times`)
+  }
+}
+
+interface OccurrenceRecord {
+  readonly job_id: string
+  readonly occurrence: string
+  readonly nominal_at_ms: number | null
+  readonly state: string
+  readonly run_id: string | null
+}
+
+const LEDGER_STATE: Readonly<Record<string, string>> = {
+  ok: 'ok',
+  failed: 'failed',
+  aborted: 'cancelled',
+  'timed-out': 'timed-out',
+}
+
+function auditLedger({ reader, runs, seen }: Evidence): void {
+  const rows = reader.prepare('SELECT * FROM occurrences ORDER BY id').all() as OccurrenceRecord[]
+  const nominal = rows.filter(row => row.nominal_at_ms !== null).map(row => `${row.job_id} at ${row.nominal_at_ms}`)
+  for (const name of repeated(nominal)) seen.violate('ledger', `${name} is there twice`)
+  for (const row of rows) {
+    const name = `${row.job_id} ${row.occurrence}`
+    if (row.state === 'running') seen.violate('ledger', `${name} runs for ever`)
+    const run = row.run_id === null ? undefined : runs.get(row.run_id)
+    if (run && LEDGER_STATE[run.state] !== row.state)
+      seen.violate('ledger', `${name} is ${row.state}, its run ${run.state}`)
+  }
+}
+
+/** What has a token was made once: messages by inbox rows, jobs by name. */
+function auditOnce({ reader, seen }: Evidence): void {
+  const texts = reader
+    .prepare("SELECT i.text FROM inbox i JOIN runs r USING (run_id) WHERE r.source IN ('chat', 'agent', 'session')")
+    .pluck()
+    .all() as string[]
+  const tokens = texts.map(text => /"token":"([^"]*)"/.exec(text)?.[1] ?? '')
+  for (const token of repeated(tokens)) seen.violate('once', `the message ${token} arrived twice`)
+  for (const name of repeated([...seen.jobs.values()])) seen.violate('once', `the job ${name} was made twice`)
+}
+
+function repeated(list: readonly string[]): string[] {
+  return [...new Set(list.filter((one, index) => list.indexOf(one) !== index))]
+}
+
+type Fate = 'done' | 'not-done' | 'unknown'
+
+function fateOf(call: OutsideCall): Fate {
+  if (call.state === 'answered' || call.early) return 'done'
+  const outcome = call.error?.outcome
+  if (outcome === 'committed' || outcome === 'continues' || call.error?.code === 'MODEL_FAILED') return 'done'
+  if (outcome === 'not-started') return 'not-done'
+  return call.state === 'refused' && call.error?.code === 'INVALID_REQUEST' ? 'not-done' : 'unknown'
+}
+
+function auditRequest(evidence: Evidence, request: Request): void {
+  const { seen } = evidence
+  for (const call of request.calls) auditAnswer(evidence, request, call)
+  const fates = request.calls.map(fateOf)
+  const exists = effectOf(evidence, request)
+  const what = `${request.method} ${request.key}`
+  if (fates.includes('done') && exists === false) seen.violate('lost', `${what} was taken and is not there`)
+  if (fates.length > 0 && fates.every(fate => fate === 'not-done') && exists === true)
+    seen.violate('truth', `${what} was said not to have begun, and it was`)
+}
+
+/** Whether the effect of a request is in the database; undefined where that cannot be told. */
+function effectOf({ runs, seen }: Evidence, request: Request): boolean | undefined {
+  switch (request.kind) {
+    case 'run':
+      return runs.has(request.key as string)
+    case 'send':
+      return runs.has(`send:operator:${request.key}`)
+    case 'job':
+      return [...seen.jobs.values()].includes(String(request.params.name))
+    default:
+      return undefined
+  }
+}
+
+function auditAnswer({ runs, seen, scenario }: Evidence, request: Request, call: OutsideCall): void {
+  const what = `${request.method} ${request.key ?? JSON.stringify(request.params)}`
+  if (call.state === 'open') seen.violate('answered', `${what} was never answered`)
+  if (call.error) auditRefusal(seen, what, call.error)
+  const { answer } = call
+  if (!answer) return
+  if (answer.status === 'timeout' && request.method !== 'cron.run') {
+    seen.counts.timeouts += 1
+    const run = runs.get(String(answer.runId))
+    const timeoutMs = Number(call.params.timeoutMs ?? Number(call.params.timeoutSeconds) * 1_000)
+    const ended = run?.ended_at_ms ?? Number.POSITIVE_INFINITY
+    const timedOutItself = run?.state === 'timed-out' && request.method === 'agent.wait'
+    if (!timedOutItself && ended + slackOf(scenario) < call.startedMs + timeoutMs)
+      seen.violate(
+        'truth',
+        `${what} was told of a time-out, but its run ended ${call.startedMs + timeoutMs - ended} ms before`,
+      )
+  }
+  if (answer.status === 'ok') auditReply(runs, seen, { what, answer })
+}
+
+function auditReply(
+  runs: Evidence['runs'],
+  seen: Sightings,
+  { what, answer }: { what: string; answer: Readonly<Record<string, unknown>> },
+): void {
+  const run = runs.get(String(answer.runId))
+  if (run && run.state !== 'ok') seen.violate('truth', `${what} was told that all went well, but it ${run.state}`)
+  if (run && typeof answer.reply === 'string' && answer.reply !== run.reply)
+    seen.violate('truth', `${what} was told another reply`)
+}
+
+const CODES = new Set(['MODEL_FAILED', 'TIMEOUT', 'NOT_FOUND', 'CANCELLED', 'STORE_FAILED'])
+
+function auditRefusal(seen: Sightings, what: string, error: SluiceError): void {
+  if (!CODES.has(error.code)) seen.violate('refusal', `${what} was refused with ${error.code}: ${error.message}`)
+}
+
+/** A wait with a slow disk may be over some commits after it should be. */
+function slackOf({ faults }: Scenario): number {
+  return (faults.slowDisk > 0 ? 4 * faults.diskDelayMsMax : 0) + (faults.leapInCommit > 0 ? 20_000 : 0)
+}
+
+function auditTurnCall({ reader, runs, seen, scenario }: Evidence, call: TurnCall): void {
+  const told = JSON.parse(call.result?.text ?? '{}')
+  const what = `${call.name} ${call.id} of ${call.runId}`
+  if (told.code === 'INTERNAL' || told.code === 'CONFLICT' || told.code === 'STALE')
+    seen.violate('refusal', `${what} was refused with ${told.code}: ${told.error}`)
+  auditEffect({ reader, seen, scenario }, call, { told, what })
+  if (call.name !== 'sessions_send') return
+  const run = runs.get(sentRunId(call))
+  if (told.runId !== undefined && told.runId !== run?.run_id) seen.violate('lost', `${what} was taken and is not there`)
+  if (told.status === 'ok' && told.reply !== (run?.reply ?? undefined))
+    seen.violate('truth', `${what} was told another reply`)
+  if (told.status !== 'timeout') return
+  seen.counts.timeouts += 1
+  const ended = run?.ended_at_ms ?? Number.POSITIVE_INFINITY
+  const dueMs = call.startedMs + waitMsOf(call)
+  if (ended + slackOf(scenario) < dueMs)
+    seen.violate('truth', `${what} was told of a time-out, but the run ended ${dueMs - ended} ms before`)
+}
+
+/** A turn that was stopped for working too long did work that long: waits do not count. */
+function auditWork({ runs, scenario, seen }: Evidence): void {
+  const last = new Map(seen.attempts.map(attempt => [attempt.runId, attempt]))
+  for (const attempt of last.values()) {
+    const run = runs.get(attempt.runId)
+    if (run?.state !== 'timed-out' || attempt.endedMs === undefined) continue
+    const waited = attempt.calls
+      .filter(call => waitMsOf(call) > 0)
+      .reduce(
+        (sum, call) => sum + Math.max(0, (call.endedMs ?? call.startedMs) - call.startedMs - slackOf(scenario)),
+        0,
+      )
+    const limitMs = run.timeout_ms ?? scenario.turnTimeoutMs
+    const workedMs = attempt.endedMs - attempt.startedMs - waited
+    if (workedMs + 5_000 < limitMs && workedMs < limitMs - slackOf(scenario))
+      seen.violate('deadline', `${attempt.runId} was stopped after ${workedMs} of ${limitMs} ms of work`)
+  }
+}
+
+/** The same call was begun by an earlier attempt of its turn. */
+function isRepeat(seen: Sightings, call: TurnCall): boolean {
+  return seen.turnCalls.some(other => other !== call && other.id === call.id && other.runId === call.runId)
+}
+
+interface Told {
+  readonly outcome?: string
+  readonly code?: string
+  readonly status?: string
+  readonly ran?: boolean
+  readonly result?: { readonly ran?: boolean }
+}
+
+const KEYED = "SELECT count(*) FROM keys WHERE principal = ? AND (key = ? OR key GLOB ? || '.*')"
+
+/** A call of a turn made its effect when its key is there: that row is of the same commit. */
+function auditEffect(
+  { reader, seen, scenario }: Pick<Evidence, 'reader' | 'seen' | 'scenario'>,
+  call: TurnCall,
+  { told, what }: { told: Told; what: string },
+): void {
+  const made = Number(reader.prepare(KEYED).pluck().get(`session:${call.sessionKey}`, call.id, call.id)) > 0
+  const excused =
+    !scenario.wild && (isRepeat(seen, call) || (call.name === 'sim_run' && told.code === 'WOULD_DEADLOCK'))
+  if (told.outcome === 'not-started' && made && !excused)
+    seen.violate('truth', `${what} was said not to have begun, and it was`)
+  if (!isWrite(call) || made) return
+  const { ran } = told.result ?? told
+  if (ran !== false && (told.outcome === 'committed' || told.status !== 'error'))
+    seen.violate('lost', `${what} was taken and has no key`)
+}
+
+function isWrite({ name, args }: TurnCall): boolean {
+  return name === 'sessions_send' || name === 'sim_run' || (name === 'cron' && args.action !== 'list')
+}

@@ -1,0 +1,91 @@
+// A second opinion on who waits for whom, made from what is on disk (which runs live, which one of a session runs) and
+// from the calls that runners were seen to make; it searches every path, and shares no code with the wait-for graph.
+import type { Database } from 'better-sqlite3'
+import type { TurnCall } from './sightings.ts'
+
+export interface LiveRun {
+  readonly id: number
+  readonly runId: string
+  readonly sessionKey: string
+  readonly state: 'queued' | 'running'
+  readonly jobId: string | null
+}
+
+const LIVE = `SELECT id, run_id AS runId, session_key AS sessionKey, state, job_id AS jobId FROM runs
+  WHERE state IN ('queued', 'running') ORDER BY id`
+
+export function liveRuns(reader: Database): LiveRun[] {
+  return reader.prepare(LIVE).all() as LiveRun[]
+}
+
+/** Whether a call makes its turn wait for another one, and for how long at most. */
+export function waitMsOf(call: Pick<TurnCall, 'name' | 'args'>): number {
+  const { name, args } = call
+  if (name === 'sessions_send') return Number(args.timeoutSeconds ?? 30) * 1_000
+  if (name === 'sim_wait' || name === 'sim_run') return Number(args.timeoutMs)
+  return 0
+}
+
+export class Shadow {
+  readonly #live: ReadonlyMap<string, LiveRun>
+  readonly #running: ReadonlyMap<string, LiveRun>
+  readonly #calls: readonly TurnCall[]
+
+  readonly #strict: boolean
+
+  /** `calls`: those that are open. Strict: only what surely waits now; else also what may be about to. */
+  constructor(live: readonly LiveRun[], calls: readonly TurnCall[], strict: boolean) {
+    this.#strict = strict
+    this.#live = new Map(live.map(run => [run.runId, run]))
+    this.#running = new Map(live.flatMap(run => (run.state === 'running' ? [[run.sessionKey, run]] : [])))
+    this.#calls = calls.filter(call => waitMsOf(call) > 0)
+  }
+
+  /** Whether `run` would come to wait for itself, if it waited for `target` (`run:<id>` or `lane:<session>`). */
+  closes(runId: string, target: string): boolean {
+    return this.#reaches(target, runId, new Set())
+  }
+
+  /** A turn that waits for itself already, with what it waits for. */
+  deadlocked(): string | undefined {
+    for (const call of this.#calls) {
+      const target = this.#targetOf(call)
+      if (target && this.#reaches(target, call.runId, new Set())) return `${call.runId} by ${call.id} for ${target}`
+    }
+    return undefined
+  }
+
+  #reaches(node: string, goal: string, seen: Set<string>): boolean {
+    if (node === `run:${goal}`) return true
+    if (seen.has(node)) return false
+    seen.add(node)
+    return this.#next(node).some(next => this.#reaches(next, goal, seen))
+  }
+
+  #next(node: string): string[] {
+    if (node.startsWith('lane:')) {
+      const holder = this.#running.get(node.slice('lane:'.length))
+      return holder ? [`run:${holder.runId}`] : []
+    }
+    const run = this.#live.get(node.slice('run:'.length))
+    if (!run) return []
+    if (run.state === 'queued') return [`lane:${run.sessionKey}`]
+    return this.#calls.filter(call => call.runId === run.runId).flatMap(call => this.#targetOf(call) ?? [])
+  }
+
+  #targetOf(call: TurnCall): string | undefined {
+    if (call.name === 'sim_wait') return `run:${call.args.runId}`
+    if (call.name === 'sim_run') {
+      const run = [...this.#live.values()].find(one => one.jobId === call.args.jobId)
+      return run && `run:${run.runId}`
+    }
+    const sent = sentRunId(call)
+    if (this.#live.has(sent)) return `run:${sent}`
+    return this.#strict ? undefined : `lane:${call.args.sessionKey}`
+  }
+}
+
+/** The run that a `sessions_send` makes: named by its call, so that a repeat finds it. */
+export function sentRunId(call: Pick<TurnCall, 'sessionKey' | 'id'>): string {
+  return `send:session:${call.sessionKey}:${call.id}`
+}
