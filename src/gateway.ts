@@ -3,6 +3,7 @@
 import { hostname } from 'node:os'
 import { decide } from './access/connect.ts'
 import { formatDuration, MINUTE } from './base/durations.ts'
+import { asSluiceError, SluiceError } from './base/errors.ts'
 import { openLog } from './base/node/log.ts'
 import { measureLoopDelay } from './base/node/loop-delay.ts'
 import { VERSION } from './base/node/version.ts'
@@ -236,12 +237,14 @@ interface TurnCall {
   readonly standing: Standing
   readonly key: string
   readonly tool: string
+  /** An earlier attempt may have made this very call. */
+  readonly resumed: boolean
   readonly settings: Settings
   readonly call: Dispatcher['call']
 }
 
 /** A tool's way to the gateway: a function call, as that turn (W1). Its first call has the key of its journal entry. */
-function turnCaller({ run, standing, key, tool, settings, call }: TurnCall): ToolCaller {
+function turnCaller({ run, standing, key, tool, resumed, settings, call }: TurnCall): ToolCaller {
   const caller: Caller = {
     principal: `session:${run.sessionKey}`,
     label: `the turn of ${run.sessionKey}`,
@@ -255,8 +258,18 @@ function turnCaller({ run, standing, key, tool, settings, call }: TurnCall): Too
   return async (method, params) => {
     calls += 1
     const callKey = calls === 1 ? key : `${key}.${calls}`
-    return (await call(method, params, { caller, key: callKey, ...bounds })) as never
+    const answer = call(method, params, { caller, key: callKey, ...bounds })
+    return (await (resumed ? answer.catch(asResumed) : answer)) as never
   }
+}
+
+/** A repeat that was not begun says nothing of the first time. */
+function asResumed(thrown: unknown): never {
+  const error = asSluiceError(thrown)
+  if (error.outcome !== 'not-started') throw error
+  throw new SluiceError(error.code, `${error.message} Whether an earlier attempt did it is unknown.`, {
+    outcome: 'unknown',
+  })
 }
 
 interface Serving {

@@ -14,6 +14,7 @@ export class Deadline {
   #startedAt: number | undefined
   #timer: Timer | undefined
   #ended = false
+  #givenUp = false
   readonly #what: string
   readonly #limitMs: number
 
@@ -50,6 +51,11 @@ export class Deadline {
     }
   }
 
+  /** The work was answered for as `unknown`; whatever it still does, nobody hears of it. */
+  get givenUp(): boolean {
+    return this.#givenUp
+  }
+
   get expired(): boolean {
     return this.#controller.signal.aborted
   }
@@ -65,7 +71,10 @@ export class Deadline {
     const { promise: silence, reject } = Promise.withResolvers<never>()
     let timer: Timer | undefined
     const onAbort = () => {
-      timer = this.#clock.after(LAST_WORD_MS, () => reject(this.#unknown()))
+      timer = this.#clock.after(LAST_WORD_MS, () => {
+        this.#givenUp = true
+        reject(this.unknown())
+      })
     }
     this.#controller.signal.addEventListener('abort', onAbort, { once: true })
     try {
@@ -76,7 +85,8 @@ export class Deadline {
     }
   }
 
-  #unknown(): SluiceError {
+  /** What is answered for work that kept silent. */
+  unknown(): SluiceError {
     const message = `${this.#what} did not say within ${this.#limitMs} ms what became of it; ask again with the same key.`
     return new SluiceError('TIMEOUT', message, { outcome: 'unknown' })
   }

@@ -109,7 +109,8 @@ export class Dispatcher {
       key: keyOf(method, declaration, { params: parsed, options }),
       early: options.early ?? ignore,
       takesTwo: options.early !== undefined,
-      wait: wait => deadline().standStill(wait),
+      // A call that was given up must not go on to park what its turn holds.
+      wait: wait => (deadline().givenUp ? Promise.reject(deadline().unknown()) : deadline().standStill(wait)),
     } as Call<MethodName>)
     // A read is answered in place: there is nothing to bound.
     return work instanceof Promise ? await bounded(work, deadline(), { method, declaration, deadlineMs }) : work

@@ -3,13 +3,15 @@
 import { createHash } from 'node:crypto'
 import { MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
+import { laneNode } from '../coordination/lanes.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
 import type { Params, Result } from '../protocol/catalogue.ts'
 import type { Job, JobInput, RunLog } from '../protocol/job.ts'
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
 import { type CRON_METHODS, JOBS_LISTED_MAX } from '../protocol/methods/cron.ts'
 import { nextOccurrence, nextOccurrences, validateSchedule } from '../scheduler/next-occurrence.ts'
-import { canonicalSession } from '../sessions/session-key.ts'
+import type { RunNow } from '../scheduler/scheduler.ts'
+import { canonicalSession, DEFAULT_AGENT, jobSession } from '../sessions/session-key.ts'
 import type { JobRow, OccurrenceRow } from '../store/port.ts'
 import type { MethodParts } from './parts.ts'
 import { waitForRun } from './runs.ts'
@@ -90,7 +92,8 @@ async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job &
   const { dedupe, allowDuplicate, idempotencyKey: _, ...input } = call.params
   const { turn } = call.caller
   const nowMs = parts.clock.now()
-  checkJob(parts, input, nowMs)
+  // What was accepted once is not judged again by a later clock: a repeat gives the first answer (T1).
+  if (!call.key || !parts.store.read.keyKnown(call.key)) checkJob(parts, input, nowMs)
   const job = newJob(parts, { input, turn, nowMs })
   const { value } = await parts.store.write.addJob(
     {
@@ -164,8 +167,10 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
 
 async function runJob(parts: MethodParts, call: Call<'cron.run'>) {
   const jobId = jobIdOf(call.params)
-  const ran = await parts.scheduler.runNow(jobId, { mode: call.params.mode ?? 'due', ...keyed(call.key) })
-  if (!call.params.wait || ran.runId === undefined) return { ok: true as const, ...ran }
+  const ran = await runIntended(parts, call, jobId)
+  // A turn that finds the job running is told so; to wait for that run is not what it asked for.
+  const toldOnly = !ran.ran && call.caller.turn !== undefined
+  if (!call.params.wait || toldOnly || ran.runId === undefined) return { ok: true as const, ...ran }
   const end = await waitForRun(parts, call, { runId: ran.runId, timeoutMs: call.params.timeoutMs ?? RUN_WAIT_MS })
   return {
     ok: true as const,
@@ -173,6 +178,28 @@ async function runJob(parts: MethodParts, call: Call<'cron.run'>) {
     status: end?.state ?? 'timeout',
     ...(end?.error !== undefined && { error: end.error }),
   }
+}
+
+/** A wait that would close a cycle is refused before the run exists: a refusal leaves nothing behind (W4). */
+async function runIntended(parts: MethodParts, call: Call<'cron.run'>, jobId: string): Promise<RunNow> {
+  const { mode = 'due', wait, timeoutMs = RUN_WAIT_MS } = call.params
+  const { turn } = call.caller
+  const { job } = foundJob(parts, jobId)
+  const waits =
+    wait === true && turn !== undefined && job.state.runningAtMs === undefined && job.payload.kind !== 'message'
+  const intent = waits ? parts.joins.intend(turn.standing, laneNode(sessionOf(job)), timeoutMs) : undefined
+  try {
+    return await parts.scheduler.runNow(jobId, { mode, ...keyed(call.key) })
+  } finally {
+    parts.joins.forget(intent)
+  }
+}
+
+/** Where a job's run will be. */
+function sessionOf(job: Job): string {
+  const agentId = job.agentId ?? DEFAULT_AGENT
+  if (job.payload.kind === 'agentTurn') return jobSession(agentId, job.id).key
+  return job.sessionKey ?? canonicalSession('', agentId).key
 }
 
 function checkJob(parts: MethodParts, job: JobInput, nowMs: number): void {

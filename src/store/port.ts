@@ -251,6 +251,8 @@ export interface StoreReads {
   /** All entries of one run, in order. */
   runEntries(runId: string): Entry[]
   unreadNotices(sessionKey: string, limit: number): Notice[]
+  /** Whether an effect was made under this key. */
+  keyKnown(key: EffectKey): boolean
   eventsSince(seq: number, limit: number): StoredEvent[]
   lastSeq(): number
 }

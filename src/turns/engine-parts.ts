@@ -31,7 +31,11 @@ export interface EngineParts {
   readonly timeoutMs: number
   readonly chooseModel: (ref: string | undefined) => ModelChoice
   /** Makes the `call` that a tool of this turn is handed; its calls are the turn's own. */
-  readonly callerFor: (run: RunRow, standing: Standing, call: { key: string; tool: string }) => ToolCaller
+  readonly callerFor: (
+    run: RunRow,
+    standing: Standing,
+    call: { key: string; tool: string; resumed: boolean },
+  ) => ToolCaller
   /** What a finished run tells another session, if anything. */
   readonly noticeFor: (run: RunRow, end: RunEnd) => NewNotice | undefined
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void

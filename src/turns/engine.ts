@@ -102,8 +102,11 @@ export class TurnEngine {
     for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       const slot = await slots.take(carried.abort.signal)
       try {
-        await this.#claimed(carried, slot)
-        return
+        const lost = await this.#claimed(carried, slot)
+        if (!lost || this.#draining) return
+        // The next attempt takes a slot of its own: the lost one's may still be parked by a wait that is just ending.
+        carried.attempt = undefined
+        continue
       } catch (thrown) {
         const error = asSluiceError(thrown)
         if (carried.attempt || error.code !== 'STORE_FAILED') throw error
@@ -117,16 +120,15 @@ export class TurnEngine {
     }
   }
 
-  async #claimed(carried: Carried, slot: Slot): Promise<void> {
+  /** True when the attempt was lost with its runner and the run is queued again. */
+  async #claimed(carried: Carried, slot: Slot): Promise<boolean> {
     const { clock } = this.#parts
-    for (let lost = true; lost && !this.#draining; ) {
-      const events = new RunEvents(carried.run, clock, this.#parts.publish)
-      const nowMs = clock.now()
-      const run = await this.#claim(carried.run.runId, nowMs, events.started(nowMs))
-      if (!run) return
-      carried.attempt = run
-      lost = await this.#attempt(carried, { run, events, slot })
-    }
+    const events = new RunEvents(carried.run, clock, this.#parts.publish)
+    const nowMs = clock.now()
+    const run = await this.#claim(carried.run.runId, nowMs, events.started(nowMs))
+    if (!run) return false
+    carried.attempt = run
+    return await this.#attempt(carried, { run, events, slot })
   }
 
   /** Undefined when the run is no longer queued. A claim whose commit failed may have taken effect all the same. */
@@ -145,7 +147,10 @@ export class TurnEngine {
   async #attempt(carried: Carried, attempt: { run: RunRow; events: RunEvents; slot: Slot }): Promise<boolean> {
     const { run, events, slot } = attempt
     const timeoutMs = run.timeoutMs ?? this.#parts.timeoutMs
-    const deadline = new Deadline(this.#parts.clock, timeoutMs, { what: 'The turn', outer: carried.abort.signal })
+    // Whatever the attempt still waits for when it is over, it waits for no more.
+    const over = new AbortController()
+    const outer = AbortSignal.any([carried.abort.signal, over.signal])
+    const deadline = new Deadline(this.#parts.clock, timeoutMs, { what: 'The turn', outer })
     const live = new LiveRun(this.#parts, { run, events, standing: { node: `run:${run.runId}`, slot, deadline } })
     let outcome: TurnOutcome
     try {
@@ -159,6 +164,7 @@ export class TurnEngine {
       outcome = { state: 'failed', reply: '', error: error.message }
     } finally {
       deadline.end()
+      over.abort(new SluiceError('CANCELLED', 'The attempt is over.', { outcome: 'cancelled' }))
     }
     if (this.#draining) return false
     // The turn's code has run; its end only waits for the disk.
@@ -242,6 +248,7 @@ export class TurnEngine {
     })
     if (!value) return
     this.#carried.delete(carried.run.runId)
+    this.#parts.graph.name(`run:${carried.run.runId}`, undefined)
     lanes.leave(carried.run.sessionKey, carried.run.runId)
     joins.settle(carried.run.runId, value)
   }

@@ -83,7 +83,11 @@ export class LiveRun implements TurnLink {
     const { run, standing } = this.#attempt
     if (call.resumed && this.#parts.toolbox.replayOf(call.name) === 'never') return { text: INTERRUPTED, isError: true }
     return await this.#parts.toolbox.run(call, {
-      call: this.#parts.callerFor(run, standing, { key: call.id, tool: call.name }),
+      call: this.#parts.callerFor(run, standing, {
+        key: call.id,
+        tool: call.name,
+        resumed: call.resumed === true,
+      }),
       sessionKey: run.sessionKey,
       agentId: run.agentId,
       zone: this.#parts.zone,

@@ -163,7 +163,10 @@ function withoutOrphans(entries: Entry[]): Entry[] {
   return entries.filter(({ body }) => body.kind !== 'result' || messages.has(body.message))
 }
 
-type TranscriptReads = Pick<StoreReads, 'entries' | 'transcript' | 'unreadNotices' | 'eventsSince' | 'lastSeq'>
+type TranscriptReads = Pick<
+  StoreReads,
+  'entries' | 'transcript' | 'unreadNotices' | 'keyKnown' | 'eventsSince' | 'lastSeq'
+>
 
 function transcriptReads(select: Select): TranscriptReads {
   const newest = select<EntryColumns>(`SELECT * FROM entries
@@ -175,12 +178,14 @@ function transcriptReads(select: Select): TranscriptReads {
   const since = select<{ seq: number; event: string; payload: string }>(
     'SELECT seq, event, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
   )
+  const key = select<{ n: number }>('SELECT 1 AS n FROM keys WHERE principal = ? AND method = ? AND key = ?')
   // Not the newest row's number: that one may have been pruned.
   const last = select<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
   return {
     entries: (sessionKey, limit) => page(newest.all([sessionKey, capped(limit)])),
     transcript: (sessionId, limit) => page(ofTranscript.all([sessionId, capped(limit)])),
     unreadNotices: (sessionKey, limit) => unread.all([sessionKey, capped(limit)]).map(toNotice),
+    keyKnown: ({ principal, method, key: text }) => key.get([principal, method, text]) !== undefined,
     eventsSince: (seq, limit) => since.all([seq, capped(limit)]).map(toEvent),
     lastSeq: () => last.get([])?.seq ?? 0,
   }
