@@ -1,5 +1,5 @@
-// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--wild] [--mutants]`: runs the simulator of test/simulation. With one
-// seed it tells everything that happens; with `--wild` what is known to go wrong may happen; with `--mutants` it shows which planted fault is caught by which seed. It
+// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--mutants]`: runs the simulator of test/simulation. With
+// one seed it tells everything that happens; with `--mutants` it shows which planted fault is caught by which seed. It
 // judges nothing itself; its exit code is 1 when a checker found something, or a mutant was missed.
 import { parseArgs } from 'node:util'
 import { MUTANTS } from '../test/simulation/mutants.ts'
@@ -10,7 +10,6 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '300' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
-    wild: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
   },
 })
@@ -23,7 +22,6 @@ async function simulateSeeds(): Promise<void> {
   const report = await runSeeds({
     from: one ?? Number(values.from),
     count: one === undefined ? Number(values.seeds) : 1,
-    wild: values.wild,
     ...(one !== undefined && { listen: line => console.log(line) }),
   })
   for (const failed of report.failed) console.log(replayLine(failed))

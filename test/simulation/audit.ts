@@ -74,9 +74,7 @@ function atRest(boot: Boot, { scenario, seen }: Pick<Evidence, 'scenario' | 'see
     slotsWaiting: slots.waitingCount,
     joins: joins.waitingCount,
     edges: graph.list().length,
-    names: !scenario.wild
-      ? 0
-      : [...seen.runIds].filter(runId => graph.nameOf(`run:${runId}`) !== `run:${runId}`).length,
+    names: [...seen.runIds].filter(runId => graph.nameOf(`run:${runId}`) !== `run:${runId}`).length,
   }
   for (const [name, value] of Object.entries(figures))
     if (value !== 0) seen.violate('zero', `${name} is ${value} at rest`)
@@ -304,11 +302,6 @@ function auditWork({ runs, scenario, seen }: Evidence): void {
   }
 }
 
-/** The same call was begun by an earlier attempt of its turn. */
-function isRepeat(seen: Sightings, call: TurnCall): boolean {
-  return seen.turnCalls.some(other => other !== call && other.id === call.id && other.runId === call.runId)
-}
-
 interface Told {
   readonly outcome?: string
   readonly code?: string
@@ -326,10 +319,7 @@ function auditEffect(
   { told, what }: { told: Told; what: string },
 ): void {
   const made = Number(reader.prepare(KEYED).pluck().get(`session:${call.sessionKey}`, call.id, call.id)) > 0
-  const excused =
-    !scenario.wild && (isRepeat(seen, call) || (call.name === 'sim_run' && told.code === 'WOULD_DEADLOCK'))
-  if (told.outcome === 'not-started' && made && !excused)
-    seen.violate('truth', `${what} was said not to have begun, and it was`)
+  if (told.outcome === 'not-started' && made) seen.violate('truth', `${what} was said not to have begun, and it was`)
   if (!isWrite(call) || made) return
   const { ran } = told.result ?? told
   if (ran !== false && (told.outcome === 'committed' || told.status !== 'error'))

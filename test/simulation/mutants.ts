@@ -11,7 +11,7 @@ import type { Store, StoreWriters } from '../../src/store/port.ts'
 import { TurnEngine } from '../../src/turns/engine.ts'
 import type { SimulationOptions } from './simulation.ts'
 
-export interface Mutant extends Pick<SimulationOptions, 'plant' | 'wrapStore' | 'wild'> {
+export interface Mutant extends Pick<SimulationOptions, 'plant' | 'wrapStore'> {
   readonly name: string
   /** A seed known to find it; where none is given, the first does. Looked at first, so that a hunt is short. */
   readonly near?: number
@@ -173,7 +173,6 @@ const JOURNAL: readonly Mutant[] = [
   },
   {
     name: 'entries of a lost attempt are taken',
-    wild: true,
     wrapStore: withWrites((write, store) => ({
       appendEntries: args => {
         const run = store.read.run(args.fence.runId)

@@ -169,7 +169,6 @@ export class People {
   #call(request: Request, deadlineMs: number | undefined): void {
     const { seen, time, boot } = this.#parts
     const { kind, method, params } = request
-    if (this.#isPast(request)) return
     const at = boot()
     const made: OutsideCall = { boot: at.number, method, params, startedMs: time.nowMs, deadlineMs, state: 'open' }
     request.calls.push(made)
@@ -193,13 +192,6 @@ export class People {
         answer => end('answered', { answer: answer as Params }),
         error => end('refused', { error: asSluiceError(error) }),
       )
-  }
-
-  /** A repeated `cron.add` whose instant has passed. */
-  #isPast({ method, params, calls }: Request): boolean {
-    const { scenario, time } = this.#parts
-    if (scenario.wild || method !== 'cron.add' || calls.length === 0) return false
-    return Number((params.schedule as { atMs?: number }).atMs) < time.nowMs
   }
 
   #early(made: OutsideCall, early: Params): void {

@@ -10,7 +10,6 @@ import type { Runner, TurnLink, TurnOutcome, TurnTask } from '../../src/turns/ru
 import { Prng } from './prng.ts'
 import type { Scenario } from './scenario.ts'
 import { nextAnswer } from './script.ts'
-import { waitMsOf } from './shadow.ts'
 import type { Attempt, Sightings, TurnCall } from './sightings.ts'
 
 export interface RunnerParts {
@@ -27,7 +26,6 @@ export interface RunnerParts {
   readonly lastEntry: (runId: string) => string | undefined
 }
 
-const isInWait = (call: TurnCall) => call.endedMs === undefined && waitMsOf(call) > 0
 const never = new Promise<never>(() => undefined)
 
 export class SimulatedRunner implements Runner {
@@ -52,7 +50,6 @@ export class SimulatedRunner implements Runner {
     death.promise.catch(() => undefined)
     const die = () => {
       if (attempt.died || attempt.endedMs !== undefined) return
-      if (!scenario.wild && attempt.calls.some(isInWait)) return
       attempt.died = true
       seen.counts.deaths += 1
       seen.trace(`death ${runId}`)

@@ -53,14 +53,12 @@ export interface Scenario {
   readonly actions: readonly Action[]
   readonly horizonMs: number
   readonly faults: Faults
-  /** What is known to go wrong may happen too, and is found. */
-  readonly wild: boolean
 }
 
 /** After the last action: time enough for every time-out that a scenario can draw. */
 export const REST_MS = 12 * HOUR
 
-export function drawScenario(seed: number, wild: boolean): Scenario {
+export function drawScenario(seed: number): Scenario {
   const random = new Prng(`scenario ${seed}`)
   const count = random.chance(0.7) ? random.int(2, 6) : random.int(7, 50)
   const sessions = Array.from({ length: count }, (_, index) => `agent:main:s${index}`)
@@ -82,13 +80,11 @@ export function drawScenario(seed: number, wild: boolean): Scenario {
     thinkMsMax: random.pick([500, 5_000, 60_000]),
     horizonMs,
     actions,
-    faults: wild ? faults : { ...faults, diskDelayMsMax: Math.min(faults.diskDelayMsMax, 1_000), leapMsMax: 1_000 },
-    wild,
+    faults,
     config: {
       agents: { defaults: { maxConcurrent: slots, timeoutSeconds: turnTimeoutMs / SECOND } },
       ...(toolTimeoutMs !== undefined && {
-        // Tame: no message of a turn gives up before it hears of its write, because of what it then does in its name.
-        tools: { cron: { timeoutMs: toolTimeoutMs }, ...(wild && { sessions_send: { timeoutMs: toolTimeoutMs } }) },
+        tools: { cron: { timeoutMs: toolTimeoutMs }, sessions_send: { timeoutMs: toolTimeoutMs } },
       }),
     },
   }

@@ -41,9 +41,9 @@ export function summaryLine({ seeds, counts, virtualMs, wallMs, failed }: SeedRe
   ].join(', ')
 }
 
-export function replayLine({ seed, wild, violations }: Outcome): string {
+export function replayLine({ seed, violations }: Outcome): string {
   const [first] = violations
-  return `seed ${seed}: ${first?.checker}: ${first?.what}\n  replay: npm run simulate -- --seed ${seed}${wild ? ' --wild' : ''}`
+  return `seed ${seed}: ${first?.checker}: ${first?.what}\n  replay: npm run simulate -- --seed ${seed}`
 }
 
 export interface Caught {
@@ -64,15 +64,15 @@ export async function hunt(mutant: Mutant, { seeds, hinted }: { seeds: number; h
     const seed = ((from - 1 + count) % seeds) + 1
     const [first] = await violationsOf(seed, mutant)
     if (!first) continue
-    const { violations } = await simulate(seed, { ...(mutant.wild && { wild: true }) })
+    const { violations } = await simulate(seed)
     if (violations.length === 0) return { mutant: mutant.name, seed, checker: first.checker, what: first.what }
   }
   return { mutant: mutant.name, seed: undefined, checker: 'missed', what: '' }
 }
 
 /** A gateway that falls over is a find too. */
-async function violationsOf(seed: number, { plant, wrapStore, wild }: Mutant): Promise<readonly Violation[]> {
-  const options = { ...(plant && { plant }), ...(wrapStore && { wrapStore }), ...(wild && { wild }) }
+async function violationsOf(seed: number, { plant, wrapStore }: Mutant): Promise<readonly Violation[]> {
+  const options = { ...(plant && { plant }), ...(wrapStore && { wrapStore }) }
   try {
     return (await simulate(seed, options)).violations
   } catch (error) {

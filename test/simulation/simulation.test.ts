@@ -38,25 +38,17 @@ test(`each of ${MUTANTS.length} planted faults is found`, { timeout: SLICE_MS_MA
   expect(caught.filter(one => one.seed === undefined).map(one => one.mutant)).toEqual([])
 })
 
-/** Seeds that fail today. `wild` lets their faults happen; once one is mended, its guard in the simulator goes too. */
-describe('known to go wrong', () => {
-  const finds = async (seed: number) => {
-    const { violations } = await simulate(seed, { wild: true })
-    expect(violations).toEqual([])
-  }
-
-  // A runner that dies while its turn waits leaves the wait behind; it takes a slot that the turn gives back no more.
-  test.skip('W5: seed 113: no more turns work than there are slots', () => finds(113))
-  // The same, seen as a slot that stays taken.
-  test.skip('W5: seed 335: a turn that could run does', () => finds(335))
-  // A call that was given up (`unknown`) goes on to park the slot and the deadline of its turn, which works on.
-  test.skip('W5, W6: seed 166: who was answered does not wait', () => finds(166))
-  // `cron.run` with `wait` refuses the wait after it has started the run, and says that nothing was started.
-  test.skip('W4: seed 14: a refusal leaves nothing behind', () => finds(14))
-  // A call that an earlier attempt had committed is dropped when repeated, and said not to have begun.
-  test.skip('W6: seed 109: what was done is not said not to have begun', () => finds(109))
-  // A repeated `cron.add` of a one-shot whose instant has passed is refused before its key is looked for.
-  test.skip('T1: seed 308: a repeated key gives the first answer', () => finds(308))
-  // A queued run that is stopped leaves its name in the wait-for graph.
-  test.skip('W4: seed 111: names return to zero', () => finds(111))
+/** Seeds that failed once, each with what it showed. */
+describe('regressions', () => {
+  test.each([
+    [113, 'W5: a runner that died while its turn waited left a wait behind, which took a slot for ever'],
+    [335, 'W5: the same, seen as a slot that stayed taken'],
+    [166, 'W5, W6: a call that was given up went on to park the slot and the deadline of its turn'],
+    [14, 'W4: cron.run with wait refused the wait after it had started the run'],
+    [109, 'W6: a repeated call that an earlier attempt had committed was said not to have begun'],
+    [308, 'T1: a repeated cron.add was refused as past before its key was looked for'],
+    [111, 'W4: a queued run that was stopped left its name in the graph'],
+  ])('seed %i: %s', async seed => {
+    expect((await simulate(seed)).violations).toEqual([])
+  })
 })

@@ -17,8 +17,6 @@ import { START_MS, settled, VirtualTime } from './virtual-time.ts'
 import { Watch, watchRefusals } from './watch.ts'
 
 export interface SimulationOptions {
-  /** Lets happen what is known to go wrong; the regression tests name it. */
-  readonly wild?: boolean
   /** Told each line of what happens. */
   readonly listen?: (line: string) => void
   readonly wrapStore?: (store: Store) => Store
@@ -28,7 +26,6 @@ export interface SimulationOptions {
 
 export interface Outcome {
   readonly seed: number
-  readonly wild: boolean
   readonly violations: readonly Violation[]
   readonly hash: string
   readonly counts: Counts
@@ -40,7 +37,7 @@ const STEPS_MAX = 60_000
 const LOOK_EVERY_MS = 20 * SECOND
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
-  const simulation = new Simulation(drawScenario(seed, options.wild ?? false), options)
+  const simulation = new Simulation(drawScenario(seed), options)
   const undo = [options.plant?.(), plantWaitingTools(), watchRefusals((graph, edge) => simulation.refused(graph, edge))]
   try {
     await simulation.run()
@@ -97,8 +94,8 @@ class Simulation {
   outcome(): Outcome {
     const { violations, counts } = this.#seen
     const virtualMs = this.#time.nowMs - START_MS
-    const { seed, wild } = this.#scenario
-    return { seed, wild, violations, hash: this.#seen.digest(), counts, virtualMs }
+    const { seed } = this.#scenario
+    return { seed, violations, hash: this.#seen.digest(), counts, virtualMs }
   }
 
   async clear(): Promise<void> {
