@@ -53,7 +53,7 @@ export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
     runs: new Map(runs.map(run => [run.run_id, run])),
     entries: Map.groupBy(entries, entry => entry.run_id),
   }
-  atRest(boot, { scenario, seen })
+  atRest(boot, { seen })
   for (const run of runs) auditRun(evidence, run)
   oneTurnAtATime(evidence, entries)
   auditEnds(evidence)
@@ -64,7 +64,7 @@ export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
   auditWork(evidence)
 }
 
-function atRest(boot: Boot, { scenario, seen }: Pick<Evidence, 'scenario' | 'seen'>): void {
+function atRest(boot: Boot, { seen }: Pick<Evidence, 'seen'>): void {
   const { lanes, slots, joins, graph } = boot.house.parts
   const figures = {
     lanesHeld: lanes.heldCount,
@@ -269,7 +269,7 @@ function auditTurnCall({ reader, runs, seen, scenario }: Evidence, call: TurnCal
   const what = `${call.name} ${call.id} of ${call.runId}`
   if (told.code === 'INTERNAL' || told.code === 'CONFLICT' || told.code === 'STALE')
     seen.violate('refusal', `${what} was refused with ${told.code}: ${told.error}`)
-  auditEffect({ reader, seen, scenario }, call, { told, what })
+  auditEffect({ reader, seen }, call, { told, what })
   if (call.name !== 'sessions_send') return
   const run = runs.get(sentRunId(call))
   if (told.runId !== undefined && told.runId !== run?.run_id) seen.violate('lost', `${what} was taken and is not there`)
@@ -314,7 +314,7 @@ const KEYED = "SELECT count(*) FROM keys WHERE principal = ? AND (key = ? OR key
 
 /** A call of a turn made its effect when its key is there: that row is of the same commit. */
 function auditEffect(
-  { reader, seen, scenario }: Pick<Evidence, 'reader' | 'seen' | 'scenario'>,
+  { reader, seen }: Pick<Evidence, 'reader' | 'seen'>,
   call: TurnCall,
   { told, what }: { told: Told; what: string },
 ): void {
