@@ -15,6 +15,8 @@ export class Deadline {
   #timer: Timer | undefined
   #ended = false
   #givenUp = false
+  /** Waits that the work is in; while there is one, it is known what it does. */
+  #waits = 0
   readonly #what: string
   readonly #limitMs: number
 
@@ -44,9 +46,11 @@ export class Deadline {
   /** Runs a wait that is not counted as work. */
   async standStill<T>(wait: () => Promise<T>): Promise<T> {
     this.pause()
+    this.#waits += 1
     try {
       return await wait()
     } finally {
+      this.#waits -= 1
       this.run()
     }
   }
@@ -72,6 +76,11 @@ export class Deadline {
     let timer: Timer | undefined
     const onAbort = () => {
       timer = this.#clock.after(LAST_WORD_MS, () => {
+        // A wait has its own bound, and what was parked for it must come back first.
+        if (this.#waits > 0) {
+          onAbort()
+          return
+        }
         this.#givenUp = true
         reject(this.unknown())
       })

@@ -47,6 +47,8 @@ describe('regressions', () => {
     [14, 'W4: cron.run with wait refused the wait after it had started the run'],
     [109, 'W6: a repeated call that an earlier attempt had committed was said not to have begun'],
     [308, 'T1: a repeated cron.add was refused as past before its key was looked for'],
+    [5727, 'W5, W6: a call was given up while it stood in a wait of its own, with its turn parked'],
+    [5008, 'a checker that took a stopped turn’s end for a missing result'],
     [111, 'W4: a queued run that was stopped left its name in the graph'],
   ])('seed %i: %s', async seed => {
     expect((await simulate(seed)).violations).toEqual([])
