@@ -48,11 +48,6 @@ export interface CallOptions {
   readonly deadlineMs?: number
 }
 
-export interface MethodFigures {
-  readonly calls: number
-  readonly errors: number
-}
-
 const KEYLESS: ReadonlySet<string> = new Set(['idempotencyKey'])
 const NEVER = new AbortController().signal
 const ignore = () => undefined
@@ -61,7 +56,6 @@ export class Dispatcher {
   readonly #handlers: Handlers
   readonly #clock: Clock
   readonly #deadlinesMs: ReadonlyMap<string, number>
-  readonly #figures = new Map<string, { calls: number; errors: number }>()
 
   /** `deadlinesMs` overrides the declared bounds by method name. */
   constructor(handlers: Handlers, clock: Clock, deadlinesMs: ReadonlyMap<string, number> = new Map()) {
@@ -72,21 +66,6 @@ export class Dispatcher {
 
   /** Runs a method named by a string from outside; throws SluiceError. */
   async call(name: string, params: unknown, options: CallOptions): Promise<unknown> {
-    const figures = this.#figuresOf(name)
-    figures.calls += 1
-    try {
-      return await this.#run(name, params, options)
-    } catch (error) {
-      figures.errors += 1
-      throw error
-    }
-  }
-
-  get figures(): ReadonlyMap<string, MethodFigures> {
-    return this.#figures
-  }
-
-  async #run(name: string, params: unknown, options: CallOptions): Promise<unknown> {
     const method = this.#admit(name, options.caller)
     const declaration = declarationOf(method)
     const parsed = parse(declaration, method, { params, caller: options.caller })
@@ -125,16 +104,6 @@ export class Dispatcher {
     const { scope } = declarationOf(name)
     if (!mayCall(caller, scope)) throw missingScope(scope)
     return name
-  }
-
-  #figuresOf(name: string): { calls: number; errors: number } {
-    // Names from outside are bounded by the catalogue: all unknown ones share a row.
-    const row = isMethodName(name) ? name : 'unknown'
-    const found = this.#figures.get(row)
-    if (found) return found
-    const made = { calls: 0, errors: 0 }
-    this.#figures.set(row, made)
-    return made
   }
 }
 

@@ -147,7 +147,10 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
       ...patch,
       ...(sessionKey !== undefined && { sessionKey: canonicalSession(sessionKey).key }),
     })
-    if (patch.schedule !== undefined || patch.enabled === true) checkJob(parts, patched, nowMs)
+    // As in addJob: a repeat is not judged again.
+    const isRepeat = call.key !== undefined && parts.store.read.keyKnown(call.key)
+    const isTimed = patch.schedule !== undefined || patch.enabled === true
+    if (isTimed && !isRepeat) checkJob(parts, patched, nowMs)
     else checkPairing(patched.sessionTarget, patched.payload)
     const job = withNextRun(parts, { ...patched, updatedAtMs: nowMs }, nowMs)
     try {

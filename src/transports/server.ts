@@ -46,10 +46,6 @@ export class GatewayServer {
     return (this.#http.address() as AddressInfo).port
   }
 
-  get connectionCount(): number {
-    return this.#connections.size
-  }
-
   /** Tells clients, closes with 1012 and stops listening. Waits for no request. */
   async close(shutdown: { reason: string; restartExpectedMs: number | null }): Promise<void> {
     this.#tick?.cancel()

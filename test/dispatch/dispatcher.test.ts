@@ -46,7 +46,6 @@ describe('admission', () => {
     const bad = dispatcher.call('cron.add', { ...jobInput, state: {} }, { caller: admin })
     await expect(bad).rejects.toThrow(/^invalid cron\.add params: .*at root: unexpected property 'state'/)
     expect(ran).toBe(0)
-    expect(dispatcher.figures.get('cron.add')).toEqual({ calls: 1, errors: 1 })
   })
 })
 

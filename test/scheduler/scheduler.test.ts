@@ -243,6 +243,16 @@ describe('changes', () => {
     expect((await one.call('cron.list')).jobs).toEqual([job])
   })
 
+  test('T1: a repeated update is answered as the first one was, however late it comes', async () => {
+    const one = await house()
+    const job = await one.call('cron.add', agentJob)
+    const patch = { schedule: { kind: 'at', atMs: one.clock.now() + MINUTE } }
+    const first = await one.call('cron.update', { id: job.id, patch, idempotencyKey: 'k' })
+    await one.clock.advance(HOUR)
+    expect(await one.call('cron.update', { id: job.id, patch, idempotencyKey: 'k' })).toEqual(first)
+    await expect(one.call('cron.update', { id: job.id, patch })).rejects.toThrow('is past')
+  })
+
   test('disabling stops it, enabling starts it from now, removing ends it', async () => {
     const one = await house()
     const job = await one.call('cron.add', agentJob)
