@@ -15,6 +15,8 @@ export class Deadline {
   #timer: Timer | undefined
   #ended = false
   #givenUp = false
+  /** Pauses nest: the time runs again when each has ended. */
+  #pauses = 1
   /** Waits that the work is in; while there is one, it is known what it does. */
   #waits = 0
   readonly #what: string
@@ -30,13 +32,16 @@ export class Deadline {
     this.run()
   }
 
+  /** Ends a pause. */
   run(): void {
-    if (this.#ended || this.#startedAt !== undefined || this.#controller.signal.aborted) return
+    this.#pauses -= 1
+    if (this.#pauses > 0 || this.#startedAt !== undefined || this.#ended || this.#controller.signal.aborted) return
     this.#startedAt = this.#clock.monotonic()
     this.#timer = this.#clock.after(this.#remainingMs, () => this.#expire())
   }
 
   pause(): void {
+    this.#pauses += 1
     if (this.#startedAt === undefined) return
     this.#remainingMs = Math.max(0, this.#remainingMs - (this.#clock.monotonic() - this.#startedAt))
     this.#startedAt = undefined

@@ -1,5 +1,6 @@
-// Waiting for a run to end. The one place where anything waits for a turn: the edge is recorded (or refused, W4), the
-// waiter's slot and deadline stand still meanwhile (W5, W6), and a wait that times out ends only the wait.
+// Waiting for a run to end, or for a person to decide. The one place where anything waits for a turn or a person: the
+// edge is recorded (or refused, W4), the waiter's slot and deadline stand still meanwhile (W5, W6), and a wait that times
+// out ends only the wait.
 import type { Clock } from '../base/world.ts'
 import type { Deadline } from './deadline.ts'
 import type { Slot } from './slots.ts'
@@ -19,14 +20,33 @@ export interface JoinOptions {
   readonly signal: AbortSignal
 }
 
+/** Runs a wait for something outside: the turn's slot is given back and its time stands still meanwhile (W5, W6). */
+export async function parked<T>(standing: Standing | undefined, wait: () => Promise<T>): Promise<T> {
+  if (!standing) return await wait()
+  standing.slot.park()
+  standing.deadline.pause()
+  try {
+    return await wait()
+  } finally {
+    try {
+      await standing.slot.resume(standing.deadline.signal)
+    } finally {
+      standing.deadline.run()
+    }
+  }
+}
+
 export class Joins<End> {
   readonly #waiters = new Map<string, Set<(end: End) => void>>()
   readonly #graph: WaitGraph
   readonly #clock: Clock
+  readonly #kind: 'run' | 'approval'
 
-  constructor(graph: WaitGraph, clock: Clock) {
+  /** `kind` is what is waited for; ids of one kind are unique. */
+  constructor(graph: WaitGraph, clock: Clock, kind: 'run' | 'approval' = 'run') {
     this.#graph = graph
     this.#clock = clock
+    this.#kind = kind
   }
 
   /**
@@ -47,29 +67,21 @@ export class Joins<End> {
   }
 
   /**
-   * Waits for a run that `read` does not show as ended yet. Answers its end, or undefined when `timeoutMs` passed first.
+   * Waits for what `read` does not show as ended yet. Answers its end, or undefined when `timeoutMs` passed first.
    * Rejects with the signal's reason. Throws WOULD_DEADLOCK before it waits.
    */
-  async wait(runId: string, read: () => End | undefined, options: JoinOptions): Promise<End | undefined> {
+  async wait(id: string, read: () => End | undefined, options: JoinOptions): Promise<End | undefined> {
     const ended = read()
     if (ended !== undefined) return ended
     options.signal.throwIfAborted()
-    const edge = this.intend(options.standing, `run:${runId}`, options.timeoutMs)
-    options.standing?.slot.park()
-    options.standing?.deadline.pause()
-    try {
-      return await this.#ended(runId, options)
-    } finally {
-      this.forget(edge)
-      await options.standing?.slot.resume(options.standing.deadline.signal)
-      options.standing?.deadline.run()
-    }
+    const edge = this.intend(options.standing, `${this.#kind}:${id}`, options.timeoutMs)
+    return await parked(options.standing, () => this.#ended(id, options).finally(() => this.forget(edge)))
   }
 
-  /** Tells all who wait for a run how it ended. Called after the end is committed. */
-  settle(runId: string, end: End): void {
-    const waiters = this.#waiters.get(runId)
-    this.#waiters.delete(runId)
+  /** Tells all who wait for it how it ended. Called after the end is committed. */
+  settle(id: string, end: End): void {
+    const waiters = this.#waiters.get(id)
+    this.#waiters.delete(id)
     for (const tell of waiters ?? []) tell(end)
   }
 
@@ -77,10 +89,10 @@ export class Joins<End> {
     return [...this.#waiters.values()].reduce((sum, waiters) => sum + waiters.size, 0)
   }
 
-  #ended(runId: string, options: JoinOptions): Promise<End | undefined> {
+  #ended(id: string, options: JoinOptions): Promise<End | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<End | undefined>()
-    const waiters = this.#waiters.get(runId) ?? new Set()
-    this.#waiters.set(runId, waiters)
+    const waiters = this.#waiters.get(id) ?? new Set()
+    this.#waiters.set(id, waiters)
     const tell = (end: End) => resolve(end)
     waiters.add(tell)
     const timer = this.#clock.after(options.timeoutMs, () => resolve(undefined))
@@ -90,7 +102,7 @@ export class Joins<End> {
       timer.cancel()
       options.signal.removeEventListener('abort', onAbort)
       waiters.delete(tell)
-      if (waiters.size === 0 && this.#waiters.get(runId) === waiters) this.#waiters.delete(runId)
+      if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id)
     })
   }
 }

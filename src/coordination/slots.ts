@@ -1,30 +1,53 @@
-// Counted slots: how many turns may use the machine at once. A holder gives its slot back before it waits for anything
-// outside (parks) and takes one again first in line (W5), so a limit of 1 still lets everything finish.
+// Counted slots: how many turns may use the machine, a provider or an agent at once. A slot is one place in each of its
+// pools, taken together or not at all, so that nobody holds a place in one while it waits for another. A holder gives all
+// back before it waits for anything outside (parks) and takes them again first in line (W5), so that with every limit
+// at 1 everything still finishes.
+
+/** `turns`, `jobs`, `subagents`, `agent:<id>` or `provider:<name>`. */
+export type Pool = string
 
 interface Waiter {
+  readonly pools: readonly Pool[]
   readonly grant: () => void
-  readonly reject: (reason: unknown) => void
+}
+
+export interface PoolState {
+  readonly name: Pool
+  readonly limit: number
+  readonly taken: number
+  readonly waiting: number
 }
 
 export class Slots {
-  readonly limit: number
-  #taken = 0
+  readonly #limits = new Map<Pool, number>()
+  readonly #taken = new Map<Pool, number>()
+  #held = 0
   #parked = 0
   /** Those who come back from a wait; served before newcomers. */
   readonly #returning: Waiter[] = []
   readonly #newcomers: Waiter[] = []
 
-  constructor(limit: number) {
-    this.limit = limit
+  /** A pool without a limit has room for all. */
+  constructor(limits: Readonly<Record<Pool, number>>) {
+    this.limit(limits)
   }
 
-  /** Waits for a slot; an abort ends the wait and takes nothing. */
-  take(signal: AbortSignal): Promise<Slot> {
-    return this.#enqueue(this.#newcomers, signal).then(() => new Slot(this))
+  /** Replaces all limits; who holds a place keeps it, also where there are now fewer. */
+  limit(limits: Readonly<Record<Pool, number>>): void {
+    this.#limits.clear()
+    for (const [pool, limit] of Object.entries(limits)) this.#limits.set(pool, limit)
+    this.#serve()
   }
 
+  /** Waits for a place in each pool; an abort ends the wait and takes nothing. */
+  async take(pools: readonly Pool[], signal: AbortSignal): Promise<Slot> {
+    await this.#enqueue(this.#newcomers, pools, signal)
+    return new Slot(this, pools)
+  }
+
+  /** Slots that are held; those of parked holders are not. */
   get takenCount(): number {
-    return this.#taken
+    return this.#held
   }
   get parkedCount(): number {
     return this.#parked
@@ -33,16 +56,28 @@ export class Slots {
     return this.#newcomers.length + this.#returning.length
   }
 
+  /** The pools that have a limit. */
+  pools(): PoolState[] {
+    const waiters = [...this.#returning, ...this.#newcomers]
+    return [...this.#limits].map(([name, limit]) => ({
+      name,
+      limit,
+      taken: this.#taken.get(name) ?? 0,
+      waiting: waiters.filter(({ pools }) => pools.includes(name)).length,
+    }))
+  }
+
   /** @internal for Slot */
-  giveBack(parked: boolean): void {
-    this.#taken -= 1
-    if (parked) this.#parked += 1
+  giveBack(pools: readonly Pool[], parks: boolean): void {
+    this.#held -= 1
+    this.#count(pools, -1)
+    if (parks) this.#parked += 1
     this.#serve()
   }
 
   /** @internal for Slot */
-  takeAgain(signal: AbortSignal): Promise<void> {
-    return this.#enqueue(this.#returning, signal)
+  takeAgain(pools: readonly Pool[], signal: AbortSignal): Promise<void> {
+    return this.#enqueue(this.#returning, pools, signal)
   }
 
   /** @internal for Slot: a parked holder came back or gave up. */
@@ -50,7 +85,20 @@ export class Slots {
     this.#parked -= 1
   }
 
-  #enqueue(queue: Waiter[], signal: AbortSignal): Promise<void> {
+  /** @internal for Slot: a held slot gets a place in one more pool, if there is one. */
+  joins(pool: Pool): boolean {
+    if (!this.#hasRoom([pool])) return false
+    this.#count([pool], 1)
+    return true
+  }
+
+  /** @internal for Slot: a held slot leaves one of its pools. */
+  leave(pool: Pool): void {
+    this.#count([pool], -1)
+    this.#serve()
+  }
+
+  #enqueue(queue: Waiter[], pools: readonly Pool[], signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     if (signal.aborted) {
       reject(signal.reason)
@@ -63,11 +111,11 @@ export class Slots {
       reject(signal.reason)
     }
     const waiter: Waiter = {
+      pools,
       grant: () => {
         signal.removeEventListener('abort', onAbort)
         resolve()
       },
-      reject,
     }
     signal.addEventListener('abort', onAbort, { once: true })
     queue.push(waiter)
@@ -75,48 +123,91 @@ export class Slots {
     return promise
   }
 
+  /** Oldest first; one whose pools are full is passed over, and holds nothing meanwhile. */
   #serve(): void {
-    while (this.#taken < this.limit) {
-      const waiter = this.#returning.shift() ?? this.#newcomers.shift()
-      if (!waiter) return
-      this.#taken += 1
-      waiter.grant()
+    for (const queue of [this.#returning, this.#newcomers]) {
+      for (let index = 0; index < queue.length; ) {
+        const waiter = queue[index] as Waiter
+        if (!this.#hasRoom(waiter.pools)) {
+          index += 1
+          continue
+        }
+        queue.splice(index, 1)
+        this.#held += 1
+        this.#count(waiter.pools, 1)
+        waiter.grant()
+      }
+    }
+  }
+
+  #hasRoom(pools: readonly Pool[]): boolean {
+    return pools.every(pool => (this.#taken.get(pool) ?? 0) < (this.#limits.get(pool) ?? Number.POSITIVE_INFINITY))
+  }
+
+  #count(pools: readonly Pool[], change: 1 | -1): void {
+    for (const pool of pools) {
+      const taken = (this.#taken.get(pool) ?? 0) + change
+      if (taken === 0) this.#taken.delete(pool)
+      else this.#taken.set(pool, taken)
     }
   }
 }
 
-/** One held slot. Parking nests: the slot is given back by the first park and taken again by the last resume. */
+/**
+ * One held slot. Parking nests: the slot is given back by the first park and taken again by the last resume. One that
+ * could not come back is lost: it holds nothing from then on.
+ */
 export class Slot {
   readonly #slots: Slots
-  #held = true
+  #pools: readonly Pool[]
+  #state: 'held' | 'parked' | 'lost' = 'held'
   #parks = 0
 
-  constructor(slots: Slots) {
+  constructor(slots: Slots, pools: readonly Pool[]) {
     this.#slots = slots
+    this.#pools = pools
   }
 
   park(): void {
     this.#parks += 1
-    if (!this.#held) return
-    this.#held = false
-    this.#slots.giveBack(true)
+    if (this.#state !== 'held') return
+    this.#state = 'parked'
+    this.#slots.giveBack(this.#pools, true)
   }
 
-  /** Takes the slot again, first in line. Rejects with the signal's reason; the slot is then not held. */
+  /** Takes the slot again, first in line. Rejects with the signal's reason; the slot is then lost. */
   async resume(signal: AbortSignal): Promise<void> {
     this.#parks -= 1
-    if (this.#parks > 0 || this.#held) return
+    if (this.#parks > 0 || this.#state !== 'parked') return
+    // Until it is granted it counts as neither, so that nobody else gives it back.
+    this.#state = 'lost'
     try {
-      await this.#slots.takeAgain(signal)
-      this.#held = true
+      await this.#slots.takeAgain(this.#pools, signal)
+      this.#state = 'held'
     } finally {
       this.#slots.unpark()
     }
   }
 
+  /** Takes a place in one more pool, once; while there is none, nothing is held. Rejects as `resume` does. */
+  async widen(pool: Pool, signal: AbortSignal): Promise<void> {
+    if (this.#pools.includes(pool)) return
+    const joined = this.#state === 'held' && this.#slots.joins(pool)
+    if (!joined) this.park()
+    this.#pools = [...this.#pools, pool]
+    if (!joined) await this.resume(signal)
+  }
+
+  /** Gives the place in one pool back; does nothing when it has none. */
+  narrow(pool: Pool): void {
+    if (!this.#pools.includes(pool)) return
+    this.#pools = this.#pools.filter(other => other !== pool)
+    if (this.#state === 'held') this.#slots.leave(pool)
+  }
+
   release(): void {
-    if (!this.#held) return
-    this.#held = false
-    this.#slots.giveBack(false)
+    if (this.#state !== 'held') return
+    this.#state = 'lost'
+    this.#slots.giveBack(this.#pools, false)
   }
 }

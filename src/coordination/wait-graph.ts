@@ -60,6 +60,11 @@ export class WaitGraph {
     this.#onChange = listener
   }
 
+  /** Whether `waiter` stands waiting for just `target`. */
+  has(waiter: WaitNode, target: WaitNode): boolean {
+    return [...(this.#edges.get(waiter) ?? [])].some(edge => edge.target === target)
+  }
+
   list(): WaitEdge[] {
     return [...this.#edges.values()].flatMap(edges => [...edges])
   }

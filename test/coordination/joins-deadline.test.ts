@@ -13,7 +13,7 @@ const notYet = () => undefined
 async function turn(clock: FakeClock, slots: Slots, id: string): Promise<Standing> {
   return {
     node: `run:${id}`,
-    slot: await slots.take(NEVER),
+    slot: await slots.take(['turns'], NEVER),
     deadline: new Deadline(clock, 1_000, { what: 'The turn' }),
   }
 }
@@ -21,7 +21,7 @@ async function turn(clock: FakeClock, slots: Slots, id: string): Promise<Standin
 describe('joins', () => {
   test('W5, W6: a joining turn gives its slot back and its time stands still; both come back with the end', async () => {
     const clock = new FakeClock()
-    const [graph, slots] = [new WaitGraph(), new Slots(1)]
+    const [graph, slots] = [new WaitGraph(), new Slots({ turns: 1 })]
     const joins = new Joins<string>(graph, clock)
     const standing = await turn(clock, slots, '1')
     await clock.advance(600)
@@ -58,7 +58,7 @@ describe('joins', () => {
 
   test('W4: two turns that wait for each other: the second is refused and keeps its slot', async () => {
     const clock = new FakeClock()
-    const slots = new Slots(2)
+    const slots = new Slots({ turns: 2 })
     const joins = new Joins<string>(new WaitGraph(), clock)
     const [one, two] = [await turn(clock, slots, '1'), await turn(clock, slots, '2')]
     const first = joins.wait('2', notYet, { standing: one, timeoutMs: 1_000, signal: NEVER })
@@ -98,6 +98,21 @@ describe('W6: deadlines', () => {
     const answer = deadline.lastWord(new Promise<never>(() => undefined)).catch((error: SluiceError) => error)
     await clock.advance(10_000)
     expect(await answer).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' })
+  })
+
+  test('W6: waits nest: the time runs again when the last of them has ended', async () => {
+    const clock = new FakeClock()
+    const deadline = new Deadline(clock, 100, { what: 'The turn' })
+    deadline.pause()
+    deadline.pause()
+    deadline.run()
+    await clock.advance(10_000)
+    expect(deadline.expired).toBe(false)
+    deadline.run()
+    await clock.advance(99)
+    expect(deadline.expired).toBe(false)
+    await clock.advance(1)
+    expect(deadline.expired).toBe(true)
   })
 
   test('a wait inside work is not counted, and an ended deadline never fires', async () => {
