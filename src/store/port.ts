@@ -2,7 +2,7 @@
 // folder beside this file. Every write answers only after its commit is on disk (L1); it either happened whole or not
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
 import type { Job, JobMaker, OccurrenceState } from '../protocol/job.ts'
-import type { Entry, EntryBody, Notice, RunRow, SessionRow } from './rows.ts'
+import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SessionRow } from './rows.ts'
 
 /** Makes an effect happen once (T1): written in the same commit as the effect. */
 export interface EffectKey {
@@ -39,7 +39,6 @@ export interface NewRun {
   readonly agentId: string
   /** Text of the input. */
   readonly text: string
-  /** `chat`, `agent`, `job`, `session` (another session's message), `event` (a job's line for its session). */
   readonly source: RunRow['source']
   readonly model?: string
   readonly extraPrompt?: string
@@ -48,6 +47,33 @@ export interface NewRun {
   readonly occurrence?: string
   /** Start with a fresh transcript (isolated jobs). */
   readonly freshSession?: boolean
+  readonly parent?: string
+  /** Absent: 0. */
+  readonly hops?: number
+  readonly label?: string
+  readonly tells?: string
+}
+
+/** Bounds that acceptMessage checks in its own commit. */
+export interface AcceptLimits {
+  /** Unfinished runs that the session may have already; with so many the message is refused with BUSY. */
+  readonly ahead: number
+  /** Unfinished runs of all sessions; as above. */
+  readonly all: number
+  /** Unfinished runs that tell the same session (`tells`); one more is refused with LIMIT. */
+  readonly children?: number
+}
+
+/** A question to a person, to be made. `whatHash` names exactly what would run: an allow-always holds for equal ones. */
+export interface NewApproval {
+  readonly id: string
+  readonly callId: string
+  readonly askedIn: string
+  readonly tool: string
+  readonly text: string
+  readonly request: Readonly<Record<string, unknown>>
+  readonly whatHash: string
+  readonly expiresAtMs: number
 }
 
 /** A text to be told to a session: an assistant entry in its transcript and an unread outbox row, in one commit. */
@@ -56,7 +82,7 @@ export interface NewNotice {
   readonly sessionKey: string
   readonly agentId: string
   readonly text: string
-  readonly source: 'job' | 'gateway'
+  readonly source: 'job' | 'gateway' | 'approval'
   readonly jobId?: string
   /** When it was due or happened. */
   readonly atMs: number
@@ -81,11 +107,15 @@ export interface RunEnd {
 export interface StoreWrites {
   /**
    * Takes a message: the session row (made when missing), an inbox row and a `queued` run. Answers the run and how many
-   * unfinished runs of the session are ahead of it. A person who writes in a chat has seen its replies so far: those
-   * count as shown. A run id that exists already under another key is CONFLICT; the same
+   * unfinished runs of the session are ahead of it. Refused with BUSY (outcome `not-started`, `retryAfterMs`) where `limits`
+   * are reached; a repeat is not. A person who writes in a chat has seen its replies so far: those
+   * count as shown. A run id that exists already under another key, or that begins with `told:`, is CONFLICT; the same
    * key again answers the run's PRESENT state (replay `attach`) with `repeated: true`.
    */
-  acceptMessage(args: { run: NewRun; key?: EffectKey; nowMs: number }): { run: RunRow; ahead: number }
+  acceptMessage(args: { run: NewRun; limits?: AcceptLimits; key?: EffectKey; nowMs: number }): {
+    run: RunRow
+    ahead: number
+  }
 
   /**
    * Starts an attempt of a queued run: state `running`, attempt + 1, this epoch; consumes its inbox row in an `input` entry. On a later
@@ -101,10 +131,31 @@ export interface StoreWrites {
   /**
    * Ends a run and all that hangs on it in one commit: the `end` entry, the run row, the
    * occurrence's ledger row and event `cron finished`, the job's last-run fields; a one-shot that went ok is removed
-   * (deleteAfterRun, event `cron removed`) or disabled. The reply of a `chat` run becomes an outbox row, unread until it is
-   * marked; `notice` is told to its session. STALE when fenced off.
+   * (deleteAfterRun, event `cron removed`) or disabled. The reply of a `chat` or `told` run becomes an outbox row, unread
+   * until it is marked; `notice` is told to its session. The run's pending approvals are cancelled. STALE when fenced off.
+   *
+   * A run with `tells`: its reply stays `open` where `awaited` says that the asking turn stands waiting for it (and that
+   * turn has not ended meanwhile); else that session is told by a queued run (source `told`, id `told:<run id>`, hops + 1).
+   * With `silent` nobody is told, and nobody can take it. What this run asked for, what has ended and was not taken, is
+   * told in the same commit; of a run that was stopped (`aborted`) none of that is told, now or later. `told` are the runs
+   * so made, to be submitted.
    */
-  endRun(args: { fence: Fence; end: RunEnd; notice?: NewNotice; nowMs: number; events: DurableEvent[] }): RunRow
+  endRun(args: {
+    fence: Fence
+    end: RunEnd
+    notice?: NewNotice
+    awaited?: boolean
+    silent?: boolean
+    nowMs: number
+    events: DurableEvent[]
+  }): { run: RunRow; told: RunRow[] }
+
+  /**
+   * Takes the reply of an ended run for the call `by` (`<entry>:<ordinal>` of the asking turn). False when it was told or
+   * taken otherwise; true again for the same `by`. A run that is not `open` because it tells nobody answers true.
+   * CONFLICT when it has not ended.
+   */
+  takeReply(args: { runId: string; by: string; nowMs: number }): { taken: boolean }
 
   /**
    * Gives a running run back to the queue under the same journal: its runner was lost (counted), or the gateway stops
@@ -112,8 +163,55 @@ export interface StoreWrites {
    */
   requeueRun(args: { fence: Fence; lost: boolean; nowMs: number }): RunRow
 
-  /** Cancels a run that has not been claimed. Undefined when it is not `queued`; its inbox row is closed with it. */
-  cancelQueuedRun(args: { runId: string; reason: string; nowMs: number; events: DurableEvent[] }): RunRow | undefined
+  /**
+   * Cancels a run that has not been claimed. Undefined when it is not `queued`; its inbox row is closed with it, its
+   * pending approvals are cancelled, and it is handed over as by endRun.
+   */
+  cancelQueuedRun(args: {
+    runId: string
+    reason: string
+    awaited?: boolean
+    silent?: boolean
+    nowMs: number
+    events: DurableEvent[]
+  }): { run: RunRow; told: RunRow[] } | undefined
+
+  /**
+   * Asks a person: the approval's row, its notice (source `approval`, the approval's id) and the event
+   * `exec.approval.requested` in one commit. The call's own earlier row is answered as it is. Where the agent has an
+   * `allow-always` for the same `whatHash`, the row is made `allowed` at once and nobody is told. STALE when fenced off.
+   */
+  askApproval(args: { fence: Fence; approval: NewApproval; nowMs: number }): ApprovalRow
+
+  /**
+   * Decides a pending approval, with the event `exec.approval.resolved`; `expired` is decided by nobody. `said` is what a
+   * person wrote in the chat in which it was asked: it becomes a `decision` entry there, and the note when it is neither
+   * yes nor no. What is decided or cancelled is asked nobody any more: its notice counts as shown. An approval that is no
+   * longer pending stays as it is (`decided: false`), and `said` with it. NOT_FOUND: `unknown approval id`.
+   */
+  decideApproval(args: {
+    id: string
+    decision: 'allow-once' | 'allow-always' | 'deny' | 'expired'
+    by: string
+    said?: { text: string; note?: string }
+    key?: EffectKey
+    nowMs: number
+  }): { approval: ApprovalRow; decided: boolean }
+
+  /** Notes, before it is done, that what was allowed begins. CONFLICT when it is not `allowed`. STALE when fenced off. */
+  useApproval(args: { fence: Fence; id: string; nowMs: number }): ApprovalRow
+
+  /**
+   * Begins an effect that is not the store's own (replay `none`): `new`, and its key row says from now on that it began;
+   * `done` with the first answer (null when none was given); `unknown` when it began and has no answer.
+   */
+  beginEffect(args: { key: EffectKey; nowMs: number }): { state: 'new' | 'done' | 'unknown'; answer?: unknown }
+
+  /**
+   * Keeps the answer of a begun effect; `undone` forgets that it began, because it did not happen. An effect that did not
+   * begin or has its answer stays as it is (`kept: false`).
+   */
+  finishEffect(args: { key: EffectKey; answer?: unknown; undone?: boolean; nowMs: number }): { kept: boolean }
 
   /**
    * At start: runs left `running` by an older epoch go back to `queued` (they keep journal and attempt, and count a loss); occurrences
@@ -250,9 +348,18 @@ export interface StoreReads {
   transcript(sessionId: string, limit: number): Entry[]
   /** All entries of one run, in order. */
   runEntries(runId: string): Entry[]
+  /** Unfinished runs that tell this session how they ended, oldest first. */
+  liveChildren(sessionKey: string): RunRow[]
+  approval(id: string): ApprovalRow | undefined
+  approvalOfCall(runId: string, callId: string): ApprovalRow | undefined
+  /** Oldest first; of one chat, or of all. */
+  pendingApprovals(page: { askedIn?: string; limit: number }): ApprovalRow[]
   unreadNotices(sessionKey: string, limit: number): Notice[]
-  /** Whether an effect was made under this key. */
-  keyKnown(key: EffectKey): boolean
+  /**
+   * What is kept of the first answer under this key; CONFLICT when it was used with other params. Undefined, too, for an
+   * effect that began and has no answer.
+   */
+  firstAnswer(key: EffectKey): { readonly kept: unknown } | undefined
   eventsSince(seq: number, limit: number): StoredEvent[]
   lastSeq(): number
 }

@@ -3,6 +3,15 @@
 
 export type RunState = 'queued' | 'running' | 'ok' | 'failed' | 'aborted' | 'timed-out'
 
+/**
+ * Who asked for a turn: a person in a `chat`, a client (`agent`), a `job`, another `session`, an `event` (a job's line for
+ * its session), a turn that had it done (`spawn`), or the gateway, which tells a session how such work ended (`told`).
+ */
+export type RunSource = 'chat' | 'agent' | 'job' | 'session' | 'event' | 'spawn' | 'told'
+
+/** What is to become of a run's reply: told to nobody, still to be taken by the turn that asked, or taken or told once. */
+export type Handover = 'none' | 'open' | 'taken'
+
 /** One turn of a session; its run id is the caller's idempotency key where there is one. */
 export interface RunRow {
   readonly runId: string
@@ -10,7 +19,7 @@ export interface RunRow {
   readonly sessionId: string
   readonly echoKey: string
   readonly agentId: string
-  readonly source: 'chat' | 'agent' | 'job' | 'session' | 'event'
+  readonly source: RunSource
   readonly state: RunState
   /** Attempts begun; 0 while it was never claimed. */
   readonly attempt: number
@@ -28,6 +37,44 @@ export interface RunRow {
   readonly endedAtMs: number | undefined
   readonly reply: string | undefined
   readonly error: string | undefined
+  /** The run whose tool call asked for this one. */
+  readonly parent: string | undefined
+  /** Turns that led to this one, each by a call of its own; 0 for what a person, a client or a due job began. */
+  readonly hops: number
+  /** What the asking turn calls it. */
+  readonly label: string | undefined
+  /** The session that is told how it ended, unless the asking turn took the reply itself. */
+  readonly tells: string | undefined
+  readonly handover: Handover
+}
+
+/** `used`: it was allowed, and what it allows has begun. `cancelled`: the turn that asked is over. */
+export type ApprovalState = 'pending' | 'allowed' | 'denied' | 'expired' | 'cancelled' | 'used'
+
+/** A question to a person: may this call of a turn go on? One row per call, so that a call carried on finds it again. */
+export interface ApprovalRow {
+  readonly id: string
+  readonly runId: string
+  /** `<entry>:<ordinal>` of the call. */
+  readonly callId: string
+  readonly agentId: string
+  readonly sessionKey: string
+  /** The session in whose chat the question is shown. */
+  readonly askedIn: string
+  readonly tool: string
+  /** Exactly what would run, in one line for people. */
+  readonly text: string
+  /** The same as data, for clients. */
+  readonly request: Readonly<Record<string, unknown>>
+  readonly state: ApprovalState
+  /** What was decided; `allow-always` also allows equal requests of the agent from then on. */
+  readonly decision: 'allow-once' | 'allow-always' | 'deny' | undefined
+  readonly decidedBy: string | undefined
+  /** What the person wrote instead of yes or no. */
+  readonly note: string | undefined
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  readonly decidedAtMs: number | undefined
 }
 
 export interface SessionRow {
@@ -79,6 +126,8 @@ export type EntryBody =
       readonly jobId?: string
       readonly atMs: number
     }
+  /** A person's answer to an approval, as they wrote it; the call's result tells the model. */
+  | { readonly kind: 'decision'; readonly approvalId: string; readonly text: string }
   | { readonly kind: 'end'; readonly state: RunState; readonly error?: string }
 
 export interface Entry {
@@ -95,8 +144,8 @@ export interface Notice {
   readonly id: string
   readonly sessionKey: string
   readonly text: string
-  /** `reply`: the answer to a message of the person's own; its id is `reply:<run id>`. */
-  readonly source: 'job' | 'gateway' | 'reply'
+  /** `reply`: the answer to a message of the person's own; its id is `reply:<run id>`. `approval`: a question, by its id. */
+  readonly source: 'job' | 'gateway' | 'reply' | 'approval'
   readonly jobId: string | undefined
   readonly atMs: number
   readonly createdAtMs: number

@@ -49,8 +49,9 @@ export const runTests: StoreTests = {
     const end = { state: 'ok', reply: 'there are none' } as const
     const events = [{ event: 'chat', payload: { state: 'final' } }]
     const ended = await store.write.endRun({ fence, end, nowMs: NOW + 3, events })
-    expect(ended.value).toMatchObject({ state: 'ok', reply: 'there are none', endedAtMs: NOW + 3 })
-    expect(store.read.run('r1')).toEqual(ended.value)
+    expect(ended.value.run).toMatchObject({ state: 'ok', reply: 'there are none', endedAtMs: NOW + 3 })
+    expect(store.read.run('r1')).toEqual(ended.value.run)
+    expect(ended.value.told).toEqual([])
     const kinds = store.read.runEntries('r1').map(entry => entry.body.kind)
     expect(kinds).toEqual(['input', 'attempt', 'message', 'result', 'end'])
     expect(store.read.runEntries('r1')[0]).toMatchObject({ body: { text: 'say r1' }, sessionId: running.sessionId })
@@ -184,7 +185,7 @@ export const runTests: StoreTests = {
     const cancel = (runId: string) => store.write.cancelQueuedRun({ runId, reason: 'stopped', nowMs: NOW + 1, events })
     expect((await cancel('r1')).value).toBeUndefined()
     expect((await cancel('nobody')).value).toBeUndefined()
-    expect((await cancel('r2')).value).toMatchObject({ state: 'aborted', error: 'stopped', endedAtMs: NOW + 1 })
+    expect((await cancel('r2')).value?.run).toMatchObject({ state: 'aborted', error: 'stopped', endedAtMs: NOW + 1 })
     expect(store.read.lastSeq()).toBe(1)
     expect(
       (await store.write.claimRun({ runId: 'r2', epoch: store.epoch, nowMs: NOW, events: [] })).value,

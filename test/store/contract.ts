@@ -1,13 +1,22 @@
 // The contract of the Store port, run on every adapter. A test is a name that begins with the invariant that it
 // guards, and a function of a bench.
 import { describe, test } from 'vitest'
+import { approvalTests } from './contract-approvals.ts'
+import { handoverTests } from './contract-handover.ts'
 import { jobTests } from './contract-jobs.ts'
 import { ledgerTests } from './contract-ledger.ts'
 import { runTests } from './contract-runs.ts'
 import { sessionTests } from './contract-sessions.ts'
 import { type OpenStore, type StoreTests, withBench } from './fixtures.ts'
 
-const ALL: StoreTests = { ...runTests, ...sessionTests, ...jobTests, ...ledgerTests }
+const ALL: StoreTests = {
+  ...runTests,
+  ...handoverTests,
+  ...approvalTests,
+  ...sessionTests,
+  ...jobTests,
+  ...ledgerTests,
+}
 
 export function storeContract(adapter: string, openStore: OpenStore): void {
   describe(adapter, () => {

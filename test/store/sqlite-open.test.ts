@@ -17,8 +17,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { APPLICATION_ID, MIGRATIONS } from '../../src/store/sqlite/migrations.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
-import { addJob, NOW, newJob, newRun } from './fixtures.ts'
+import { addJob, effectKey, fenceOf, NOW, newJob, newRun, SESSION } from './fixtures.ts'
 
 let folder = ''
 const file = () => join(folder, 'sluice.db')
@@ -43,6 +44,35 @@ async function fill(jobs = 40): Promise<void> {
   const store = await openSqliteStore({ folder, thread: false })
   for (let n = 0; n < jobs; n++) await addJob(store, newJob(`j${n}`, { description: 'x'.repeat(1_000) }))
   await store.close()
+}
+
+function notClaimed(): never {
+  throw new Error('nothing was claimed')
+}
+
+/** What the first release wrote: its schema, and a row of each kind that a start takes up. */
+function fillVersionOne(): void {
+  const db = new Database(file())
+  db.exec(MIGRATIONS[0] ?? '')
+  db.pragma(`application_id = ${APPLICATION_ID}`)
+  db.pragma('user_version = 1')
+  db.exec(`UPDATE meta SET value = 7 WHERE name = 'epoch';
+    INSERT INTO sessions (key, agent_id, session_id, created_at_ms, updated_at_ms)
+      VALUES ('${SESSION}', 'main', 's1', ${NOW}, ${NOW});
+    INSERT INTO runs (run_id, session_key, session_id, echo_key, agent_id, source, state, attempt, epoch, created_at_ms, reply)
+      VALUES ('ended', '${SESSION}', 's1', 'main', 'main', 'chat', 'ok', 1, 7, ${NOW}, 'done'),
+        ('begun', '${SESSION}', 's1', 'main', 'main', 'chat', 'running', 1, 7, ${NOW}, NULL),
+        ('waiting', '${SESSION}', 's1', 'main', 'main', 'chat', 'queued', 0, 0, ${NOW}, NULL);
+    INSERT INTO inbox (session_key, run_id, text, created_at_ms) VALUES ('${SESSION}', 'waiting', 'hello', ${NOW});
+    INSERT INTO entries (run_id, session_key, session_id, kind, body, created_at_ms)
+      VALUES ('begun', '${SESSION}', 's1', 'input', '{"kind":"input","text":"hi"}', ${NOW});
+    INSERT INTO outbox (id, session_key, text, source, at_ms, created_at_ms)
+      VALUES ('reply:ended', '${SESSION}', 'done', 'reply', ${NOW}, ${NOW});
+    INSERT INTO keys VALUES ('operator', 'test', 'k', 'hash-1', '{"runId":"waiting"}', ${NOW});
+    INSERT INTO events (seq, event, payload) VALUES (41, 'agent', '{}');
+    INSERT INTO jobs (id, body, enabled, kind, equal_key, owner, next_run_at_ms)
+      VALUES ('j1', '${JSON.stringify({ ...newJob('j1'), state: undefined })}', 1, 'every', 'e', 'o', ${NOW});`)
+  db.close()
 }
 
 describe.each([{ thread: true }, { thread: false }] as const)('opening, thread: $thread', ({ thread }) => {
@@ -109,6 +139,41 @@ describe.each([{ thread: true }, { thread: false }] as const)('opening, thread: 
     chmodSync(join(made, 'sluice.db'), 0o644)
     await (await open(made)).close()
     expect(statSync(join(made, 'sluice.db')).mode & 0o777).toBe(0o600)
+  })
+
+  test('L1, T1: a store of version 1 opens with all that was in it, and goes on', async () => {
+    fillVersionOne()
+    const store = await open()
+    expect(store.epoch).toBe(8)
+    const none = { parent: undefined, hops: 0, label: undefined, tells: undefined, handover: 'none' }
+    expect(store.read.run('ended')).toMatchObject({ state: 'ok', reply: 'done', ...none })
+    expect(store.read.job('j1')?.job.name).toBe('job j1')
+    expect(store.read.unreadNotices(SESSION, 9)).toMatchObject([{ id: 'reply:ended', text: 'done' }])
+    expect(store.read.firstAnswer(effectKey('k'))).toEqual({ kept: { runId: 'waiting' } })
+    const { value } = await store.write.recoverRuns({ epoch: store.epoch, nowMs: NOW })
+    expect(value.map(({ runId, losses }) => [runId, losses])).toEqual([
+      ['begun', 1],
+      ['waiting', 0],
+    ])
+    const again = await store.write.acceptMessage({ run: newRun('other'), key: effectKey('k'), nowMs: NOW })
+    expect(again).toMatchObject({ repeated: true, value: { run: { runId: 'waiting', ...none } } })
+    const begun = await store.write.claimRun({ runId: 'begun', epoch: store.epoch, nowMs: NOW, events: [] })
+    const fence = fenceOf(begun.value ?? notClaimed())
+    // What is new works on the old rows: a question of an old run, and a child that tells its session.
+    const approval = { id: 'a1', callId: '1:0', askedIn: SESSION, tool: 'exec', text: 'ls', request: {}, whatHash: 'h' }
+    await store.write.askApproval({ fence, approval: { ...approval, expiresAtMs: NOW }, nowMs: NOW })
+    const child = newRun('child', { sessionKey: 'agent:main:child', source: 'spawn', parent: 'begun', tells: SESSION })
+    await store.write.acceptMessage({ run: child, nowMs: NOW })
+    const cancel = { runId: 'child', reason: 'stopped', awaited: true, nowMs: NOW, events: [] }
+    expect((await store.write.cancelQueuedRun(cancel)).value?.told).toEqual([])
+    const ended = await store.write.endRun({ fence, end: { state: 'ok', reply: 'late' }, nowMs: NOW, events: [] })
+    expect(ended.value.told).toMatchObject([{ runId: 'told:child', hops: 1 }])
+    expect(store.read.approval('a1')?.state).toBe('cancelled')
+    expect(store.read.lastSeq()).toBeGreaterThan(41)
+    await store.close()
+    const reopened = await open()
+    expect(reopened.epoch).toBe(9)
+    await reopened.close()
   })
 
   test('a file that is not a database stops the start', async () => {

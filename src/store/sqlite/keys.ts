@@ -4,9 +4,31 @@ import { SluiceError } from '../../base/errors.ts'
 import type { EffectKey, WriteAnswer } from '../port.ts'
 import { fresh, type Tx } from './tx.ts'
 
-const FIND = 'SELECT params_hash, outcome FROM keys WHERE principal = ? AND method = ? AND key = ?'
-const INSERT =
+export const FIND_KEY = 'SELECT params_hash, outcome FROM keys WHERE principal = ? AND method = ? AND key = ?'
+export const INSERT_KEY =
   'INSERT INTO keys (principal, method, key, params_hash, outcome, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)'
+
+/** The outcome of an effect that began and has no answer yet; no JSON, so that no answer is like it. */
+export const BEGUN = 'begun'
+
+export interface KeyColumns {
+  readonly params_hash: string
+  readonly outcome: string
+}
+
+export function keyNames({ principal, method, key }: EffectKey) {
+  return [principal, method, key] as const
+}
+
+/** The row found under a key. Throws CONFLICT when the key was used with other params. */
+export function sameParams(key: EffectKey, row: KeyColumns | undefined): KeyColumns | undefined {
+  if (!row || row.params_hash === key.paramsHash) return row
+  throw new SluiceError(
+    'CONFLICT',
+    `The idempotency key ${key.key} was used before for another ${key.method}. Use a new key for a new request.`,
+    { details: { key: key.key }, outcome: 'not-started' },
+  )
+}
 
 export interface Once<T, K> {
   readonly key?: EffectKey | undefined
@@ -22,19 +44,12 @@ export interface Once<T, K> {
 /** Makes an effect once per key. Throws CONFLICT when the key was used with other params. */
 export function once<T, K>(tx: Tx, { key, nowMs, make, keep, again }: Once<T, K>): WriteAnswer<T> {
   if (!key) return fresh(make())
-  const names = [key.principal, key.method, key.key] as const
-  const row = tx.get<{ params_hash: string; outcome: string }>(FIND, names)
-  if (row && row.params_hash !== key.paramsHash) {
-    throw new SluiceError(
-      'CONFLICT',
-      `The idempotency key ${key.key} was used before for another ${key.method}. Use a new key for a new request.`,
-      { details: { key: key.key }, outcome: 'not-started' },
-    )
-  }
+  const names = keyNames(key)
+  const row = sameParams(key, tx.get(FIND_KEY, names))
   if (row) return { value: again(JSON.parse(row.outcome)), repeated: true }
   const value = make()
   const kept = keep(value)
-  if (kept !== undefined) tx.run(INSERT, [...names, key.paramsHash, JSON.stringify(kept), nowMs])
+  if (kept !== undefined) tx.run(INSERT_KEY, [...names, key.paramsHash, JSON.stringify(kept), nowMs])
   return fresh(value)
 }
 

@@ -84,9 +84,34 @@ CREATE INDEX occurrences_of_job ON occurrences (job_id, id);
 CREATE INDEX occurrences_running ON occurrences (job_id, id) WHERE state = 'running';
 `
 
+/** Turns that ask for turns and are told how they ended, and questions to people. */
+const SECOND = `
+ALTER TABLE runs ADD COLUMN parent TEXT;
+ALTER TABLE runs ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN label TEXT;
+ALTER TABLE runs ADD COLUMN tells TEXT;
+ALTER TABLE runs ADD COLUMN handover TEXT NOT NULL DEFAULT 'none' CHECK (handover IN ('none', 'open', 'taken'));
+ALTER TABLE runs ADD COLUMN taken_by TEXT;
+CREATE INDEX runs_telling ON runs (tells, id) WHERE state IN ('queued', 'running') AND tells IS NOT NULL;
+CREATE INDEX runs_untaken ON runs (parent, id) WHERE handover = 'open';
+
+CREATE TABLE approvals (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+  run_id TEXT NOT NULL REFERENCES runs (run_id), call_id TEXT NOT NULL, agent_id TEXT NOT NULL,
+  session_key TEXT NOT NULL, asked_in TEXT NOT NULL, tool TEXT NOT NULL, text TEXT NOT NULL, request TEXT NOT NULL,
+  what_hash TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'allowed', 'denied', 'expired', 'cancelled', 'used')),
+  decision TEXT CHECK (decision IN ('allow-once', 'allow-always', 'deny')), decided_by TEXT, note TEXT,
+  created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, decided_at_ms INTEGER,
+  UNIQUE (run_id, call_id)
+) STRICT;
+CREATE INDEX approvals_pending ON approvals (asked_in, seq) WHERE state = 'pending';
+CREATE INDEX approvals_always ON approvals (agent_id, what_hash) WHERE decision = 'allow-always';
+`
+
 /** The step at index n brings a store from version n to n + 1. */
-const MIGRATIONS: readonly string[] = [FIRST]
-export const SCHEMA_VERSION = MIGRATIONS.length
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND]
+const SCHEMA_VERSION = MIGRATIONS.length
 
 function versionOf(db: Database): number {
   return Number(db.pragma('user_version', { simple: true }))

@@ -4,7 +4,9 @@ import type { Database } from 'better-sqlite3'
 import type { StoreReads } from '../port.ts'
 import type { Entry } from '../rows.ts'
 import { storeFailed } from './failures.ts'
+import { BEGUN, FIND_KEY, type KeyColumns, keyNames, sameParams } from './keys.ts'
 import {
+  type ApprovalColumns,
   type EntryColumns,
   JOB_COLUMNS,
   type JobColumns,
@@ -12,6 +14,7 @@ import {
   type OccurrenceColumns,
   type RunColumns,
   type SessionColumns,
+  toApproval,
   toEntry,
   toEvent,
   toJob,
@@ -80,7 +83,14 @@ function rememberBetweenCommits(commits: () => number): Remember {
 export function prepareReads(db: Database, commits: () => number): StoreReads {
   const select = selectOn(db)
   const remember = rememberBetweenCommits(commits)
-  return { ...jobReads(select, remember), ...runReads(select), ...sessionReads(select), ...transcriptReads(select) }
+  return {
+    ...jobReads(select, remember),
+    ...runReads(select),
+    ...approvalReads(select),
+    ...sessionReads(select),
+    ...transcriptReads(select),
+    ...keyReads(select),
+  }
 }
 
 type JobReads = Pick<StoreReads, 'job' | 'jobs' | 'jobCount' | 'dueJobs' | 'nextDueAtMs' | 'occurrences'>
@@ -121,10 +131,13 @@ function jobReads(select: Select, remember: Remember): JobReads {
   }
 }
 
-function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'runEntries'> {
+function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveChildren' | 'runEntries'> {
   const one = select<RunColumns>('SELECT * FROM runs WHERE run_id = ?')
-  const live = select<RunColumns>(`SELECT * FROM runs WHERE state IN ('queued', 'running') AND session_key = ?
-    ORDER BY id LIMIT ${READ_ROWS_MAX}`)
+  const liveWhere = (column: string) =>
+    select<RunColumns>(`SELECT * FROM runs WHERE state IN ('queued', 'running') AND ${column} = ?
+      ORDER BY id LIMIT ${READ_ROWS_MAX}`)
+  const live = liveWhere('session_key')
+  const telling = liveWhere('tells')
   const journal = select<EntryColumns>('SELECT * FROM entries WHERE run_id = ? ORDER BY id')
   return {
     run(runId) {
@@ -132,7 +145,36 @@ function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'runEnt
       return row && toRun(row)
     },
     liveRuns: sessionKey => live.all([sessionKey]).map(toRun),
+    liveChildren: sessionKey => telling.all([sessionKey]).map(toRun),
     runEntries: runId => journal.all([runId]).map(toEntry),
+  }
+}
+
+function approvalReads(select: Select): Pick<StoreReads, 'approval' | 'approvalOfCall' | 'pendingApprovals'> {
+  const one = select<ApprovalColumns>('SELECT * FROM approvals WHERE id = ?')
+  const ofCall = select<ApprovalColumns>('SELECT * FROM approvals WHERE run_id = ? AND call_id = ?')
+  // Named, or the planner walks all approvals there ever were, because they lie in the wanted order.
+  const pending = (where: string) =>
+    select<ApprovalColumns>(`SELECT * FROM approvals INDEXED BY approvals_pending WHERE state = 'pending' ${where}
+      ORDER BY seq LIMIT :limit`)
+  const pendingAll = pending('')
+  const pendingIn = pending('AND asked_in = :askedIn')
+  return {
+    approval(id) {
+      const row = one.get([id])
+      return row && toApproval(row)
+    },
+    approvalOfCall(runId, callId) {
+      const row = ofCall.get([runId, callId])
+      return row && toApproval(row)
+    },
+    pendingApprovals({ askedIn, limit }) {
+      const rows =
+        askedIn === undefined
+          ? pendingAll.all({ limit: capped(limit) })
+          : pendingIn.all({ askedIn, limit: capped(limit) })
+      return rows.map(toApproval)
+    },
   }
 }
 
@@ -163,10 +205,7 @@ function withoutOrphans(entries: Entry[]): Entry[] {
   return entries.filter(({ body }) => body.kind !== 'result' || messages.has(body.message))
 }
 
-type TranscriptReads = Pick<
-  StoreReads,
-  'entries' | 'transcript' | 'unreadNotices' | 'keyKnown' | 'eventsSince' | 'lastSeq'
->
+type TranscriptReads = Pick<StoreReads, 'entries' | 'transcript' | 'unreadNotices' | 'eventsSince' | 'lastSeq'>
 
 function transcriptReads(select: Select): TranscriptReads {
   const newest = select<EntryColumns>(`SELECT * FROM entries
@@ -178,15 +217,23 @@ function transcriptReads(select: Select): TranscriptReads {
   const since = select<{ seq: number; event: string; payload: string }>(
     'SELECT seq, event, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
   )
-  const key = select<{ n: number }>('SELECT 1 AS n FROM keys WHERE principal = ? AND method = ? AND key = ?')
   // Not the newest row's number: that one may have been pruned.
   const last = select<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
   return {
     entries: (sessionKey, limit) => page(newest.all([sessionKey, capped(limit)])),
     transcript: (sessionId, limit) => page(ofTranscript.all([sessionId, capped(limit)])),
     unreadNotices: (sessionKey, limit) => unread.all([sessionKey, capped(limit)]).map(toNotice),
-    keyKnown: ({ principal, method, key: text }) => key.get([principal, method, text]) !== undefined,
     eventsSince: (seq, limit) => since.all([seq, capped(limit)]).map(toEvent),
     lastSeq: () => last.get([])?.seq ?? 0,
+  }
+}
+
+function keyReads(select: Select): Pick<StoreReads, 'firstAnswer'> {
+  const find = select<KeyColumns>(FIND_KEY)
+  return {
+    firstAnswer(key) {
+      const row = sameParams(key, find.get(keyNames(key)))
+      return row && row.outcome !== BEGUN ? { kept: JSON.parse(row.outcome) } : undefined
+    },
   }
 }

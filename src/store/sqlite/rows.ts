@@ -2,7 +2,7 @@
 // meet our field names. Missing is NULL here and `undefined` there.
 import type { Job, JobMaker, JobState, OccurrenceState } from '../../protocol/job.ts'
 import type { JobRow, OccurrenceRow, StoredEvent } from '../port.ts'
-import type { Entry, Notice, RunRow, RunState, SessionRow } from '../rows.ts'
+import type { ApprovalRow, Entry, Notice, RunRow, RunState, SessionRow } from '../rows.ts'
 
 type Nullable<T> = T | null
 
@@ -29,6 +29,13 @@ export interface RunColumns {
   ended_at_ms: Nullable<number>
   reply: Nullable<string>
   error: Nullable<string>
+  parent: Nullable<string>
+  hops: number
+  label: Nullable<string>
+  tells: Nullable<string>
+  handover: RunRow['handover']
+  /** The call that took the reply, or the run that told it; NULL also when nobody was to be told. */
+  taken_by: Nullable<string>
 }
 
 export function toRun(row: RunColumns): RunRow {
@@ -53,6 +60,51 @@ export function toRun(row: RunColumns): RunRow {
     endedAtMs: row.ended_at_ms ?? undefined,
     reply: row.reply ?? undefined,
     error: row.error ?? undefined,
+    parent: row.parent ?? undefined,
+    hops: row.hops,
+    label: row.label ?? undefined,
+    tells: row.tells ?? undefined,
+    handover: row.handover,
+  }
+}
+
+export interface ApprovalColumns {
+  id: string
+  run_id: string
+  call_id: string
+  agent_id: string
+  session_key: string
+  asked_in: string
+  tool: string
+  text: string
+  request: string
+  state: ApprovalRow['state']
+  decision: Nullable<NonNullable<ApprovalRow['decision']>>
+  decided_by: Nullable<string>
+  note: Nullable<string>
+  created_at_ms: number
+  expires_at_ms: number
+  decided_at_ms: Nullable<number>
+}
+
+export function toApproval(row: ApprovalColumns): ApprovalRow {
+  return {
+    id: row.id,
+    runId: row.run_id,
+    callId: row.call_id,
+    agentId: row.agent_id,
+    sessionKey: row.session_key,
+    askedIn: row.asked_in,
+    tool: row.tool,
+    text: row.text,
+    request: JSON.parse(row.request),
+    state: row.state,
+    decision: row.decision ?? undefined,
+    decidedBy: row.decided_by ?? undefined,
+    note: row.note ?? undefined,
+    createdAtMs: row.created_at_ms,
+    expiresAtMs: row.expires_at_ms,
+    decidedAtMs: row.decided_at_ms ?? undefined,
   }
 }
 

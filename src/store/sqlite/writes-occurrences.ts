@@ -4,8 +4,8 @@ import type { WriteArgs, WriteValue } from '../port.ts'
 import { emitCron } from './events.ts'
 import { once } from './keys.ts'
 import { advanceJob, findJob, findOccurrence, finishOccurrence, recordSkip } from './ledger.ts'
+import { insertRun, requireRun } from './runs.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
-import { insertRun, requireRun } from './writes-runs.ts'
 import { writeNotice } from './writes-sessions.ts'
 
 const FIND_RUNNING = "SELECT run_id FROM occurrences WHERE job_id = ? AND state = 'running' ORDER BY id LIMIT 1"

@@ -1,13 +1,17 @@
 // Runs and their journals: accepted, claimed, appended to, ended. What a run of an earlier boot or attempt still tries to
 // write is refused with STALE (T3). It decides nothing about lanes: that one turn runs per session is its callers' care.
+import { SECOND } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
-import type { Fence, NewRun } from '../port.ts'
+import type { AcceptLimits, NewRun } from '../port.ts'
 import type { EntryBody, RunRow } from '../rows.ts'
 import { emitAll } from './events.ts'
+import { type Handing, handOver } from './handover.ts'
 import { once } from './keys.ts'
 import { finishOccurrence, loseOccurrences } from './ledger.ts'
 import { type RunColumns, toRun } from './rows.ts'
+import { findColumns, findRun, insertRun, requireFence, requireRun } from './runs.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
+import { cancelApprovals } from './writes-approvals.ts'
 import {
   ensureSession,
   insertEntry,
@@ -18,15 +22,15 @@ import {
   writeReply,
 } from './writes-sessions.ts'
 
+/** When it is worth while to ask again for a place in a full queue. */
+const FULL_RETRY_AFTER_MS = SECOND
+
 const LIVE = "state IN ('queued', 'running')"
-const FIND = 'SELECT * FROM runs WHERE run_id = ?'
-const INSERT = `INSERT INTO runs
-  (run_id, session_key, session_id, echo_key, agent_id, source, state, model, extra_prompt, timeout_ms, job_id, occurrence,
-   fresh_session, created_at_ms)
-  VALUES (:runId, :sessionKey, :sessionId, :echoKey, :agentId, :source, 'queued', :model, :extraPrompt, :timeoutMs, :jobId,
-   :occurrence, :freshSession, :nowMs)`
 const COUNT_AHEAD = `SELECT count(*) AS ahead FROM runs WHERE ${LIVE} AND session_key = ?
   AND id < (SELECT id FROM runs WHERE run_id = ?)`
+const COUNT_IN_SESSION = `SELECT count(*) AS n FROM runs WHERE ${LIVE} AND session_key = ?`
+const COUNT_TELLING = `SELECT count(*) AS n FROM runs WHERE ${LIVE} AND tells = ?`
+const COUNT_ALL = `SELECT count(*) AS n FROM runs INDEXED BY runs_live WHERE ${LIVE}`
 const CLAIM = `UPDATE runs SET state = 'running', attempt = attempt + 1, epoch = :epoch, session_id = :sessionId,
   started_at_ms = ifnull(started_at_ms, :nowMs) WHERE run_id = :runId`
 const END = 'UPDATE runs SET state = :state, reply = :reply, error = :error, ended_at_ms = :nowMs WHERE run_id = :runId'
@@ -34,8 +38,6 @@ const REQUEUE = "UPDATE runs SET state = 'queued', losses = losses + :lost WHERE
 const REQUEUE_OLDER = `UPDATE runs SET state = 'queued', losses = losses + 1 WHERE ${LIVE} AND state = 'running' AND epoch < ?`
 const QUEUED = `SELECT * FROM runs INDEXED BY runs_live WHERE ${LIVE} AND state = 'queued' ORDER BY id`
 
-const INSERT_INBOX = `INSERT INTO inbox (session_key, run_id, text, created_at_ms)
-  VALUES (:sessionKey, :runId, :text, :nowMs)`
 const WAITING = "SELECT id, text FROM inbox WHERE run_id = ? AND state = 'waiting'"
 const CONSUME = "UPDATE inbox SET state = 'consumed', entry_id = ? WHERE id = ?"
 const CLOSE = "UPDATE inbox SET state = 'closed' WHERE run_id = ? AND state = 'waiting'"
@@ -46,45 +48,37 @@ interface InboxRow {
   readonly text: string
 }
 
-export function findRun(tx: Tx, runId: string): RunRow | undefined {
-  const row = tx.get<RunColumns>(FIND, [runId])
-  return row && toRun(row)
+function count(tx: Tx, sql: string, params: readonly string[] = []): number {
+  return tx.get<{ n: number }>(sql, params)?.n ?? 0
 }
 
-export function requireRun(tx: Tx, runId: string): RunRow {
-  const run = findRun(tx, runId)
-  if (!run) throw new SluiceError('NOT_FOUND', `There is no run ${runId}.`, { details: { runId } })
-  return run
+/** Refuses one more run where the bounds are reached. */
+function checkLimits(tx: Tx, run: NewRun, limits: AcceptLimits): void {
+  const { sessionKey, tells } = run
+  const ahead = count(tx, COUNT_IN_SESSION, [sessionKey])
+  if (ahead >= limits.ahead) throw full(`${ahead} turns of session ${sessionKey} are running or waiting already`)
+  const all = count(tx, COUNT_ALL)
+  if (all >= limits.all) throw full(`${all} turns of this gateway are running or waiting already`)
+  if (limits.children === undefined || tells === undefined) return
+  const children = count(tx, COUNT_TELLING, [tells])
+  if (children < limits.children) return
+  throw new SluiceError(
+    'LIMIT',
+    `Session ${tells} has ${children} tasks that have not ended, as many as it may have at once: nothing was started. ` +
+      'Wait for one of them to end, or stop one, then ask again.',
+    { details: { sessionKey: tells, children }, outcome: 'not-started' },
+  )
 }
 
-/** A queued run with its inbox row, in a session that is made when missing. Throws CONFLICT for a known run id. */
-export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
-  const { runId, sessionKey, agentId } = run
-  if (findRun(tx, runId)) {
-    throw new SluiceError('CONFLICT', `The run id ${runId} is taken. Use a new one for a new request.`, {
-      details: { runId },
+function full(why: string): SluiceError {
+  return new SluiceError(
+    'BUSY',
+    `${why}: the message was not taken. Send it again later, or stop some of them first.`,
+    {
       outcome: 'not-started',
-    })
-  }
-  const session = ensureSession(tx, { key: sessionKey, agentId, nowMs })
-  tx.run(INSERT, {
-    runId,
-    sessionKey,
-    agentId,
-    nowMs,
-    sessionId: session.sessionId,
-    echoKey: run.echoKey,
-    source: run.source,
-    model: run.model ?? null,
-    extraPrompt: run.extraPrompt ?? null,
-    timeoutMs: run.timeoutMs ?? null,
-    jobId: run.jobId ?? null,
-    occurrence: run.occurrence ?? null,
-    freshSession: run.freshSession ? 1 : 0,
-  })
-  tx.run(INSERT_INBOX, { sessionKey, runId, text: run.text, nowMs })
-  touchSession(tx, { key: sessionKey, nowMs, text: run.text })
-  return requireRun(tx, runId)
+      retryAfterMs: FULL_RETRY_AFTER_MS,
+    },
+  )
 }
 
 function withAhead(tx: Tx, run: RunRow): { run: RunRow; ahead: number } {
@@ -92,11 +86,12 @@ function withAhead(tx: Tx, run: RunRow): { run: RunRow; ahead: number } {
   return { run, ahead: row?.ahead ?? 0 }
 }
 
-const acceptMessage: WriteFunctions['acceptMessage'] = (tx, { run, key, nowMs }) =>
+const acceptMessage: WriteFunctions['acceptMessage'] = (tx, { run, limits, key, nowMs }) =>
   once(tx, {
     key,
     nowMs,
     make: () => {
+      if (limits) checkLimits(tx, run, limits)
       if (run.source === 'chat') markRepliesRead(tx, run.sessionKey, nowMs)
       return withAhead(tx, insertRun(tx, run, nowMs))
     },
@@ -114,7 +109,7 @@ function consumeInbox(tx: Tx, run: RunRow, nowMs: number): void {
 
 const claimRun: WriteFunctions['claimRun'] = (tx, { runId, epoch, nowMs, events }) => {
   tx.requireEpoch(epoch)
-  const row = tx.get<RunColumns>(FIND, [runId])
+  const row = findColumns(tx, runId)
   if (row?.state !== 'queued') return fresh(undefined)
   let sessionId = row.session_id
   if (row.attempt === 0) {
@@ -128,19 +123,6 @@ const claimRun: WriteFunctions['claimRun'] = (tx, { runId, epoch, nowMs, events 
   touchSession(tx, { key: run.sessionKey, nowMs })
   emitAll(tx, events)
   return fresh(run)
-}
-
-/** The run, if just this attempt still holds it; else STALE. */
-function requireFence(tx: Tx, fence: Fence): RunRow {
-  tx.requireEpoch(fence.epoch)
-  const run = findRun(tx, fence.runId)
-  if (run?.state === 'running' && run.epoch === fence.epoch && run.attempt === fence.attempt) return run
-  const present = run ? `it is ${run.state}, attempt ${run.attempt}, epoch ${run.epoch}` : 'there is no such run'
-  throw new SluiceError(
-    'STALE',
-    `Attempt ${fence.attempt} (epoch ${fence.epoch}) no longer holds run ${fence.runId}: ${present}. Drop this work.`,
-    { details: { ...fence }, outcome: 'not-started' },
-  )
 }
 
 function appendEntry(tx: Tx, { run, nowMs }: { run: RunRow; nowMs: number }, entry: EntryBody): number {
@@ -165,20 +147,29 @@ const appendEntries: WriteFunctions['appendEntries'] = (tx, { fence, entries, no
 
 const OCCURRENCE_STATE = { ok: 'ok', failed: 'failed', aborted: 'cancelled', 'timed-out': 'timed-out' } as const
 
-const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, nowMs, events }) => {
+const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, events, ...handing }) => {
+  const { nowMs } = handing
   const run = requireFence(tx, fence)
   const { state, reply, error } = end
   insertEntry(tx, { ...run, nowMs }, { kind: 'end', state, ...(error !== undefined && { error }) })
   tx.run(END, { runId: run.runId, state, reply: reply ?? null, error: error ?? null, nowMs })
   touchSession(tx, { key: run.sessionKey, nowMs, text: reply })
   emitAll(tx, events)
-  if (run.source === 'chat' && reply) writeReply(tx, run, { text: reply, nowMs })
+  if ((run.source === 'chat' || run.source === 'told') && reply) writeReply(tx, run, { text: reply, nowMs })
   if (notice) writeNotice(tx, notice, nowMs)
   finishOccurrence(tx, { ...run, state: OCCURRENCE_STATE[state], error, summary: reply, nowMs })
-  return fresh(requireRun(tx, run.runId))
+  return fresh(afterEnd(tx, run.runId, handing))
 }
 
-const cancelQueuedRun: WriteFunctions['cancelQueuedRun'] = (tx, { runId, reason, nowMs, events }) => {
+/** What hangs on every end: questions that are moot, and a reply that is owed. */
+function afterEnd(tx: Tx, runId: string, handing: Handing): { run: RunRow; told: RunRow[] } {
+  cancelApprovals(tx, runId, handing.nowMs)
+  const told = handOver(tx, requireRun(tx, runId), handing)
+  return { run: requireRun(tx, runId), told }
+}
+
+const cancelQueuedRun: WriteFunctions['cancelQueuedRun'] = (tx, { runId, reason, events, ...handing }) => {
+  const { nowMs } = handing
   const run = findRun(tx, runId)
   if (run?.state !== 'queued') return fresh(undefined)
   // A run that came back from an earlier boot has a journal, and a journal has an end.
@@ -187,7 +178,7 @@ const cancelQueuedRun: WriteFunctions['cancelQueuedRun'] = (tx, { runId, reason,
   tx.run(CLOSE, [runId])
   emitAll(tx, events)
   finishOccurrence(tx, { ...run, state: 'cancelled', error: reason, nowMs })
-  return fresh(requireRun(tx, runId))
+  return fresh(afterEnd(tx, runId, handing))
 }
 
 const requeueRun: WriteFunctions['requeueRun'] = (tx, { fence, lost }) => {

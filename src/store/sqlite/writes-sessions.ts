@@ -34,6 +34,11 @@ interface SessionName {
   readonly nowMs: number
 }
 
+/** The agent that a canonical session key (`agent:<agent>:<rest>`) names. */
+export function agentOf(sessionKey: string): string {
+  return sessionKey.split(':')[1] as string
+}
+
 /** Unique in this store, and the same again when the same history is played again; not a secret. */
 function newSessionId(tx: Tx, name: SessionName): string {
   const made = tx.get<{ value: number }>(COUNT_MADE)
@@ -139,7 +144,7 @@ export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
   })
 }
 
-/** The reply to a person's message, kept until it was shown: the transcript has it already, the chat may be closed. */
+/** The reply to a person's message, or to what a session was told, kept until it was shown: the transcript has it already, the chat may be closed. */
 export function writeReply(tx: Tx, run: RunRow, { text, nowMs }: { text: string; nowMs: number }): void {
   const { runId, sessionKey } = run
   tx.run(INSERT_NOTICE, { id: `reply:${runId}`, sessionKey, text, source: 'reply', jobId: null, atMs: nowMs, nowMs })
@@ -149,9 +154,14 @@ export function markRepliesRead(tx: Tx, sessionKey: string, nowMs: number): void
   tx.run(MARK_REPLIES_READ, { sessionKey, nowMs })
 }
 
+/** Answers how many notices that were unread have this id: one or none. */
+export function markRead(tx: Tx, id: string, nowMs: number): number {
+  return tx.run(MARK_READ, [nowMs, id]).changes
+}
+
 const markNoticesRead: WriteFunctions['markNoticesRead'] = (tx, { ids, nowMs }) => {
   let marked = 0
-  for (const id of ids) marked += tx.run(MARK_READ, [nowMs, id]).changes
+  for (const id of ids) marked += markRead(tx, id, nowMs)
   return fresh({ marked })
 }
 

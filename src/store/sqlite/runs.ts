@@ -1,0 +1,88 @@
+// A run's row as all who write about runs need it: found, checked against its fence (T3), put in the queue. What a run
+// goes through is written by writes-runs.ts, and who hears of its end by handover.ts.
+import { SluiceError } from '../../base/errors.ts'
+import type { Fence, NewRun } from '../port.ts'
+import type { RunRow } from '../rows.ts'
+import { type RunColumns, toRun } from './rows.ts'
+import type { Tx } from './tx.ts'
+import { ensureSession, touchSession } from './writes-sessions.ts'
+
+const FIND = 'SELECT * FROM runs WHERE run_id = ?'
+const INSERT = `INSERT INTO runs
+  (run_id, session_key, session_id, echo_key, agent_id, source, state, model, extra_prompt, timeout_ms, job_id, occurrence,
+   fresh_session, parent, hops, label, tells, handover, created_at_ms)
+  VALUES (:runId, :sessionKey, :sessionId, :echoKey, :agentId, :source, 'queued', :model, :extraPrompt, :timeoutMs, :jobId,
+   :occurrence, :freshSession, :parent, :hops, :label, :tells, :handover, :nowMs)`
+const INSERT_INBOX = `INSERT INTO inbox (session_key, run_id, text, created_at_ms)
+  VALUES (:sessionKey, :runId, :text, :nowMs)`
+
+/** The run that tells how another ended; its id is nobody else's to give. */
+export const TOLD_PREFIX = 'told:'
+
+export function findColumns(tx: Tx, runId: string): RunColumns | undefined {
+  return tx.get<RunColumns>(FIND, [runId])
+}
+
+export function findRun(tx: Tx, runId: string): RunRow | undefined {
+  const row = findColumns(tx, runId)
+  return row && toRun(row)
+}
+
+export function requireRun(tx: Tx, runId: string): RunRow {
+  const run = findRun(tx, runId)
+  if (!run) throw new SluiceError('NOT_FOUND', `There is no run ${runId}.`, { details: { runId } })
+  return run
+}
+
+export function isLive({ state }: Pick<RunRow, 'state'>): boolean {
+  return state === 'queued' || state === 'running'
+}
+
+/** The run, if just this attempt still holds it; else STALE. */
+export function requireFence(tx: Tx, fence: Fence): RunRow {
+  tx.requireEpoch(fence.epoch)
+  const run = findRun(tx, fence.runId)
+  if (run?.state === 'running' && run.epoch === fence.epoch && run.attempt === fence.attempt) return run
+  const present = run ? `it is ${run.state}, attempt ${run.attempt}, epoch ${run.epoch}` : 'there is no such run'
+  throw new SluiceError(
+    'STALE',
+    `Attempt ${fence.attempt} (epoch ${fence.epoch}) no longer holds run ${fence.runId}: ${present}. Drop this work.`,
+    { details: { ...fence }, outcome: 'not-started' },
+  )
+}
+
+/** A queued run with its inbox row, in a session that is made when missing. Throws CONFLICT for a known run id. */
+export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
+  const { runId, sessionKey, agentId } = run
+  const isReserved = runId.startsWith(TOLD_PREFIX) && run.source !== 'told'
+  if (isReserved || findRun(tx, runId)) {
+    throw new SluiceError('CONFLICT', `The run id ${runId} is taken. Use a new one for a new request.`, {
+      details: { runId },
+      outcome: 'not-started',
+    })
+  }
+  const session = ensureSession(tx, { key: sessionKey, agentId, nowMs })
+  tx.run(INSERT, {
+    runId,
+    sessionKey,
+    agentId,
+    nowMs,
+    sessionId: session.sessionId,
+    echoKey: run.echoKey,
+    source: run.source,
+    model: run.model ?? null,
+    extraPrompt: run.extraPrompt ?? null,
+    timeoutMs: run.timeoutMs ?? null,
+    jobId: run.jobId ?? null,
+    occurrence: run.occurrence ?? null,
+    freshSession: run.freshSession ? 1 : 0,
+    parent: run.parent ?? null,
+    hops: run.hops ?? 0,
+    label: run.label ?? null,
+    tells: run.tells ?? null,
+    handover: run.tells === undefined ? 'none' : 'open',
+  })
+  tx.run(INSERT_INBOX, { sessionKey, runId, text: run.text, nowMs })
+  touchSession(tx, { key: sessionKey, nowMs, text: run.text })
+  return requireRun(tx, runId)
+}
