@@ -24,7 +24,7 @@ const mayImport = {
 }
 
 // The composition roots: they choose adapters and may import everything.
-const roots = '(gateway|runner-entry|main)\\.ts'
+const roots = '(gateway|house|runner-entry|main)\\.ts'
 // Ports whose adapters are folders below them.
 const ports = '(store|providers|channels)'
 // Who may take real effects by itself; everybody else is handed a World or a part of it.
@@ -64,7 +64,7 @@ module.exports = {
     onlyFrom('pg-behind-store', 'store/postgres/', 'node_modules/pg/'),
     onlyFrom(
       'sockets-behind-transports',
-      `(transports|client|channels|providers|tools)/|${roots}$`,
+      `(transports|client|channels|providers|tools)/|base/node/|${roots}$`,
       '^(node:)?(http|https|net|tls)$|node_modules/ws/',
     ),
   ],

@@ -32,9 +32,63 @@ export interface Files {
   ensurePrivateFolder(path: string): void
 }
 
+/** One command: an executable and its words, never a shell's line. */
+export interface Command {
+  /** Absolute path. */
+  readonly executable: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  /** All that it has; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>
+  /** Characters of output that are kept: the first half and the last. */
+  readonly outputLengthMax: number
+  /** Ends the process and all it started: SIGTERM, and SIGKILL for what is left after 2 s. */
+  readonly signal: AbortSignal
+}
+
+export interface CommandEnd {
+  /** Null when a signal ended it. */
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** stdout and stderr as they came; where something was left out, a line says how much. */
+  readonly output: string
+  /** Characters left out. */
+  readonly cut: number
+}
+
+export interface Processes {
+  /** The file that a name means on a PATH, or a path from `cwd`; undefined when there is no such command. */
+  find(name: string, from: { readonly path: string; readonly cwd: string }): Promise<string | undefined>
+  /**
+   * Runs a command in a process group of its own, without input. When it has ended, so has all that it left in its group.
+   * An abort ends it and is no error. Rejects with a SluiceError of outcome `not-started` when it cannot be started.
+   */
+  run(command: Command): Promise<CommandEnd>
+}
+
+export interface PublicAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Uint8Array
+  /** There was more than `bytesMax`. */
+  readonly cut: boolean
+}
+
+/**
+ * One GET of an http(s) URL, without following redirects. It reaches public addresses only: a name is resolved once, each
+ * of its addresses is checked, and just those are connected to. Rejects with FORBIDDEN for any other address, with
+ * UNAVAILABLE when nothing is answered, and with the signal's reason.
+ */
+export type PublicGet = (
+  url: URL,
+  options: { readonly bytesMax: number; readonly signal: AbortSignal },
+) => Promise<PublicAnswer>
+
 export interface World {
   readonly clock: Clock
   readonly random: Random
   readonly fetch: Fetch
+  readonly publicGet: PublicGet
   readonly files: Files
+  readonly processes: Processes
 }

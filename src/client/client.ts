@@ -40,6 +40,8 @@ export interface GatewayClient {
 export interface ConnectOptions {
   readonly url: string
   readonly token?: string
+  /** The turn that started this process, as SLUICE_CAUSE names it: calls are then that turn's own. */
+  readonly cause?: string
   readonly client: Pick<ConnectParams['client'], 'id' | 'mode' | 'displayName'> & Partial<ConnectParams['client']>
   readonly clock: Clock
   /** Bounds opening and handshake together. */
@@ -148,7 +150,7 @@ class Connection implements GatewayClient {
   #introduce(): void {
     if (this.#challenged) return
     this.#challenged = true
-    const { client, token } = this.#options
+    const { client, token, cause } = this.#options
     const params: ConnectParams = {
       minProtocol: PROTOCOL_VERSION,
       maxProtocol: PROTOCOL_VERSION,
@@ -156,11 +158,11 @@ class Connection implements GatewayClient {
       caps: [],
       role: 'operator',
       scopes: SCOPES,
-      ...(token && { auth: { token } }),
+      ...((token || cause) && { auth: { ...(token && { token }), ...(cause && { cause }) } }),
     }
     this.callUntyped('connect', params).then(
       hello => this.#welcome(hello),
-      (error: SluiceError) => this.#fail(refusal(error)),
+      (error: SluiceError) => this.#fail(refusal(error, cause !== undefined)),
     )
   }
 
@@ -213,9 +215,10 @@ class Connection implements GatewayClient {
   }
 }
 
-function refusal(error: SluiceError): SluiceError {
+function refusal(error: SluiceError, asTurn: boolean): SluiceError {
   if (error.outcome === 'unknown') return new SluiceError('UNAVAILABLE', error.message, { outcome: 'not-started' })
   if (!/unauthorized|device identity required/i.test(error.message)) return error
+  if (asTurn) return new SluiceError('UNAUTHORIZED', `${error.message}.`, { outcome: 'not-started', cause: error })
   const advice =
     'Check SLUICE_GATEWAY_TOKEN or --token if you set one; else the token is the file "token" in the state folder of that gateway (SLUICE_STATE_DIR).'
   const message = `The gateway refused the token: ${error.message.replace(/\.?$/, '.')} ${advice}`

@@ -3,6 +3,9 @@ import * as z from 'zod'
 
 const filled = z.string().min(1)
 
+/** Longest `auth.cause`. */
+export const CAUSE_LENGTH_MAX = 2_000
+
 export const CLIENT_IDS = [
   'webchat-ui',
   'clawdbot-control-ui',
@@ -41,7 +44,14 @@ export const connectParamsSchema = z.strictObject({
   device: z
     .strictObject({ id: filled, publicKey: filled, signature: filled, signedAt: z.int(), nonce: filled.optional() })
     .optional(),
-  auth: z.strictObject({ token: z.string().optional(), password: z.string().optional() }).optional(),
+  auth: z
+    .strictObject({
+      token: z.string().optional(),
+      password: z.string().optional(),
+      /** What a process finds as SLUICE_CAUSE when a turn started it; it then calls as that turn, whatever else it has. */
+      cause: filled.max(CAUSE_LENGTH_MAX).optional(),
+    })
+    .optional(),
   locale: z.string().optional(),
   userAgent: z.string().optional(),
 })

@@ -1,4 +1,4 @@
-// The session tools under the names that agents know: list, history, send, status.
+// The session tools under the names that agents know: list, history, send, spawn, status, and the list of agents.
 import * as z from 'zod'
 import { type Tool, tool } from './tool.ts'
 
@@ -61,6 +61,34 @@ const sessionsSend = tool({
     }),
 })
 
+const sessionsSpawn = tool({
+  name: 'sessions_spawn',
+  description:
+    'Have a task done in a session of its own. Without waitSeconds it answers at once, and this session is told later how it ended; with waitSeconds it waits for the result. Say everything the task needs: it does not see this conversation.',
+  parameters: z.object({
+    task: z.string(),
+    label: z.string().optional().describe('A short name for it.'),
+    agentId: z.string().optional(),
+    model: z.string().optional(),
+    thinking: z.string().optional(),
+    runTimeoutSeconds: z.number().int().min(0).max(86_400).optional(),
+    timeoutSeconds: z.number().int().min(0).max(86_400).optional().describe('The same as runTimeoutSeconds.'),
+    cleanup: z.enum(['keep', 'delete']).optional(),
+    waitSeconds: z.number().min(0).max(3_600).optional(),
+  }),
+  replay: 'safe',
+  run: ({ timeoutSeconds, runTimeoutSeconds = timeoutSeconds, ...args }, { call }) =>
+    call('sessions.spawn', { ...args, ...(runTimeoutSeconds !== undefined && { runTimeoutSeconds }) }),
+})
+
+const agentsList = tool({
+  name: 'agents_list',
+  description: 'List the agents of this gateway, whose ids sessions_spawn takes.',
+  parameters: z.object({}),
+  replay: 'safe',
+  run: (_, { call }) => call('agents.list', {}),
+})
+
 const sessionStatus = tool({
   name: 'session_status',
   description: 'Say what a session (default: this one) is and does: model, time and zone, state, tokens.',
@@ -69,7 +97,14 @@ const sessionStatus = tool({
   run: (args, { call, sessionKey }) => call('sessions.status', { key: args.sessionKey ?? sessionKey }),
 })
 
-export const SESSION_TOOLS: readonly Tool[] = [sessionsList, sessionsHistory, sessionsSend, sessionStatus]
+export const SESSION_TOOLS: readonly Tool[] = [
+  sessionsList,
+  sessionsHistory,
+  sessionsSend,
+  sessionsSpawn,
+  agentsList,
+  sessionStatus,
+]
 
 function kindOf(key: string): (typeof KINDS)[number] {
   const rest = key.split(':').slice(2)

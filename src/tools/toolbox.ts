@@ -39,6 +39,10 @@ export class Toolbox {
     }))
   }
 
+  has(name: string): boolean {
+    return this.#tools.has(name)
+  }
+
   replayOf(name: string): ToolReplay {
     return this.#tools.get(name)?.replay ?? 'never'
   }

@@ -17,6 +17,10 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   PROTOCOL_VERSION,
 } from '../protocol/limits.ts'
+import type { Scope } from '../protocol/method.ts'
+
+/** Events that only holders of a scope hear, by the beginning of their names. */
+const EVENT_SCOPES: Readonly<Record<string, Scope>> = { 'exec.approval.': 'operator.approvals' }
 
 /** Requests of one connection that may be open at once; one more is refused at once. */
 const OPEN_REQUESTS_MAX = 1_000
@@ -120,7 +124,12 @@ export class Connection {
     this.#handshake = 'connected'
     this.#handshakeTimer?.cancel()
     this.#send({ type: 'res', id: frame.id, ok: true, payload: this.#parts.hello(this.#parts.random.uuid()) })
-    this.#unlisten = this.#parts.listen(event => this.deliver(event, encodeEvent(event)))
+    // A process of a turn hears what it asked for and that the gateway lives, and nothing of what others do.
+    const caller = this.#caller as Caller
+    if (caller.turn) return
+    this.#unlisten = this.#parts.listen(event => {
+      if (mayHear(caller, event.event)) this.deliver(event, encodeEvent(event))
+    })
   }
 
   /** The checks of the handshake in the order that clients know. */
@@ -236,6 +245,11 @@ export function encodeEvent(event: GatewayEvent): string {
   lastEvent = event
   lastEncoded = JSON.stringify({ type: 'event', ...rest })
   return lastEncoded
+}
+
+function mayHear({ scopes }: Caller, event: string): boolean {
+  const [, scope] = Object.entries(EVENT_SCOPES).find(([prefix]) => event.startsWith(prefix)) ?? []
+  return scope === undefined || scopes.has('operator.admin') || scopes.has(scope)
 }
 
 function parseJson(data: RawData): unknown {

@@ -1,9 +1,10 @@
 // Who may connect: deny by default, and nothing that a client says of itself gives it anything.
 import { describe, expect, test } from 'vitest'
 import { decide, equal } from '../../src/access/connect.ts'
-import { connectParamsSchema } from '../../src/protocol/connect.ts'
+import { CAUSE_LENGTH_MAX, connectParamsSchema } from '../../src/protocol/connect.ts'
 
 const TOKEN = 'the-right-token'
+const turn = { label: 'the turn of agent:main:main' }
 const connect = (extra: object) =>
   decide(
     connectParamsSchema.parse({
@@ -13,6 +14,7 @@ const connect = (extra: object) =>
       ...extra,
     }),
     TOKEN,
+    cause => (cause === 'lives' ? turn : undefined),
   )
 
 describe('the token', () => {
@@ -42,6 +44,46 @@ describe('the token', () => {
     const decision = connect(params)
     expect(decision).toMatchObject({ granted: false, message: expect.stringContaining(message) })
     expect(JSON.stringify(decision)).not.toContain(TOKEN)
+  })
+})
+
+describe('W1: the cause', () => {
+  test.each([{}, { token: TOKEN }, { token: 'wrong' }, { password: TOKEN }])(
+    'one whose turn lives is that turn, and nothing more, whatever else is shown: %j',
+    auth => {
+      expect(connect({ auth: { ...auth, cause: 'lives' }, scopes: ['operator.admin'] })).toEqual({
+        granted: true,
+        turn,
+      })
+    },
+  )
+
+  test.each([{}, { token: TOKEN }, { password: TOKEN }])(
+    'any other is refused, also with the right token, and says how to call as oneself: %j',
+    auth => {
+      const decision = connect({ auth: { ...auth, cause: 'ended' } })
+      expect(decision).toMatchObject({
+        granted: false,
+        code: 'INVALID_REQUEST',
+        message: expect.stringMatching(
+          /^unauthorized: the turn that started this process has ended.*unset SLUICE_CAUSE$/,
+        ),
+      })
+    },
+  )
+
+  test('a node is refused as before', () => {
+    expect(connect({ role: 'node', auth: { cause: 'lives' } })).toMatchObject({
+      granted: false,
+      message: 'invalid role',
+    })
+  })
+
+  test('it is optional, never empty, and has a limit', () => {
+    const auth = connectParamsSchema.shape.auth
+    expect(auth.safeParse({ cause: 'x'.repeat(CAUSE_LENGTH_MAX) }).success).toBe(true)
+    expect(auth.safeParse({ cause: 'x'.repeat(CAUSE_LENGTH_MAX + 1) }).success).toBe(false)
+    expect(auth.safeParse({ cause: '' }).success).toBe(false)
   })
 })
 

@@ -17,6 +17,9 @@ function contextWith(answer: (method: string, params: unknown) => unknown): Tool
     agentId: 'main',
     zone: 'Europe/Berlin',
     signal: new AbortController().signal,
+    outside: wait => wait(),
+    cause: () => '',
+    approve: async () => ({ allowed: true }),
   }
 }
 
@@ -77,6 +80,8 @@ describe('the tools', () => {
       'sessions_list',
       'sessions_history',
       'sessions_send',
+      'sessions_spawn',
+      'agents_list',
       'session_status',
     ])
     expect(JSON.stringify(descriptions.map(made => Object.keys(made.parameters.properties as object)))).not.toMatch(

@@ -8,6 +8,7 @@ export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<st
 
 export interface LogFile {
   readonly log: Log
+  setLevel(level: string): void
   /** Writes what is still in memory. */
   flush(): void
 }
@@ -20,6 +21,9 @@ export function openLog(path: string, level: string): LogFile {
   destination.on('error', () => undefined)
   return {
     log: (at, message, fields) => logger[at](fields ?? {}, message),
+    setLevel: next => {
+      logger.level = next
+    },
     flush: () => {
       try {
         destination.flushSync()

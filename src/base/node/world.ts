@@ -1,5 +1,5 @@
 // The World as Node gives it. The one file that reads clocks, draws randomness and touches the disk for the gateway
-// (the SQLite adapter has its own files).
+// (the SQLite adapter has its own files); processes and the public network have theirs beside it.
 import { randomBytes, randomUUID } from 'node:crypto'
 import {
   chmodSync,
@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Clock, Files, Random, World } from '../world.ts'
+import type { Clock, Files, Processes, Random, World } from '../world.ts'
 
 const TIMER_MS_MAX = 2 ** 31 - 1
 
@@ -64,9 +64,17 @@ export const nodeFiles: Files = {
   },
 }
 
+/** Loaded with its first use, as is the network below: no command of the CLI needs them, and each pays for what is here. */
+const nodeProcesses: Processes = {
+  find: async (name, from) => (await import('./processes.ts')).findExecutable(name, from),
+  run: async command => (await import('./processes.ts')).runCommand(command, nodeClock),
+}
+
 export const nodeWorld: World = {
   clock: nodeClock,
   random: nodeRandom,
   fetch: (input, init) => globalThis.fetch(input, init),
+  publicGet: async (url, options) => (await import('./public-get.ts')).publicGet(url, options),
   files: nodeFiles,
+  processes: nodeProcesses,
 }
