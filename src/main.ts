@@ -8,6 +8,8 @@ import type { OpenSocket } from './client/socket.ts'
 const NODE_MAJOR_MIN = 24
 /** How long what is still open may delay the end of the process. */
 const EXIT_GRACE_MS = 2_000
+/** What clients are told of how long a restart takes. */
+const RESTART_EXPECTED_MS = 1_500
 const LAUNCHER_PATH = '../bin/sluice'
 
 type WriteStream = NodeJS.WriteStream & { readonly fd: number }
@@ -99,11 +101,14 @@ async function loadWebSocket(): Promise<{ openSocket: OpenSocket }> {
   return { openSocket: url => new WebSocket(url, { perMessageDeflate: false }) }
 }
 
-/** The address and token of this machine's gateway, unless others were given; its token leaves this machine for nobody. */
+/**
+ * The address of this machine's gateway, and what we are to it (the turn that started us, or who holds its token), unless
+ * others were given; neither leaves this machine for anybody.
+ */
 async function ownGateway(
   url: string | undefined,
   token: string | undefined,
-): Promise<{ url: string; token?: string }> {
+): Promise<{ url: string; token?: string; cause?: string }> {
   const given = token ?? (url === undefined ? undefined : process.env.SLUICE_GATEWAY_TOKEN)
   if (url !== undefined && (given || !isLoopback(url))) return { url, ...(given && { token: given }) }
   const [{ clientToken, gatewayPort, locate, readConfigFile }, { nodeFiles }, { homedir }] = await Promise.all([
@@ -113,8 +118,12 @@ async function ownGateway(
   ])
   const { configPath, tokenPath } = locate(process.env, homedir())
   const config = readConfigFile(nodeFiles, configPath)
+  const ownUrl = url ?? `ws://127.0.0.1:${gatewayPort(process.env, config)}`
+  // A turn may not be able to read the token, and needs none.
+  const cause = process.env.SLUICE_CAUSE
+  if (cause) return { url: ownUrl, cause }
   const known = token ?? clientToken(nodeFiles, process.env, { config, tokenPath })
-  return { url: url ?? `ws://127.0.0.1:${gatewayPort(process.env, config)}`, ...(known && { token: known }) }
+  return { url: ownUrl, ...(known && { token: known }) }
 }
 
 function isLoopback(url: string): boolean {
@@ -140,20 +149,29 @@ async function runGateway(portOverride: number | undefined, shell: Shell): Promi
       import('./base/node/world.ts'),
       import('node:os'),
     ])
-    const running = await startGateway({
-      places: locate(process.env, homedir()),
-      env: process.env,
-      launcher: shell.launcher,
-      world: nodeWorld,
-      ...(portOverride !== undefined && { portOverride }),
-    })
-    shell.stdout.write(`${running.startupLines.join('\n')}\n`)
-    await stayLean()
-    const ended = await Promise.race([stopping.promise, running.failed])
-    if (ended instanceof Error) shell.stderr.write(`Error: ${ended.message}\n`)
-    shell.stdout.write('Stopping…\n')
-    await running.close(ended instanceof Error ? 'failed' : ended)
-    return ended instanceof Error ? 1 : 0
+    for (;;) {
+      // A start that fails is told and ends the process, the first one and one after a restart.
+      const running = await startGateway({
+        places: locate(process.env, homedir()),
+        env: process.env,
+        launcher: shell.launcher,
+        world: nodeWorld,
+        ...(portOverride !== undefined && { portOverride }),
+      })
+      shell.stdout.write(`${running.startupLines.join('\n')}\n`)
+      await stayLean()
+      // A signal that came while the gateway restarted is heard here, by the next one.
+      const ended = await Promise.race([stopping.promise, running.failed, running.restartAsked])
+      if (ended instanceof Error) shell.stderr.write(`Error: ${ended.message}\n`)
+      if (typeof ended === 'string' || ended instanceof Error) {
+        shell.stdout.write('Stopping…\n')
+        await running.close(ended instanceof Error ? 'failed' : ended)
+        return ended instanceof Error ? 1 : 0
+      }
+      // Why it is asked for is in the log: the words may be a model's.
+      shell.stdout.write('Restarting…\n')
+      await running.close('gateway restarting', { restartExpectedMs: RESTART_EXPECTED_MS })
+    }
   } finally {
     for (const stop of unlisten) stop()
   }

@@ -1,17 +1,35 @@
-// Loads the config once, at start: reads, substitutes ${ENV}, validates, and turns it into the plain settings that each
-// folder is handed. A wrong value is refused with its path and what is allowed; nothing starts half-configured.
+// Loads the config: reads, substitutes ${ENV}, validates, and turns it into the plain settings that each folder is
+// handed, at start and whenever it changes. A wrong value is refused with its path and what is allowed; nothing starts,
+// or goes on, half-configured.
 import { MINUTE, SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Files } from '../base/world.ts'
 import { isZone } from '../base/zoned-time.ts'
+import { type Bounds, boundsOf } from './bounds.ts'
 import { reportKeys } from './known-keys.ts'
-import { type Env, gatewayPort, type Places, readConfigFile } from './locate.ts'
+import { type Env, gatewayPort, type Places, readConfigFile, workspaceOf } from './locate.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
 
-const MAX_CONCURRENT_DEFAULT = 8
+const ISSUES_TOLD_MAX = 10
 const TURN_TIMEOUT_MS_DEFAULT = 10 * MINUTE
+const EXEC_TIMEOUT_MS_DEFAULT = 30 * MINUTE
+const APPROVAL_TIMEOUT_MS_DEFAULT = 10 * MINUTE
+/** The agent that is always there. */
+const MAIN_AGENT = 'main'
 
-export interface Settings {
+/** Whether turns may start processes, which ones without being asked, and for how long. */
+export interface ExecSettings {
+  /** `deny`: none. `allowlist`: those in `allow`, and others as `ask` says. `full`: all. */
+  readonly security: 'deny' | 'allowlist' | 'full'
+  /** When a person is asked first: never, for what is not in `allow`, or always. */
+  readonly ask: 'off' | 'on-miss' | 'always'
+  readonly allow: readonly string[]
+  readonly timeoutMs: number
+  readonly approvalTimeoutMs: number
+  readonly cwd: string
+}
+
+export interface Settings extends Bounds {
   readonly port: number
   /** From the environment or the config; undefined: the one in the state folder. */
   readonly token: string | undefined
@@ -24,12 +42,15 @@ export interface Settings {
     readonly zone: string
   }
   readonly turnTimeoutMs: number
-  readonly turnsMax: number
   readonly toolPolicy: { readonly allow: readonly string[] | undefined; readonly deny: readonly string[] }
   /** Bounds on the work of a method, by name. */
   readonly methodTimeoutsMs: ReadonlyMap<string, number>
   /** Bounds on the work of a tool's calls, by the tool's name; they win over the method's. */
   readonly toolTimeoutsMs: ReadonlyMap<string, number>
+  readonly exec: ExecSettings
+  readonly webFetch: boolean
+  /** Always with `main`. */
+  readonly agents: readonly { readonly id: string; readonly name?: string }[]
   readonly cronEnabled: boolean
   readonly logLevel: string
   /** What is said at start: keys that are unknown or not used yet. */
@@ -58,14 +79,36 @@ export function loadSettings(sources: ConfigSources): Settings {
     ...zone,
     models: { providers: config.models?.providers ?? {}, primary: primaryModel(config), zone: zone.zone },
     turnTimeoutMs: defaults?.timeoutSeconds === undefined ? TURN_TIMEOUT_MS_DEFAULT : defaults.timeoutSeconds * SECOND,
-    turnsMax: defaults?.maxConcurrent ?? MAX_CONCURRENT_DEFAULT,
+    ...boundsOf(config),
     toolPolicy: { allow: config.tools?.allow, deny: config.tools?.deny ?? [] },
     methodTimeoutsMs: methodTimeouts(config, sources),
     toolTimeoutsMs: toolTimeouts(config),
+    exec: execSettings(config.tools?.exec, places),
+    webFetch: config.tools?.web?.fetch?.enabled ?? false,
+    agents: agentsOf(config),
     cronEnabled: config.cron?.enabled ?? true,
     logLevel: config.logging?.level ?? 'info',
     warnings: keyWarnings(raw),
   }
+}
+
+type ExecConfig = NonNullable<ConfigFile['tools']>['exec']
+
+function execSettings(exec: ExecConfig, places: Places): ExecSettings {
+  const { timeoutSec, approvalTimeoutSec } = exec ?? {}
+  return {
+    security: exec?.security ?? 'deny',
+    ask: exec?.ask ?? 'on-miss',
+    allow: exec?.allow ?? [],
+    timeoutMs: timeoutSec === undefined ? EXEC_TIMEOUT_MS_DEFAULT : timeoutSec * SECOND,
+    approvalTimeoutMs: approvalTimeoutSec === undefined ? APPROVAL_TIMEOUT_MS_DEFAULT : approvalTimeoutSec * SECOND,
+    cwd: exec?.workdir ?? workspaceOf(places),
+  }
+}
+
+function agentsOf(config: ConfigFile): Settings['agents'] {
+  const listed = (config.agents?.list ?? []).map(({ id, name }) => ({ id, ...(name !== undefined && { name }) }))
+  return listed.some(agent => agent.id === MAIN_AGENT) ? listed : [{ id: MAIN_AGENT }, ...listed]
 }
 
 function primaryModel(config: ConfigFile): string | undefined {
@@ -73,16 +116,29 @@ function primaryModel(config: ConfigFile): string | undefined {
   return typeof model === 'string' ? model : model?.primary
 }
 
+/** One wrong value; what is refused carries all of them as `details.issues`. */
+export interface ConfigIssue {
+  readonly path: string
+  readonly message: string
+}
+
 function validated(raw: unknown, configPath: string): ConfigFile {
   const result = configSchema.safeParse(raw)
   if (result.success) return result.data
-  const issues = result.error.issues
-    .slice(0, 10)
-    .map(issue => `  ${issue.path.map(String).join('.') || '(root)'}: ${issue.message}`)
+  const issues = result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }))
+  const lines = issues.slice(0, ISSUES_TOLD_MAX).map(({ path, message }) => `  ${path || '(root)'}: ${message}`)
   throw new SluiceError(
     'INVALID_REQUEST',
-    `The config ${configPath} has wrong values; nothing was started:\n${issues.join('\n')}`,
+    `The config ${configPath} has wrong values and is not used:\n${lines.join('\n')}`,
+    { details: { issues } },
   )
+}
+
+/** A value that only the surroundings show to be wrong. */
+function wrong(path: string, message: string): SluiceError {
+  return new SluiceError('INVALID_REQUEST', `The config's ${path} ${message}`, {
+    details: { issues: [{ path, message }] },
+  })
 }
 
 /** `${NAME}` in any string is replaced by the environment's value; one that is not set is refused by its path. */
@@ -91,10 +147,7 @@ function substituteEnv(value: unknown, env: Env, path: readonly string[]): unkno
     return value.replaceAll(/\$\{([A-Z][A-Z0-9_]*)\}/g, (_, name: string) => {
       const found = env[name]
       if (found !== undefined) return found
-      throw new SluiceError(
-        'INVALID_REQUEST',
-        `The config's ${path.join('.')} names \${${name}}, which is not set in the environment.`,
-      )
+      throw wrong(path.join('.'), `names \${${name}}, which is not set in the environment.`)
     })
   }
   if (Array.isArray(value)) return value.map((item, index) => substituteEnv(item, env, [...path, String(index)]))
@@ -108,9 +161,9 @@ function zoneOf(config: ConfigFile, sources: ConfigSources): Pick<Settings, 'zon
   const configured = config.agents?.defaults?.userTimezone
   if (configured !== undefined) {
     if (isZone(configured)) return { zone: configured, zoneFrom: 'config' }
-    throw new SluiceError(
-      'INVALID_REQUEST',
-      `The config's agents.defaults.userTimezone is "${configured}", which is no IANA zone. Use a name such as Europe/Berlin.`,
+    throw wrong(
+      'agents.defaults.userTimezone',
+      `is "${configured}", which is no IANA zone. Use a name such as Europe/Berlin.`,
     )
   }
   const system = sources.systemZone
@@ -123,8 +176,7 @@ function zoneOf(config: ConfigFile, sources: ConfigSources): Pick<Settings, 'zon
 function methodTimeouts(config: ConfigFile, sources: ConfigSources): Map<string, number> {
   const timeouts = new Map<string, number>()
   for (const [name, { timeoutMs }] of Object.entries(config.methods ?? {})) {
-    if (!sources.isMethod(name))
-      throw new SluiceError('INVALID_REQUEST', `The config's methods.${name} names no method.`)
+    if (!sources.isMethod(name)) throw wrong(`methods.${name}`, 'names no method.')
     if (timeoutMs !== undefined) timeouts.set(name, timeoutMs)
   }
   return timeouts
@@ -137,10 +189,7 @@ function toolTimeouts(config: ConfigFile): Map<string, number> {
       typeof value === 'object' && value !== null ? (value as { timeoutMs?: unknown }).timeoutMs : undefined
     if (timeoutMs === undefined) continue
     if (typeof timeoutMs !== 'number' || !Number.isInteger(timeoutMs) || timeoutMs < 1) {
-      throw new SluiceError(
-        'INVALID_REQUEST',
-        `The config's tools.${name}.timeoutMs is ${JSON.stringify(timeoutMs)}; give whole milliseconds, e.g. 10000.`,
-      )
+      throw wrong(`tools.${name}.timeoutMs`, `is ${JSON.stringify(timeoutMs)}; give whole milliseconds, e.g. 10000.`)
     }
     timeouts.set(name, timeoutMs)
   }

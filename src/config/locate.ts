@@ -24,12 +24,21 @@ export function locate(env: Env, home: string): Places {
   }
 }
 
+/** Where a turn's commands run that name no folder, unless the config chooses another. */
+export function workspaceOf({ stateDir }: Pick<Places, 'stateDir'>): string {
+  return `${stateDir}/workspace`
+}
+
 /** The parsed config file; undefined when there is none. A file that cannot be parsed is refused with its place. */
 export function readConfigFile(files: Files, configPath: string): unknown {
-  const raw = files.readText(configPath)
-  if (raw === undefined || raw.trim() === '') return undefined
+  return parseConfig(files.readText(configPath), configPath)
+}
+
+/** The same of a text that was read before. */
+export function parseConfig(text: string | undefined, configPath: string): unknown {
+  if (text === undefined || text.trim() === '') return undefined
   try {
-    return JSON5.parse(raw)
+    return JSON5.parse(text)
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace('JSON5: ', '') : String(error)
     throw new SluiceError(

@@ -4,6 +4,11 @@ import * as z from 'zod'
 
 const timeoutMs = z.strictObject({ timeoutMs: z.int().min(1).max(86_400_000).optional() }).loose()
 
+/** How many may be at it at once. */
+const places = z.int().min(1).max(1_000).optional()
+const seconds = z.int().min(1).max(86_400).optional()
+const names = z.array(z.string().min(1)).optional()
+
 const modelRef = z.string().regex(/^[^/\s]+\/\S+$/, 'write a model as <provider>/<model id>, e.g. local/llama-3.3')
 
 export const providerSchema = z.looseObject({
@@ -11,6 +16,30 @@ export const providerSchema = z.looseObject({
   apiKey: z.string().min(1).optional(),
   api: z.literal('openai-completions', { error: 'only "openai-completions" is supported by this version' }).optional(),
   headers: z.record(z.string(), z.string()).optional(),
+  maxConcurrent: places,
+})
+
+const agentSchema = z.looseObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'an agent id is up to 64 small letters, digits, - and _'),
+  name: z.string().min(1).max(100).optional(),
+  maxConcurrent: places,
+})
+
+const toolsSchema = z.looseObject({
+  allow: names,
+  deny: names,
+  exec: z
+    .looseObject({
+      security: z.enum(['deny', 'allowlist', 'full']).optional(),
+      ask: z.enum(['off', 'on-miss', 'always']).optional(),
+      allow: names,
+      timeoutSec: seconds,
+      approvalTimeoutSec: seconds,
+      workdir: z.string().regex(/^\//, 'give an absolute path').optional(),
+    })
+    .optional(),
+  subagents: z.looseObject({ tools: z.looseObject({ allow: names, deny: names }).optional() }).optional(),
+  web: z.looseObject({ fetch: z.looseObject({ enabled: z.boolean().optional() }).optional() }).optional(),
 })
 
 export const configSchema = z.looseObject({
@@ -35,19 +64,36 @@ export const configSchema = z.looseObject({
         .looseObject({
           model: z.union([modelRef, z.looseObject({ primary: modelRef.optional() })]).optional(),
           userTimezone: z.string().min(1).optional(),
-          timeoutSeconds: z.int().min(1).max(86_400).optional(),
-          maxConcurrent: z.int().min(1).max(1_000).optional(),
+          timeoutSeconds: seconds,
+          maxConcurrent: places,
+          maxQueued: z.int().min(1).max(100_000).optional(),
+          subagents: z
+            .looseObject({
+              maxConcurrent: places,
+              maxDepth: z.int().min(0).max(10).optional(),
+              maxChildren: z.int().min(0).max(100).optional(),
+            })
+            .optional(),
         })
+        .optional(),
+      list: z
+        .array(agentSchema)
+        .refine(agents => new Set(agents.map(agent => agent.id)).size === agents.length, 'two agents have the same id')
         .optional(),
     })
     .optional(),
-  tools: z
-    .looseObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional() })
-    // Any other key is a tool's name, or one of the family's that is not used yet.
-    .catchall(z.unknown())
-    .optional(),
+  // Any other key of it is a tool's name, or one of the family's that is not used yet.
+  tools: toolsSchema.optional(),
   methods: z.record(z.string(), timeoutMs).optional(),
-  cron: z.looseObject({ enabled: z.boolean().optional() }).optional(),
+  cron: z.looseObject({ enabled: z.boolean().optional(), maxConcurrentRuns: places }).optional(),
+  messages: z
+    .looseObject({ queue: z.looseObject({ cap: z.int().min(1).max(10_000).optional() }).optional() })
+    .optional(),
+  session: z
+    .looseObject({
+      agentToAgent: z.looseObject({ maxPingPongTurns: z.int().min(0).max(100).optional() }).optional(),
+    })
+    .optional(),
   logging: z
     .looseObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).optional() })
     .optional(),

@@ -1,11 +1,19 @@
 // The catalogue of all methods, and the types derived from it.
 import type * as z from 'zod'
 import type { MethodDeclaration } from './method.ts'
+import { APPROVAL_METHODS } from './methods/approvals.ts'
+import { CONFIG_METHODS } from './methods/config.ts'
 import { CRON_METHODS } from './methods/cron.ts'
 import { GATEWAY_METHODS } from './methods/gateway.ts'
 import { SESSION_SCOPE_METHODS } from './methods/sessions.ts'
 
-export const CATALOGUE = { ...GATEWAY_METHODS, ...CRON_METHODS, ...SESSION_SCOPE_METHODS }
+export const CATALOGUE = {
+  ...GATEWAY_METHODS,
+  ...CONFIG_METHODS,
+  ...CRON_METHODS,
+  ...SESSION_SCOPE_METHODS,
+  ...APPROVAL_METHODS,
+}
 
 export type MethodName = keyof typeof CATALOGUE
 /** Params as a caller writes them. */

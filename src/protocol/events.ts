@@ -11,6 +11,8 @@ export const EVENT_NAMES = [
   'health',
   'cron',
   'waits',
+  'exec.approval.requested',
+  'exec.approval.resolved',
 ] as const
 
 /** `seq` counts per run from 1; deltas consume it too. */
@@ -69,6 +71,31 @@ export interface CronEvent {
   readonly error?: string
   readonly summary?: string
   readonly nextRunAtMs?: number
+}
+
+/** Absent fields are null: clients read them unguarded. */
+export interface ApprovalRequestedEvent {
+  readonly id: string
+  readonly request: {
+    readonly command: string
+    readonly cwd: string | null
+    readonly host: string | null
+    readonly security: string | null
+    readonly ask: string | null
+    readonly agentId: string | null
+    readonly resolvedPath: string | null
+    readonly sessionKey: string | null
+  }
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+}
+
+/** `decision` is null when nobody decided in time. */
+export interface ApprovalResolvedEvent {
+  readonly id: string
+  readonly decision: 'allow-once' | 'allow-always' | 'deny' | null
+  readonly resolvedBy: string | null
+  readonly ts: number
 }
 
 /** At most one chat delta per run in this time. */

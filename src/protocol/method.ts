@@ -29,6 +29,11 @@ export interface MethodDeclaration<P extends z.ZodType = z.ZodType, R extends z.
   readonly params: P
   readonly result: R
   readonly scope: Scope
+  /**
+   * The tool whose permission covers it: what a process started by a turn may call is what that turn's tools could.
+   * Without one, such a process may only read.
+   */
+  readonly tool?: string
   readonly replay: Replay
   /** Bound on the work of the call, from the start of execution; a wait it makes has its own bound in its params. */
   readonly deadlineMs: number

@@ -30,7 +30,6 @@ describe('each used key changes behaviour', () => {
       port: 18_789,
       zone: 'Europe/Berlin',
       cronEnabled: true,
-      turnsMax: 8,
       warnings: [],
     })
   })
@@ -65,7 +64,7 @@ describe('each used key changes behaviour', () => {
       zone: 'Asia/Tokyo',
       zoneFrom: 'config',
       turnTimeoutMs: 5_000,
-      turnsMax: 2,
+      slots: { turns: 2 },
       toolPolicy: { allow: ['cron'], deny: ['x'] },
       cronEnabled: false,
       logLevel: 'debug',
@@ -76,6 +75,85 @@ describe('each used key changes behaviour', () => {
     expect([...settings.methodTimeoutsMs]).toEqual([['cron.add', 7]])
     expect([...settings.toolTimeoutsMs]).toEqual([['cron', 200]])
     expect(load({ agents: { defaults: { model: 'a/b' } } }).models.primary).toBe('a/b')
+  })
+
+  test('what waits, and how long a turn may be alone, has defaults', () => {
+    expect(load('')).toMatchObject({
+      slots: { turns: 8, jobs: 4, subagents: 8 },
+      queue: { ahead: 50, all: 5_000 },
+      subagents: { depthMax: 2, childrenMax: 8 },
+      hopsMax: 10,
+      exec: {
+        security: 'deny',
+        ask: 'on-miss',
+        allow: [],
+        timeoutMs: 1_800_000,
+        approvalTimeoutMs: 600_000,
+        cwd: '/nowhere/.sluice/workspace',
+      },
+      webFetch: false,
+      agents: [{ id: 'main' }],
+    })
+    expect(load('').subagents.deny).toEqual([
+      'sessions_list',
+      'sessions_history',
+      'sessions_send',
+      'sessions_spawn',
+      'gateway',
+      'agents_list',
+      'session_status',
+      'cron',
+    ])
+  })
+
+  test('what waits, and how long a turn may be alone, is as the config says', () => {
+    const settings = load({
+      models: { providers: { local: { baseUrl: 'http://127.0.0.1:1/v1', maxConcurrent: 3 } } },
+      agents: {
+        defaults: { maxQueued: 70, subagents: { maxConcurrent: 5, maxDepth: 0, maxChildren: 1 } },
+        list: [{ id: 'ann', name: 'Ann', maxConcurrent: 2 }, { id: 'bob' }],
+      },
+      cron: { maxConcurrentRuns: 6 },
+      messages: { queue: { cap: 9 } },
+      session: { agentToAgent: { maxPingPongTurns: 1 } },
+      tools: {
+        exec: {
+          security: 'allowlist',
+          ask: 'off',
+          allow: ['git'],
+          timeoutSec: 2,
+          approvalTimeoutSec: 3,
+          workdir: '/srv',
+          timeoutMs: 4,
+        },
+        subagents: { tools: { allow: ['cron'], deny: ['exec'] } },
+        web: { fetch: { enabled: true } },
+      },
+    })
+    expect(settings).toMatchObject({
+      queue: { ahead: 9, all: 70 },
+      subagents: { depthMax: 0, childrenMax: 1 },
+      hopsMax: 2,
+      exec: {
+        security: 'allowlist',
+        ask: 'off',
+        allow: ['git'],
+        timeoutMs: 2_000,
+        approvalTimeoutMs: 3_000,
+        cwd: '/srv',
+      },
+      webFetch: true,
+      warnings: [],
+    })
+    expect(settings.slots).toEqual({ turns: 8, jobs: 6, subagents: 5, 'agent:ann': 2, 'provider:local': 3 })
+    expect(settings.agents).toEqual([{ id: 'main' }, { id: 'ann', name: 'Ann' }, { id: 'bob' }])
+    expect(settings.subagents.deny).toContain('exec')
+    expect(settings.subagents.deny).not.toContain('cron')
+    expect([...settings.toolTimeoutsMs]).toEqual([['exec', 4]])
+    expect(load({ agents: { list: [{ id: 'bob' }, { id: 'main', name: 'Max' }] } }).agents).toEqual([
+      { id: 'bob' },
+      { id: 'main', name: 'Max' },
+    ])
   })
 
   test('the flag wins over the environment, which wins over the file', () => {
@@ -105,8 +183,25 @@ describe('what is refused, by its path and with what is allowed', () => {
     [{ models: { providers: { a: { baseUrl: '${NOPE}' } } } }, /models\.providers\.a\.baseUrl names \$\{NOPE\}/],
     [{ tools: { cron: { timeoutMs: 'long' } } }, /tools\.cron\.timeoutMs is "long"; give whole milliseconds/],
     [{ methods: { 'no.such': { timeoutMs: 1 } } }, /methods\.no\.such names no method/],
+    [{ agents: { list: [{ id: 'Ann' }] } }, /agents\.list\.0\.id: an agent id is up to 64 small letters/],
+    [{ agents: { list: [{ id: 'a' }, { id: 'a' }] } }, /agents\.list: two agents have the same id/],
+    [{ tools: { exec: { security: 'maybe' } } }, /tools\.exec\.security/],
+    [{ tools: { exec: { workdir: 'here' } } }, /tools\.exec\.workdir: give an absolute path/],
+    [{ cron: { maxConcurrentRuns: 0 } }, /cron\.maxConcurrentRuns/],
   ])('%j', (config, message) => {
     expect(() => load(config)).toThrow(message)
+  })
+
+  test('all that is wrong is told as data too', () => {
+    const refused = (config: unknown) => {
+      try {
+        load(config)
+      } catch (error) {
+        return (error as { details?: { issues?: { path: string }[] } }).details?.issues?.map(issue => issue.path)
+      }
+    }
+    expect(refused({ gateway: { port: 'x' }, cron: { enabled: 1 } })).toEqual(['gateway.port', 'cron.enabled'])
+    expect(refused({ agents: { defaults: { userTimezone: 'Mars/Base' } } })).toEqual(['agents.defaults.userTimezone'])
   })
 
   test.each(['-1', 'x', '70000'])('SLUICE_GATEWAY_PORT=%s', port => {
@@ -122,14 +217,17 @@ describe('keys', () => {
       gatway: {},
       gateway: { prot: 1 },
       channels: { telegram: {} },
-      agents: { defaults: { sandbox: {} } },
+      agents: { defaults: { sandbox: {} }, list: [{ id: 'a' }, { id: 'b', model: 'c/d', naem: 'B' }] },
+      tools: { exec: { security: 'deny', node: 'x' }, subagents: { tols: {} } },
       x: 1,
     })
     expect(warnings).toEqual([
       'config: gatway is not known; did you mean gateway?',
       'config: gateway.prot is not known; did you mean gateway.port?',
+      'config: agents.list.1.naem is not known; did you mean agents.list.1.name?',
+      'config: tools.subagents.tols is not known; did you mean tools.subagents.tools?',
       'config: x is not known',
-      'config: understood but not used by this version: channels, agents.defaults.sandbox',
+      'config: understood but not used by this version: channels, agents.defaults.sandbox, agents.list.1.model, tools.exec.node',
     ])
   })
 

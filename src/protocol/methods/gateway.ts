@@ -45,7 +45,7 @@ export const GATEWAY_METHODS = {
     deadlineMs: DEADLINE_MS,
   }),
   status: method({
-    summary: 'Say what the gateway does now: runs, slots, waits, jobs, loop delay.',
+    summary: 'Say what the gateway does now: runs, slots, waits, refusals, the slowest methods, loop delay.',
     params: z.strictObject({}),
     result: z.object({
       version: z.string(),
@@ -61,7 +61,22 @@ export const GATEWAY_METHODS = {
         recent: z.array(z.unknown()),
       }),
       runs: z.object({ running: z.number(), queued: z.number(), parked: z.number(), slots: z.number() }),
+      lanes: z.object({ held: z.number(), waiting: z.number() }),
+      pools: z.array(z.object({ name: z.string(), limit: z.number(), taken: z.number(), waiting: z.number() })),
       waits: z.array(waitSchema),
+      /** Calls and waits that were refused since the start. */
+      refused: z.object({ WOULD_DEADLOCK: z.number(), BUSY: z.number(), LIMIT: z.number() }),
+      /** Turns that did not end when they were told to, and were let go. */
+      released: z.object({
+        count: z.number(),
+        last: z.object({ runId: z.string(), atMs: z.number() }).optional(),
+      }),
+      pendingApprovals: z.number(),
+      connections: z.number(),
+      /** By p99 of their work since the start, waits excluded; slowest first. */
+      slowest: z.array(
+        z.object({ method: z.string(), calls: z.number(), errors: z.number(), p50Ms: z.number(), p99Ms: z.number() }),
+      ),
       loopDelayMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
       memoryBytes: z.number(),
       pid: z.number(),

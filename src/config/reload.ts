@@ -1,0 +1,57 @@
+// What a changed config means for a gateway that runs: which keys changed, and which of them only a restart can take up.
+// Pure; it compares settings, so a key that changes nothing (because the environment wins over it) is not named.
+import type { Settings } from './load.ts'
+
+interface Part {
+  /** As people know it. */
+  readonly key: string
+  readonly of: (settings: Settings) => unknown
+  /** The listener is bound and its token handed out. */
+  readonly needsRestart?: true
+}
+
+const PARTS: readonly Part[] = [
+  { key: 'gateway.port', of: settings => settings.port, needsRestart: true },
+  { key: 'gateway.auth.token', of: settings => settings.token, needsRestart: true },
+  { key: 'models.providers', of: settings => settings.models.providers },
+  { key: 'agents.defaults.model', of: settings => settings.models.primary },
+  { key: 'agents.defaults.userTimezone', of: settings => [settings.zone, settings.zoneFrom] },
+  { key: 'agents.defaults.timeoutSeconds', of: settings => settings.turnTimeoutMs },
+  { key: 'agents.defaults.maxConcurrent', of: settings => settings.slots.turns },
+  { key: 'agents.defaults.maxQueued', of: settings => settings.queue.all },
+  {
+    key: 'agents.defaults.subagents',
+    of: ({ slots, subagents }) => [slots.subagents, subagents.depthMax, subagents.childrenMax],
+  },
+  {
+    key: 'agents.list',
+    of: ({ agents, slots }) => [agents, Object.entries(slots).filter(([pool]) => pool.startsWith('agent:'))],
+  },
+  { key: 'messages.queue.cap', of: settings => settings.queue.ahead },
+  { key: 'session.agentToAgent.maxPingPongTurns', of: settings => settings.hopsMax },
+  { key: 'tools.allow', of: settings => settings.toolPolicy.allow },
+  { key: 'tools.deny', of: settings => settings.toolPolicy.deny },
+  { key: 'tools.exec', of: settings => settings.exec },
+  { key: 'tools.subagents', of: settings => settings.subagents.deny },
+  { key: 'tools.web.fetch.enabled', of: settings => settings.webFetch },
+  { key: 'tools.*.timeoutMs', of: settings => [...settings.toolTimeoutsMs] },
+  { key: 'methods.*.timeoutMs', of: settings => [...settings.methodTimeoutsMs] },
+  { key: 'cron.enabled', of: settings => settings.cronEnabled },
+  { key: 'cron.maxConcurrentRuns', of: settings => settings.slots.jobs },
+  { key: 'logging.level', of: settings => settings.logLevel },
+]
+
+export interface SettingsChange {
+  /** Keys that are taken up as soon as the new settings are the ones that hold. */
+  readonly atOnce: readonly string[]
+  readonly restart: readonly string[]
+}
+
+export function compareSettings(before: Settings, after: Settings): SettingsChange {
+  const changed = PARTS.filter(({ of }) => JSON.stringify(of(before)) !== JSON.stringify(of(after)))
+  const keys = (parts: readonly Part[]) => parts.map(part => part.key)
+  return {
+    atOnce: keys(changed.filter(part => !part.needsRestart)),
+    restart: keys(changed.filter(part => part.needsRestart)),
+  }
+}

@@ -1,0 +1,49 @@
+// What a person is told when the gateway has started, in plain words. It only writes; what it says was decided before.
+import type { Settings } from './load.ts'
+import type { Places } from './locate.ts'
+
+const UTC_BY_DEFAULT = [
+  'UTC only because this machine names no zone. To choose yours, put',
+  '{ agents: { defaults: { userTimezone: "Europe/Berlin" } } }',
+  'into the config, or reminders may come at odd hours.',
+]
+const NO_MODEL = [
+  'It understands reminders, jobs, sessions and status. To add a model, put',
+  'models.providers.<name>.baseUrl (and apiKey) and',
+  'agents.defaults.model.primary into the config.',
+]
+
+export interface Started {
+  readonly url: string
+  readonly settings: Settings
+  readonly places: Places
+  /** Full path of the command that started us. */
+  readonly launcher: string
+  readonly version: string
+  /** Ref of the model that answers by default; undefined: the built-in one. */
+  readonly model: string | undefined
+}
+
+export function startupLines({ url, settings, places, launcher, version, model }: Started): string[] {
+  const zoneNote = settings.zoneFrom === 'config' ? ' (from the config)' : ''
+  return [
+    `Sluice ${version} is listening on ${url}`,
+    'Only this machine can reach it. Stop it with Ctrl-C.',
+    '',
+    `Page       ${url.replace('ws:', 'http:')}/`,
+    `State      ${places.stateDir}`,
+    `Config     ${places.configPath}`,
+    `Time zone  ${settings.zone}${zoneNote}`,
+    ...(settings.zoneFrom === 'default' ? indented(UTC_BY_DEFAULT) : []),
+    `Model      ${model ?? 'none configured: the built-in offline model answers'}`,
+    ...(model === undefined ? indented(NO_MODEL) : []),
+    ...settings.warnings.map(warning => `Warning    ${warning}`),
+    '',
+    'To chat, in a second terminal:',
+    `  ${launcher} chat`,
+  ]
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map(line => `           ${line}`)
+}

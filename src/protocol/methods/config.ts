@@ -1,0 +1,86 @@
+// Declarations of the methods on the config and of the restart.
+import * as z from 'zod'
+import { MINUTE, SECOND } from '../../base/durations.ts'
+import { method } from '../method.ts'
+
+const DEADLINE_MS = 10 * SECOND
+const PATCH_LENGTH_MAX = 200_000
+
+const text = z.string().min(1).max(300).optional()
+const delayMs = z.int().min(0).max(MINUTE).optional()
+const issues = z.array(z.object({ path: z.string(), message: z.string() }))
+
+export const CONFIG_METHODS = {
+  'config.get': method({
+    summary: 'Show the config file, without its secrets, and what is wrong with it.',
+    params: z.strictObject({}),
+    result: z.object({
+      path: z.string(),
+      exists: z.boolean(),
+      /** Null when there is no file, or one that cannot be parsed. */
+      raw: z.string().nullable(),
+      parsed: z.unknown(),
+      valid: z.boolean(),
+      config: z.unknown(),
+      /** SHA-256 of the file's text in hex; of no text when there is no file. */
+      hash: z.string(),
+      issues,
+      warnings: issues,
+      legacyIssues: issues,
+    }),
+    scope: 'operator.admin',
+    tool: 'gateway',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'config.patch': method({
+    summary: 'Change the config by a merge patch; taken up at once, or by a restart where only that can.',
+    params: z.strictObject({
+      /** JSON5; null deletes a key. */
+      raw: z.string().max(PATCH_LENGTH_MAX),
+      baseHash: z.string().max(100).optional(),
+      /** Taken for clients that send it; a turn goes on after a restart without it. */
+      sessionKey: text,
+      note: text,
+      restartDelayMs: delayMs,
+      idempotencyKey: text,
+    }),
+    result: z.object({
+      ok: z.literal(true),
+      path: z.string(),
+      config: z.unknown(),
+      /** Ours: the changed keys that hold from now on. */
+      applied: z.array(z.string()),
+      /** Null when none is needed. */
+      restart: z
+        .object({
+          ok: z.literal(true),
+          pid: z.number(),
+          signal: z.string(),
+          delayMs: z.number(),
+          reason: z.string(),
+          mode: z.literal('emit'),
+          restartAtMs: z.number(),
+        })
+        .nullable(),
+    }),
+    scope: 'operator.admin',
+    tool: 'gateway',
+    replay: 'none',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'gateway.restart': method({
+    summary: 'Restart the gateway; turns that run go on afterwards.',
+    params: z.strictObject({ reason: text, delayMs, idempotencyKey: text }),
+    result: z.object({
+      ok: z.literal(true),
+      restartAtMs: z.number(),
+      delayMs: z.number(),
+      reason: z.string().optional(),
+    }),
+    scope: 'operator.admin',
+    tool: 'gateway',
+    replay: 'none',
+    deadlineMs: DEADLINE_MS,
+  }),
+}

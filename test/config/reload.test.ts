@@ -1,0 +1,108 @@
+// A changed config: each used key is named when it changes, alone, and with what it takes to take it up.
+import { describe, expect, test } from 'vitest'
+import { USED_KEYS } from '../../src/config/known-keys.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { locate } from '../../src/config/locate.ts'
+import { compareSettings } from '../../src/config/reload.ts'
+
+const places = locate({}, '/nowhere')
+
+function load(config: object, env: Record<string, string> = {}) {
+  const text = JSON.stringify(config)
+  return loadSettings({
+    files: { readText: () => text, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
+    env,
+    places,
+    portOverride: undefined,
+    systemZone: 'Europe/Berlin',
+    isMethod: name => name === 'cron.add',
+  })
+}
+
+const provider = { baseUrl: 'http://127.0.0.1:1/v1', apiKey: 'k' }
+const BEFORE = {
+  models: { providers: { p: provider } },
+  agents: { list: [{ id: 'a' }] },
+}
+
+/** For each used key, a value that is not its default; and the name by which the change is told, where it is another. */
+const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: string }>> = {
+  'gateway.port': { to: 1 },
+  'gateway.auth.token': { to: 't'.repeat(20) },
+  'models.providers.p.baseUrl': { to: 'http://127.0.0.1:2/v1', told: 'models.providers' },
+  'models.providers.p.apiKey': { to: 'other', told: 'models.providers' },
+  'models.providers.p.api': { to: 'openai-completions', told: 'models.providers' },
+  'models.providers.p.headers': { to: { a: 'b' }, told: 'models.providers' },
+  'models.providers.p.maxConcurrent': { to: 3, told: 'models.providers' },
+  'agents.defaults.model': { to: 'p/m' },
+  'agents.defaults.model.primary': { to: 'p/m', told: 'agents.defaults.model' },
+  'agents.defaults.userTimezone': { to: 'Asia/Tokyo' },
+  'agents.defaults.timeoutSeconds': { to: 7 },
+  'agents.defaults.maxConcurrent': { to: 3 },
+  'agents.defaults.maxQueued': { to: 3 },
+  'agents.defaults.subagents.maxConcurrent': { to: 3, told: 'agents.defaults.subagents' },
+  'agents.defaults.subagents.maxDepth': { to: 3, told: 'agents.defaults.subagents' },
+  'agents.defaults.subagents.maxChildren': { to: 3, told: 'agents.defaults.subagents' },
+  'agents.list.0.id': { to: 'b', told: 'agents.list' },
+  'agents.list.0.name': { to: 'Ann', told: 'agents.list' },
+  'agents.list.0.maxConcurrent': { to: 3, told: 'agents.list' },
+  'messages.queue.cap': { to: 3 },
+  'session.agentToAgent.maxPingPongTurns': { to: 3 },
+  'tools.allow': { to: ['cron'] },
+  'tools.deny': { to: ['cron'] },
+  'tools.exec.security': { to: 'full', told: 'tools.exec' },
+  'tools.exec.ask': { to: 'always', told: 'tools.exec' },
+  'tools.exec.allow': { to: ['git'], told: 'tools.exec' },
+  'tools.exec.timeoutSec': { to: 3, told: 'tools.exec' },
+  'tools.exec.approvalTimeoutSec': { to: 3, told: 'tools.exec' },
+  'tools.exec.workdir': { to: '/srv', told: 'tools.exec' },
+  'tools.subagents.tools.allow': { to: ['cron'], told: 'tools.subagents' },
+  'tools.subagents.tools.deny': { to: ['exec'], told: 'tools.subagents' },
+  'tools.web.fetch.enabled': { to: true },
+  'tools.cron.timeoutMs': { to: 3, told: 'tools.*.timeoutMs' },
+  'methods.cron.add.timeoutMs': { to: 3, told: 'methods.*.timeoutMs' },
+  'cron.enabled': { to: false },
+  'cron.maxConcurrentRuns': { to: 3 },
+  'logging.level': { to: 'debug' },
+}
+/** With one allowed value, which is the default. */
+const UNCHANGEABLE = ['gateway.bind', 'gateway.auth.mode']
+const RESTART = ['gateway.port', 'gateway.auth.token']
+
+/** `BEFORE` with one value set; `methods.cron.add` is one name. */
+function changed(path: string, value: unknown): object {
+  const keys = path.replace('cron.add', 'cron add').split('.')
+  const copy = structuredClone(BEFORE) as Record<string, unknown>
+  let at = copy
+  for (const key of keys.slice(0, -1)) {
+    const name = key.replace(' ', '.')
+    at[name] ??= {}
+    at = at[name] as Record<string, unknown>
+  }
+  at[keys.at(-1) as string] = value
+  return copy
+}
+
+describe('a change of one key', () => {
+  test.each(Object.entries(CHANGES))('%s', (path, { to, told = path }) => {
+    const change = compareSettings(load(BEFORE), load(changed(path, to)))
+    expect(change).toEqual(RESTART.includes(path) ? { atOnce: [], restart: [told] } : { atOnce: [told], restart: [] })
+  })
+
+  test('every used key was tried', () => {
+    const tried = Object.keys(CHANGES).map(path =>
+      path
+        .replace('.p.', '.*.')
+        .replace('.0.', '.*.')
+        .replace(/^(tools\.cron|methods\.cron\.add)\./, first => `${first.split('.')[0]}.*.`),
+    )
+    expect([...tried, ...UNCHANGEABLE].sort()).toEqual([...USED_KEYS].sort())
+  })
+})
+
+test('equal settings have no change; a key that the environment overrides is none', () => {
+  expect(compareSettings(load(BEFORE), load(BEFORE))).toEqual({ atOnce: [], restart: [] })
+  const env = { SLUICE_GATEWAY_TOKEN: 'from-env', SLUICE_GATEWAY_PORT: '2' }
+  const after = changed('gateway.port', 9)
+  expect(compareSettings(load(BEFORE, env), load(after, env))).toEqual({ atOnce: [], restart: [] })
+})
