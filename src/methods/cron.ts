@@ -9,12 +9,13 @@ import type { Params, Result } from '../protocol/catalogue.ts'
 import type { Job, JobInput, RunLog } from '../protocol/job.ts'
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
 import { type CRON_METHODS, JOBS_LISTED_MAX } from '../protocol/methods/cron.ts'
+import { refuseFasterJob } from '../scheduler/job-pace.ts'
 import { nextOccurrence, nextOccurrences, validateSchedule } from '../scheduler/next-occurrence.ts'
 import type { RunNow } from '../scheduler/scheduler.ts'
 import { canonicalSession, DEFAULT_AGENT, jobSession } from '../sessions/session-key.ts'
-import type { JobRow, OccurrenceRow } from '../store/port.ts'
+import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
 import type { MethodParts } from './parts.ts'
-import { waitForRun } from './runs.ts'
+import { hopAfter, waitForRun } from './runs.ts'
 
 /** Relative one-shots with equal text this close are one (T2). */
 const EQUAL_WITHIN_MS = MINUTE
@@ -88,13 +89,23 @@ function allJobs(
   return jobs
 }
 
+/** What the first call under this key was answered (T1): a repeat is not judged again, by a later clock or without its job. */
+function firstAnswer<T>(parts: MethodParts, key: CallKey | undefined): T | undefined {
+  return key && (parts.store.read.firstAnswer(key)?.kept as T | undefined)
+}
+
 async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job & { deduplicated?: boolean }> {
+  const added = firstAnswer<WriteValue<'addJob'>>(parts, call.key) ?? (await addNewJob(parts, call))
+  return added.deduplicated ? { ...added.job, deduplicated: true } : added.job
+}
+
+async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<WriteValue<'addJob'>> {
   const { dedupe, allowDuplicate, idempotencyKey: _, ...input } = call.params
   const { turn } = call.caller
   const nowMs = parts.clock.now()
-  // What was accepted once is not judged again by a later clock: a repeat gives the first answer (T1).
-  if (!call.key || !parts.store.read.keyKnown(call.key)) checkJob(parts, input, nowMs)
+  checkJob(parts, input, nowMs)
   const job = newJob(parts, { input, turn, nowMs })
+  if (turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   const { value } = await parts.store.write.addJob(
     {
       job,
@@ -107,7 +118,7 @@ async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job &
     { signal: call.signal },
   )
   parts.scheduler.poke()
-  return value.deduplicated ? { ...value.job, deduplicated: true } : value.job
+  return value
 }
 
 function newJob(
@@ -139,7 +150,10 @@ function makerSession(parts: MethodParts, turn: Call<'cron.add'>['caller']['turn
 }
 
 async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
+  const first = firstAnswer<Job>(parts, call.key)
+  if (first) return first
   const { sessionKey, ...patch } = call.params.patch
+  const isTimed = patch.schedule !== undefined || patch.enabled === true
   for (;;) {
     const row = foundJob(parts, jobIdOf(call.params))
     const nowMs = parts.clock.now()
@@ -147,12 +161,10 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
       ...patch,
       ...(sessionKey !== undefined && { sessionKey: canonicalSession(sessionKey).key }),
     })
-    // As in addJob: a repeat is not judged again.
-    const isRepeat = call.key !== undefined && parts.store.read.keyKnown(call.key)
-    const isTimed = patch.schedule !== undefined || patch.enabled === true
-    if (isTimed && !isRepeat) checkJob(parts, patched, nowMs)
+    if (isTimed) checkJob(parts, patched, nowMs)
     else checkPairing(patched.sessionTarget, patched.payload)
     const job = withNextRun(parts, { ...patched, updatedAtMs: nowMs }, nowMs)
+    if (isTimed && call.caller.turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
     try {
       const { value } = await parts.store.write.replaceJob(
         { job, expectedRevision: row.revision, equalKey: equalKey(job), ...keyed(call.key), nowMs },
@@ -169,8 +181,8 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
 }
 
 async function runJob(parts: MethodParts, call: Call<'cron.run'>) {
-  const jobId = jobIdOf(call.params)
-  const ran = await runIntended(parts, call, jobId)
+  const first = firstAnswer<{ runId?: string }>(parts, call.key)
+  const ran: RunNow = first ? { ran: true, ...first } : await runIntended(parts, call, jobIdOf(call.params))
   // A turn that finds the job running is told so; to wait for that run is not what it asked for.
   const toldOnly = !ran.ran && call.caller.turn !== undefined
   if (!call.params.wait || toldOnly || ran.runId === undefined) return { ok: true as const, ...ran }
@@ -188,11 +200,13 @@ async function runIntended(parts: MethodParts, call: Call<'cron.run'>, jobId: st
   const { mode = 'due', wait, timeoutMs = RUN_WAIT_MS } = call.params
   const { turn } = call.caller
   const { job } = foundJob(parts, jobId)
+  // Jobs that run each other come to an end.
+  const asked = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
   const waits =
     wait === true && turn !== undefined && job.state.runningAtMs === undefined && job.payload.kind !== 'message'
   const intent = waits ? parts.joins.intend(turn.standing, laneNode(sessionOf(job)), timeoutMs) : undefined
   try {
-    return await parts.scheduler.runNow(jobId, { mode, ...keyed(call.key) })
+    return await parts.scheduler.runNow(jobId, { mode, ...keyed(call.key), ...(asked && { asked }) })
   } finally {
     parts.joins.forget(intent)
   }

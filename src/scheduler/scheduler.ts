@@ -37,6 +37,13 @@ export interface RunNow {
   readonly runId?: string
 }
 
+export interface RunNowOptions {
+  readonly mode: 'due' | 'force'
+  readonly key?: EffectKey
+  /** What the run is beside its job's plan: the turn that asked for it, and how many led to it. */
+  readonly asked?: Pick<NewRun, 'parent' | 'hops'>
+}
+
 export class Scheduler {
   readonly #parts: SchedulerParts
   #timer: Timer | undefined
@@ -84,7 +91,7 @@ export class Scheduler {
   }
 
   /** Runs a job now. Answers once the occurrence is claimed. Throws NOT_FOUND. */
-  async runNow(jobId: string, options: { mode: 'due' | 'force'; key?: EffectKey }): Promise<RunNow> {
+  async runNow(jobId: string, options: RunNowOptions): Promise<RunNow> {
     for (;;) {
       const row = this.#parts.store.read.job(jobId)
       if (!row) throw new SluiceError('NOT_FOUND', `unknown cron job id: ${jobId}`)
@@ -96,7 +103,7 @@ export class Scheduler {
     }
   }
 
-  async #claimManual(row: JobRow, nowMs: number, options: { key?: EffectKey }): Promise<RunNow | 'stale'> {
+  async #claimManual(row: JobRow, nowMs: number, options: RunNowOptions): Promise<RunNow | 'stale'> {
     const { store } = this.#parts
     const occurrence = `manual:${this.#parts.random.uuid()}`
     const plan = this.#plan(row.job, nowMs)
@@ -105,7 +112,7 @@ export class Scheduler {
       expectedRevision: row.revision,
       occurrence,
       skipWhenRunning: false,
-      ...plan,
+      ...('run' in plan ? { run: { ...plan.run, ...options.asked } } : plan),
       epoch: store.epoch,
       ...(options.key && { key: options.key }),
       nowMs,
