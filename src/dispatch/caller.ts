@@ -1,6 +1,6 @@
 // Who calls. Made by a transport or by a turn's link from what it knows itself; never carried in a frame.
 import type { Standing } from '../coordination/joins.ts'
-import type { Scope } from '../protocol/method.ts'
+import type { MethodDeclaration, Scope } from '../protocol/method.ts'
 
 /** The turn a call is made in: what it stands in, and what its jobs and messages belong to. */
 export interface TurnCaller {
@@ -8,7 +8,13 @@ export interface TurnCaller {
   readonly sessionKey: string
   readonly agentId: string
   readonly jobId: string | undefined
+  /** Turns that led to this one. */
+  readonly hops: number
+  /** `<entry>:<ordinal>` of the tool call. */
+  readonly callId: string
   readonly standing: Standing
+  /** Present for a process that the turn started: whether that turn lives and its tools cover the method. */
+  readonly allows?: (method: Pick<MethodDeclaration, 'scope' | 'tool'>) => boolean
 }
 
 export interface Caller {
@@ -23,9 +29,13 @@ export interface Caller {
   readonly zone?: string
 }
 
-/** `operator.admin` always suffices; write includes read. */
-export function mayCall(caller: Caller, scope: Scope): boolean {
-  if (caller.turn) return scope !== 'operator.approvals' && scope !== 'operator.pairing'
+/** `operator.admin` always suffices; write includes read. A turn has its tools instead, and never approves. */
+export function mayCall(caller: Caller, method: Pick<MethodDeclaration, 'scope' | 'tool'>): boolean {
+  const { scope } = method
+  if (caller.turn) {
+    if (scope === 'operator.approvals' || scope === 'operator.pairing') return false
+    return caller.turn.allows?.(method) ?? true
+  }
   if (caller.scopes.has('operator.admin') || caller.scopes.has(scope)) return true
   return scope === 'operator.read' && caller.scopes.has('operator.write')
 }

@@ -1,12 +1,13 @@
 // The one door (W1): every operation, whoever asks, is a method of the catalogue run here. It finds, allows, validates
 // and bounds a call, then hands it to its handler. It knows no transport, no store and no tool.
 import { createHash } from 'node:crypto'
-import { SluiceError } from '../base/errors.ts'
+import { asSluiceError, type ErrorCode, SluiceError } from '../base/errors.ts'
 import type { Clock } from '../base/world.ts'
 import { Deadline } from '../coordination/deadline.ts'
 import { declarationOf, isMethodName, type MethodName, type Params, type Result } from '../protocol/catalogue.ts'
 import { paramsError } from '../protocol/error-codes.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
+import { CallCounts } from './call-counts.ts'
 import { type Caller, mayCall } from './caller.ts'
 
 /** What makes an effect happen once; handed to the store function that makes it (T1). */
@@ -48,6 +49,8 @@ export interface CallOptions {
   readonly deadlineMs?: number
 }
 
+type Deadlines = Pick<ReadonlyMap<string, number>, 'get'>
+
 const KEYLESS: ReadonlySet<string> = new Set(['idempotencyKey'])
 const NEVER = new AbortController().signal
 const ignore = () => undefined
@@ -55,10 +58,12 @@ const ignore = () => undefined
 export class Dispatcher {
   readonly #handlers: Handlers
   readonly #clock: Clock
-  readonly #deadlinesMs: ReadonlyMap<string, number>
+  readonly #deadlinesMs: Deadlines
+  /** Each call is in it when it has ended. */
+  readonly counts = new CallCounts()
 
-  /** `deadlinesMs` overrides the declared bounds by method name. */
-  constructor(handlers: Handlers, clock: Clock, deadlinesMs: ReadonlyMap<string, number> = new Map()) {
+  /** `deadlinesMs` overrides the declared bounds by method name; it is asked anew for each call. */
+  constructor(handlers: Handlers, clock: Clock, deadlinesMs: Deadlines = new Map()) {
     this.#handlers = handlers
     this.#clock = clock
     this.#deadlinesMs = deadlinesMs
@@ -66,6 +71,21 @@ export class Dispatcher {
 
   /** Runs a method named by a string from outside; throws SluiceError. */
   async call(name: string, params: unknown, options: CallOptions): Promise<unknown> {
+    const span: Span = { fromMs: this.#clock.monotonic() }
+    let failed: ErrorCode | undefined
+    try {
+      const work = this.#begin({ name, params, options }, span)
+      // A read is answered in place: there is nothing to bound, and nothing to await.
+      return work instanceof Promise ? await work : work
+    } catch (error) {
+      failed = asSluiceError(error).code
+      throw error
+    } finally {
+      this.counts.add(isMethodName(name) ? name : 'unknown', this.#clock.monotonic() - span.fromMs, failed)
+    }
+  }
+
+  #begin({ name, params, options }: Asked, span: Span): unknown {
     const method = this.#admit(name, options.caller)
     const declaration = declarationOf(method)
     const parsed = parse(declaration, method, { params, caller: options.caller })
@@ -89,22 +109,42 @@ export class Dispatcher {
       early: options.early ?? ignore,
       takesTwo: options.early !== undefined,
       // A call that was given up must not go on to park what its turn holds.
-      wait: wait => (deadline().givenUp ? Promise.reject(deadline().unknown()) : deadline().standStill(wait)),
+      wait: wait =>
+        deadline().givenUp ? Promise.reject(deadline().unknown()) : this.#untimed(span, deadline().standStill(wait)),
     } as Call<MethodName>)
-    // A read is answered in place: there is nothing to bound.
-    return work instanceof Promise ? await bounded(work, deadline(), { method, declaration, deadlineMs }) : work
+    return work instanceof Promise ? bounded(work, deadline(), { method, declaration, deadlineMs }) : work
+  }
+
+  /** A wait that the call asked for is no work of it. */
+  #untimed<T>(span: Span, wait: Promise<T>): Promise<T> {
+    const beganMs = this.#clock.monotonic()
+    return wait.finally(() => {
+      span.fromMs += this.#clock.monotonic() - beganMs
+    })
   }
 
   /** Scope errors come before `unknown method`, so that names cannot be probed without admin. */
   #admit(name: string, caller: Caller): MethodName {
     if (!isMethodName(name)) {
-      if (!mayCall(caller, 'operator.admin')) throw missingScope('operator.admin')
+      if (!mayCall(caller, { scope: 'operator.admin' })) throw missingScope('operator.admin')
       throw new SluiceError('INVALID_REQUEST', `unknown method: ${name.slice(0, 100)}`)
     }
-    const { scope } = declarationOf(name)
-    if (!mayCall(caller, scope)) throw missingScope(scope)
-    return name
+    const declaration = declarationOf(name)
+    if (mayCall(caller, declaration)) return name
+    if (!caller.turn) throw missingScope(declaration.scope)
+    throw new SluiceError('FORBIDDEN', `${caller.label} may not call ${name}: its tools do not include that.`)
   }
+}
+
+interface Asked {
+  readonly name: string
+  readonly params: unknown
+  readonly options: CallOptions
+}
+
+/** Since when a call works; moves on by the time it has waited. */
+interface Span {
+  fromMs: number
 }
 
 function missingScope(scope: string): SluiceError {

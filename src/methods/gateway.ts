@@ -5,6 +5,9 @@ import { DEFAULT_AGENT } from '../sessions/session-key.ts'
 import type { MethodParts } from './parts.ts'
 
 const RECENT_SESSIONS = 5
+const SLOWEST_METHODS = 5
+/** More are not counted: reads on the control loop stay small (W8). */
+const APPROVALS_COUNTED_MAX = 500
 
 export function gatewayHandlers(parts: MethodParts): Pick<Handlers, 'health' | 'status' | 'waits.list'> {
   return {
@@ -38,7 +41,7 @@ export function healthOf(parts: MethodParts): Result<'health'> {
 }
 
 function statusOf(parts: MethodParts): Result<'status'> {
-  const { facts, store, slots, lanes, clock } = parts
+  const { facts, store, clock } = parts
   const now = clock.now()
   return {
     version: facts.version,
@@ -53,17 +56,51 @@ function statusOf(parts: MethodParts): Result<'status'> {
       defaults: { model: facts.modelRef },
       recent: store.read.sessions({ limit: 10 }),
     },
-    runs: {
-      running: parts.engine.runningCount,
-      queued: lanes.waitingCount + slots.waitingCount,
-      parked: slots.parkedCount,
-      slots: slots.limit,
-    },
+    ...loadOf(parts),
     waits: waitsOf(parts),
+    slowest: slowestOf(parts),
     loopDelayMs: facts.loopDelayMs(),
     memoryBytes: facts.memoryBytes(),
     pid: facts.pid,
   }
+}
+
+/** What is under way, what is full, and what was refused or let go since the start. */
+export function loadOf({ engine, lanes, slots, graph, counts, store, connections }: MethodParts) {
+  const pools = slots.pools()
+  return {
+    runs: {
+      running: engine.runningCount,
+      // Each run that was taken on holds a lane or waits in one.
+      queued: lanes.heldCount + lanes.waitingCount - engine.runningCount,
+      parked: slots.parkedCount,
+      slots: pools.find(({ name }) => name === 'turns')?.limit ?? 0,
+    },
+    lanes: { held: lanes.heldCount, waiting: lanes.waitingCount },
+    pools,
+    refused: {
+      WOULD_DEADLOCK: graph.refusedCount,
+      BUSY: counts.errorCount('BUSY'),
+      LIMIT: counts.errorCount('LIMIT'),
+    },
+    released: engine.released,
+    pendingApprovals: store.read.pendingApprovals({ limit: APPROVALS_COUNTED_MAX }).length,
+    connections: connections(),
+  }
+}
+
+function slowestOf({ counts }: MethodParts): Result<'status'>['slowest'] {
+  return counts
+    .list()
+    .map(each => ({
+      method: each.method,
+      calls: each.calls,
+      errors: each.errorCount,
+      p50Ms: each.quantileMs(0.5),
+      p99Ms: each.quantileMs(0.99),
+    }))
+    .sort((a, b) => b.p99Ms - a.p99Ms)
+    .slice(0, SLOWEST_METHODS)
 }
 
 /** The edges of the wait-for graph as people and clients are shown them. */

@@ -1,4 +1,35 @@
-// The one plain page at `/`: what this is, that it is well, and how to chat. It shows no secret and loads nothing.
+// What is served by HTTP: the one plain page at `/` (what this is, that it is well, and how to chat; it shows no secret
+// and loads nothing) and the figures at `/metrics`, for holders of the token alone.
+
+export interface PageRequest {
+  readonly path: string
+  /** The header of that name. */
+  readonly authorization: string | undefined
+}
+
+export interface Page {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+export interface Figures {
+  /** Compares in time that does not depend on where they differ. */
+  readonly isToken: (presented: string) => boolean
+  /** All figures in the Prometheus text format. */
+  readonly read: () => string
+}
+
+const FIGURES_TYPE = 'text/plain; version=0.0.4'
+const UNAUTHORIZED =
+  'The figures need the token of this gateway. Send it in a header: `Authorization: Bearer <token>`. It is in the file `token` of the state folder, unless the config or SLUICE_GATEWAY_TOKEN sets another.\n'
+
+export function figuresPage({ authorization }: PageRequest, figures: Figures): Page {
+  const [, presented] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? []
+  if (presented !== undefined && figures.isToken(presented))
+    return { status: 200, type: FIGURES_TYPE, body: figures.read() }
+  return { status: 401, type: 'text/plain', body: UNAUTHORIZED }
+}
 
 export interface PageFacts {
   readonly version: string

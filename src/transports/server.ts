@@ -1,4 +1,4 @@
-// The one TCP port: WebSocket connections and the plain page. A port that cannot be had stops the start; it never moves
+// The one TCP port: WebSocket connections and the plain pages. A port that cannot be had stops the start; it never moves
 // to another one. Browsers from elsewhere are kept out by the Origin check before any frame is read.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +8,7 @@ import { SluiceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import { CLOSE, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from '../protocol/limits.ts'
 import { Connection, type ConnectionParts, encodeEvent } from './connection.ts'
+import type { Page, PageRequest } from './page.ts'
 
 const CONNECTIONS_MAX = 2_000
 /** How long clients may take to answer our close at a shutdown. */
@@ -17,7 +18,8 @@ export interface ServerOptions {
   readonly host: string
   readonly port: number
   readonly connection: ConnectionParts
-  readonly page: (request: { path: string }) => { status: number; type: string; body: string } | undefined
+  /** Undefined: there is no such page. It answers at once, while every lane and slot is taken (W7). */
+  readonly page: (request: PageRequest) => Page | undefined
   readonly clock: Clock
 }
 
@@ -44,6 +46,11 @@ export class GatewayServer {
     await promise
     this.#scheduleTick()
     return (this.#http.address() as AddressInfo).port
+  }
+
+  /** Open WebSocket connections, also those that have not yet said who they are. */
+  get connectionCount(): number {
+    return this.#connections.size
   }
 
   /** Tells clients, closes with 1012 and stops listening. Waits for no request. */
@@ -90,11 +97,12 @@ export class GatewayServer {
     const path = (request.url ?? '/').split('?')[0] as string
     const reading = request.method === 'GET' || request.method === 'HEAD'
     const page = reading
-      ? this.#options.page({ path })
+      ? this.#options.page({ path, authorization: request.headers.authorization })
       : { status: 405, type: 'text/plain', body: 'Method Not Allowed' }
     const { status, type, body } = page ?? { status: 404, type: 'text/plain', body: 'Not Found' }
     response.writeHead(status, {
       'content-type': `${type}; charset=utf-8`,
+      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",

@@ -4,7 +4,7 @@ import { SluiceError } from '../../src/base/errors.ts'
 import { type Caller, mayCall } from '../../src/dispatch/caller.ts'
 import { type Call, Dispatcher, type Handlers } from '../../src/dispatch/dispatcher.ts'
 import { CATALOGUE, type MethodName } from '../../src/protocol/catalogue.ts'
-import type { Scope } from '../../src/protocol/method.ts'
+import type { MethodDeclaration, Scope } from '../../src/protocol/method.ts'
 import { FakeClock } from '../fakes/clock.ts'
 
 const operator = (...scopes: Scope[]): Caller => ({ principal: 'operator', label: 'test', scopes: new Set(scopes) })
@@ -23,12 +23,23 @@ const jobInput = {
 
 describe('admission', () => {
   test('each method needs its scope; admin suffices, write includes read, nothing includes nothing', () => {
-    for (const { scope } of Object.values(CATALOGUE)) {
-      expect(mayCall(operator(), scope)).toBe(false)
-      expect(mayCall(admin, scope)).toBe(true)
+    for (const declaration of Object.values(CATALOGUE)) {
+      expect(mayCall(operator(), declaration)).toBe(false)
+      expect(mayCall(admin, declaration)).toBe(true)
     }
-    expect(mayCall(operator('operator.write'), 'operator.read')).toBe(true)
-    expect(mayCall(operator('operator.read'), 'operator.write')).toBe(false)
+    expect(mayCall(operator('operator.write'), { scope: 'operator.read' })).toBe(true)
+    expect(mayCall(operator('operator.read'), { scope: 'operator.write' })).toBe(false)
+  })
+
+  test('W1: a turn has its tools instead of scopes; what is narrowed to some methods has those, and none approves', () => {
+    const turnWith = (more: object): Caller => ({ ...operator(), turn: { ...more } as NonNullable<Caller['turn']> })
+    for (const declaration of Object.values<MethodDeclaration>(CATALOGUE)) {
+      const isPersons = declaration.scope === 'operator.approvals' || declaration.scope === 'operator.pairing'
+      expect(mayCall(turnWith({}), declaration)).toBe(!isPersons)
+      expect(mayCall(turnWith({ allows: () => false }), declaration)).toBe(false)
+      const allows = (asked: object) => asked === declaration
+      expect(mayCall(turnWith({ allows }), declaration)).toBe(!isPersons)
+    }
   })
 
   test('the scope error comes before `unknown method`', async () => {

@@ -1,11 +1,12 @@
 // What the gateway says of itself: health, status and its sessions.
 import { formatDuration } from '../../base/durations.ts'
+import type { Result } from '../../protocol/catalogue.ts'
 import type { Run } from '../command.ts'
 import { withGateway, writeJson } from '../gateway-link.ts'
-import { EXIT } from '../shell.ts'
+import { EXIT, type Shell } from '../shell.ts'
 import { paintFor } from '../text/paint.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
-import { renderTable } from '../text/table.ts'
+import { type Column, renderTable } from '../text/table.ts'
 import { relative } from '../text/times.ts'
 
 export const health: Run = async (args, shell) => {
@@ -37,43 +38,67 @@ export const status: Run = async (args, shell) => {
     writeJson(shell, answer)
     return EXIT.ok
   }
-  const { runs, loopDelayMs, waits } = answer
-  shell.stdout.write(
-    facts([
-      ['gateway', `${url}, version ${answer.version}, pid ${answer.pid}, up ${formatDuration(answer.uptimeMs)}`],
-      ['state', answer.stateDir],
-      ['zone', answer.zone],
-      ['model', answer.model],
-      ['runs', `${runs.running} running, ${runs.queued} queued, ${runs.parked} parked, ${runs.slots} slots`],
-      ['sessions', String(answer.sessions.count)],
-      ['loop', `delay p50 ${ms(loopDelayMs.p50)}, p99 ${ms(loopDelayMs.p99)}, max ${ms(loopDelayMs.max)}`],
-      ['memory', `${Math.round(answer.memoryBytes / 1_048_576)} MB`],
-      ...waits.map((wait): Fact => ['wait', `${wait.who} for ${wait.what}, ${formatDuration(wait.waitingMs)}`]),
-    ]),
-  )
+  shell.stdout.write(facts(statusFacts(answer, url, shell.clock.now())))
+  const table = tableFor(shell)
+  shell.stdout.write(`\n${table(answer.pools, POOL_COLUMNS)}`)
+  if (answer.slowest.length > 0) shell.stdout.write(`\n${table(answer.slowest, METHOD_COLUMNS)}`)
+  if (answer.waits.length > 0) shell.stdout.write(`\n${table(answer.waits, waitColumns(shell.clock.now()))}`)
   return EXIT.ok
+}
+
+function statusFacts(answer: Result<'status'>, url: string, nowMs: number): Fact[] {
+  const { runs, lanes, refused, released, loopDelayMs } = answer
+  const { count, last } = released
+  return [
+    ['gateway', `${url}, version ${answer.version}, pid ${answer.pid}, up ${formatDuration(answer.uptimeMs)}`],
+    ['state', answer.stateDir],
+    ['zone', answer.zone],
+    ['model', answer.model],
+    ['runs', `${runs.running} running, ${runs.queued} queued, ${runs.parked} parked, ${runs.slots} slots`],
+    ['lanes', `${lanes.held} held, ${lanes.waiting} turns wait in them`],
+    ['refused', `${refused.WOULD_DEADLOCK} would deadlock, ${refused.BUSY} busy, ${refused.LIMIT} over a limit`],
+    ['watchdog', `let go ${count}${last ? `, the last ${relative(last.atMs, nowMs)}: ${last.runId}` : ''}`],
+    ['approvals', `${answer.pendingApprovals} pending`],
+    ['sessions', String(answer.sessions.count)],
+    ['clients', `${answer.connections} connected`],
+    ['loop', `delay p50 ${ms(loopDelayMs.p50)}, p99 ${ms(loopDelayMs.p99)}, max ${ms(loopDelayMs.max)}`],
+    ['memory', `${Math.round(answer.memoryBytes / 1_048_576)} MB`],
+  ]
+}
+
+const POOL_COLUMNS: readonly Column<Result<'status'>['pools'][number]>[] = [
+  { title: 'Slots of', cell: ({ name }) => sanitizeLine(name), widthMin: 16 },
+  { title: 'Limit', cell: ({ limit }) => String(limit) },
+  { title: 'Taken', cell: ({ taken }) => String(taken) },
+  { title: 'Waiting', cell: ({ waiting }) => String(waiting) },
+]
+
+const METHOD_COLUMNS: readonly Column<Result<'status'>['slowest'][number]>[] = [
+  { title: 'Slowest methods', cell: ({ method }) => sanitizeLine(method), widthMin: 16 },
+  { title: 'Calls', cell: ({ calls }) => String(calls) },
+  { title: 'Errors', cell: ({ errors }) => String(errors) },
+  { title: 'p50', cell: ({ p50Ms }) => ms(p50Ms) },
+  { title: 'p99', cell: ({ p99Ms }) => ms(p99Ms) },
+]
+
+function waitColumns(nowMs: number): readonly Column<Result<'waits.list'>['waits'][number]>[] {
+  return [
+    { title: 'Who', cell: row => sanitizeLine(row.who), widthMin: 16 },
+    { title: 'Waits for', cell: row => sanitizeLine(row.what), widthMin: 16 },
+    { title: 'Since', cell: row => formatDuration(row.waitingMs) },
+    {
+      title: 'Gives up in',
+      cell: row => (row.untilMs === undefined ? '-' : formatDuration(row.untilMs - nowMs)),
+      leaves: 1,
+    },
+  ]
 }
 
 export const waits: Run = async (args, shell) => {
   const answer = await withGateway(args, shell, ({ call }) => call('waits.list', {}))
   if (args.has('json')) writeJson(shell, answer)
   else if (answer.waits.length === 0) shell.stdout.write('Nobody waits for anybody.\n')
-  else {
-    const nowMs = shell.clock.now()
-    const columns = [
-      { title: 'Who', cell: (row: Wait) => sanitizeLine(row.who), widthMin: 16 },
-      { title: 'Waits for', cell: (row: Wait) => sanitizeLine(row.what), widthMin: 16 },
-      { title: 'Since', cell: (row: Wait) => formatDuration(row.waitingMs) },
-      {
-        title: 'Gives up in',
-        cell: (row: Wait) => (row.untilMs === undefined ? '-' : formatDuration(row.untilMs - nowMs)),
-        leaves: 1,
-      },
-    ]
-    shell.stdout.write(
-      renderTable(answer.waits, columns, { width: shell.stdout.columns(), paint: paintFor(shell.color) }),
-    )
-  }
+  else shell.stdout.write(tableFor(shell)(answer.waits, waitColumns(shell.clock.now())))
   return EXIT.ok
 }
 
@@ -84,44 +109,27 @@ export const sessions: Run = async (args, shell) => {
   else if (answer.sessions.length === 0) shell.stdout.write('No sessions yet.\n')
   else {
     const nowMs = shell.clock.now()
-    const columns = [
-      { title: 'Session', cell: (row: Row) => sanitizeLine(row.key), widthMin: 16 },
-      { title: 'State', cell: (row: Row) => row.state },
-      { title: 'Last', cell: (row: Row) => relative(row.updatedAt ?? undefined, nowMs) },
-      { title: 'Tokens', cell: (row: Row) => String(row.totalTokens), leaves: 1 },
-      {
-        title: 'Last message',
-        cell: (row: Row) => sanitizeLine(row.lastMessagePreview ?? ''),
-        widthMin: 12,
-        leaves: 2,
-      },
+    const columns: readonly Column<Result<'sessions.list'>['sessions'][number]>[] = [
+      { title: 'Session', cell: row => sanitizeLine(row.key), widthMin: 16 },
+      { title: 'State', cell: row => row.state },
+      { title: 'Last', cell: row => relative(row.updatedAt ?? undefined, nowMs) },
+      { title: 'Tokens', cell: row => String(row.totalTokens), leaves: 1 },
+      { title: 'Last message', cell: row => sanitizeLine(row.lastMessagePreview ?? ''), widthMin: 12, leaves: 2 },
     ]
-    shell.stdout.write(
-      renderTable(answer.sessions, columns, { width: shell.stdout.columns(), paint: paintFor(shell.color) }),
-    )
+    shell.stdout.write(tableFor(shell)(answer.sessions, columns))
   }
   return EXIT.ok
-}
-
-interface Row {
-  readonly key: string
-  readonly state: string
-  readonly updatedAt: number | null
-  readonly totalTokens: number
-  readonly lastMessagePreview?: string | undefined
-}
-
-interface Wait {
-  readonly who: string
-  readonly what: string
-  readonly waitingMs: number
-  readonly untilMs?: number | undefined
 }
 
 type Fact = readonly [string, string]
 
 function facts(rows: readonly Fact[]): string {
   return rows.map(([name, text]) => `${name.padEnd(9)} ${sanitizeLine(text)}\n`).join('')
+}
+
+function tableFor(shell: Shell) {
+  const look = { width: shell.stdout.columns(), paint: paintFor(shell.color) }
+  return <Row>(rows: readonly Row[], columns: readonly Column<Row>[]) => renderTable(rows, columns, look)
 }
 
 function ms(value: number): string {
