@@ -6,7 +6,7 @@ import { Dispatcher } from '../src/dispatch/dispatcher.ts'
 import { allHandlers } from '../src/methods/handlers.ts'
 import type { Store } from '../src/store/port.ts'
 import { openSqliteStore } from '../src/store/sqlite/open.ts'
-import type { ToolCaller } from '../src/tools/tool.ts'
+import type { ToolCaller, ToolContext } from '../src/tools/tool.ts'
 import { inlineRunner } from '../src/turns/perform.ts'
 import { furnish, type House, OPERATOR, ZONE } from './house.ts'
 import { type Figure, median, percentile, rounds, spreadOf } from './measure.ts'
@@ -31,7 +31,7 @@ async function roundOf(call: (ordinal: number) => Promise<unknown> | unknown): P
 /** A store whose `addJob` answers at once: what is left is the door, the lenient forms, the schedule and the key. */
 function withoutDisk(store: Store): Store {
   const addJob: Store['write']['addJob'] = async ({ job }) => ({ value: { job, deduplicated: false }, repeated: false })
-  return Object.create(store, { write: { value: { ...store.write, addJob } } })
+  return Object.create(store, { read: { value: store.read }, write: { value: { ...store.write, addJob } } })
 }
 
 function toolCaller(house: House): ToolCaller {
@@ -42,7 +42,12 @@ function sides(house: House, store: Store) {
   const diskless = withoutDisk(store)
   const dispatcher = new Dispatcher(allHandlers({ ...house.parts, store: diskless }), house.parts.clock)
   const signal = new AbortController().signal
-  const context = { call: toolCaller(house), sessionKey: 'agent:main:main', agentId: 'main', zone: ZONE, signal }
+  const context: ToolContext = {
+    ...{ call: toolCaller(house), sessionKey: 'agent:main:main', agentId: 'main', zone: ZONE, signal },
+    outside: wait => wait(),
+    cause: () => '',
+    approve: async () => ({ allowed: true }),
+  }
   const job = jobOf('fixed', 7)
   return {
     'bare status': () => roundOf(() => [store.read.jobCount({ includeDisabled: true }), store.read.nextDueAtMs()]),
@@ -64,7 +69,7 @@ function sides(house: House, store: Store) {
 /** A turn's own standing costs a deadline; the dispatcher makes one per call as well. */
 async function deadlineOnly(house: House): Promise<number> {
   const outer = new AbortController().signal
-  await new Slots(1).take(outer)
+  await new Slots({ turns: 1 }).take(['turns'], outer)
   return roundOf(() => new Deadline(house.parts.clock, 10_000, { what: 'it', outer }).end())
 }
 

@@ -98,7 +98,7 @@ export async function measure(): Promise<Figure[]> {
   const commitsMs = new Map<string, number>()
   const store = withResultsTimed(await openSqliteStore({ folder: temporaryFolder() }), commitsMs)
   await addJobs(store, 10)
-  const runner = new ThreadRunner(new URL('./scripted-runner.ts', import.meta.url))
+  const runner = new ThreadRunner(new URL('./scripted-runner.ts', import.meta.url), nodeClock)
   const house = furnish(store, runner)
   const { heard } = await serve(house)
   for (let session = 0; session < SESSIONS; session += 1) {

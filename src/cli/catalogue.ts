@@ -48,6 +48,7 @@ const JOB_FLAGS: Flags = {
 }
 const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which session (the main one).' }
 
+const approvals = () => import('./commands/approvals.ts')
 const gateway = () => import('./commands/gateway.ts')
 const status = () => import('./commands/status.ts')
 const cron = () => import('./commands/cron.ts')
@@ -152,6 +153,36 @@ const CRON_COMMANDS: readonly Command[] = [
   },
 ]
 
+const APPROVAL_COMMANDS: readonly Command[] = [
+  {
+    name: 'approvals',
+    aliases: ['approvals list'],
+    summary: 'Show what waits for a yes or no.',
+    flags: {
+      session: { value: '<key>', aliases: ['session-key'], summary: 'Only what is asked in this session.' },
+      ...RPC_FLAGS,
+    },
+    example: 'approvals',
+    load: async () => (await approvals()).list,
+  },
+  {
+    name: 'approve',
+    summary: 'Allow what a turn asks for.',
+    positionals: ['id'],
+    flags: { always: { summary: 'Its like from now on too, for the same agent.' }, ...RPC_FLAGS },
+    example: 'approve 0fe0ab11',
+    load: async () => (await approvals()).approve,
+  },
+  {
+    name: 'deny',
+    summary: 'Deny what a turn asks for.',
+    positionals: ['id'],
+    flags: RPC_FLAGS,
+    example: 'deny 0fe0ab11',
+    load: async () => (await approvals()).deny,
+  },
+]
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'gateway',
@@ -186,6 +217,7 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/agent.ts')).agent,
   },
   ...CRON_COMMANDS,
+  ...APPROVAL_COMMANDS,
   {
     name: 'health',
     aliases: ['gateway health'],
@@ -215,6 +247,18 @@ export const COMMANDS: readonly Command[] = [
     flags: { limit: { value: '<n>', summary: 'At most so many (50).' }, ...RPC_FLAGS },
     example: 'sessions --limit 10',
     load: async () => (await status()).sessions,
+  },
+  {
+    name: 'gateway restart',
+    summary: 'Restart the gateway; what its turns do goes on afterwards.',
+    flags: {
+      reason: { value: '<text>', summary: 'Why, for its log.' },
+      delay: { value: '<duration>', summary: 'How long to wait before it: 5s (1s).' },
+      'no-wait': { summary: 'Do not wait until it answers again.' },
+      ...RPC_FLAGS,
+    },
+    example: 'gateway restart --reason "new config"',
+    load: async () => (await gateway()).restart,
   },
   {
     name: 'gateway call',

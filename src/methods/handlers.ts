@@ -1,11 +1,22 @@
 // One total map from method name to handler; it does not compile when one is missing.
 import type { Handlers } from '../dispatch/dispatcher.ts'
+import { approvalHandlers } from './approvals.ts'
+import { configHandlers } from './config.ts'
 import { cronHandlers } from './cron.ts'
+import { delegationHandlers } from './delegation.ts'
 import { gatewayHandlers } from './gateway.ts'
 import type { MethodParts } from './parts.ts'
 import { runHandlers } from './runs.ts'
 import { sessionHandlers } from './sessions.ts'
 
 export function allHandlers(parts: MethodParts): Handlers {
-  return { ...gatewayHandlers(parts), ...cronHandlers(parts), ...runHandlers(parts), ...sessionHandlers(parts) }
+  return {
+    ...gatewayHandlers(parts),
+    ...configHandlers(parts),
+    ...cronHandlers(parts),
+    ...runHandlers(parts),
+    ...sessionHandlers(parts),
+    ...delegationHandlers(parts),
+    ...approvalHandlers(parts),
+  }
 }

@@ -1,13 +1,17 @@
 // What handlers are handed. They translate a call into store functions, the engine and the scheduler; they keep nothing.
 import type { Clock, Random } from '../base/world.ts'
+import type { Settings } from '../config/load.ts'
 import type { Joins } from '../coordination/joins.ts'
 import type { Lanes } from '../coordination/lanes.ts'
 import type { Slots } from '../coordination/slots.ts'
 import type { WaitGraph } from '../coordination/wait-graph.ts'
+import type { CallCounts } from '../dispatch/call-counts.ts'
+import type { GatewayEvent } from '../dispatch/event-hub.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import type { Store } from '../store/port.ts'
-import type { RunRow } from '../store/rows.ts'
+import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { TurnEngine } from '../turns/engine.ts'
+import type { Control } from './control.ts'
 
 export interface GatewayFacts {
   readonly version: string
@@ -28,8 +32,17 @@ export interface MethodParts {
   readonly engine: TurnEngine
   readonly scheduler: Scheduler
   readonly joins: Joins<RunRow>
+  readonly approvals: Joins<ApprovalRow>
   readonly lanes: Lanes
   readonly slots: Slots
   readonly graph: WaitGraph
   readonly facts: GatewayFacts
+  /** The present ones: they are replaced as one value. */
+  readonly settings: () => Settings
+  readonly publish: (event: GatewayEvent) => void
+  /** What the dispatcher counts of its calls. */
+  readonly counts: CallCounts
+  /** Open connections of clients. */
+  readonly connections: () => number
+  readonly control: Control
 }

@@ -3,20 +3,21 @@
 import { DAY, SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import { laneNode } from '../coordination/lanes.ts'
-import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
+import type { TurnCaller } from '../dispatch/caller.ts'
+import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { MethodName, Result } from '../protocol/catalogue.ts'
 import { canonicalSession, type SessionName } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
+import { answerApprovals } from './approvals.ts'
 import type { MethodParts } from './parts.ts'
 
 const STOP_WORDS: ReadonlySet<string> = new Set(['/stop', 'stop', 'esc', 'abort', 'wait', 'exit', 'interrupt'])
 const AGENT_WAIT_MS = 30 * SECOND
-const SEND_WAIT_SECONDS = 30
 /** A caller that asked for the final answer waits as long as its connection lives. */
 const FINAL_WAIT_MS = 20 * DAY
 
-type RunMethods = 'chat.send' | 'chat.abort' | 'agent' | 'agent.wait' | 'sessions.send'
+type RunMethods = 'chat.send' | 'chat.abort' | 'agent' | 'agent.wait'
 
 export function runHandlers(parts: MethodParts): Pick<Handlers, RunMethods> {
   return {
@@ -24,7 +25,6 @@ export function runHandlers(parts: MethodParts): Pick<Handlers, RunMethods> {
     'chat.abort': call => abortChat(parts, call.params),
     agent: call => runAgent(parts, call),
     'agent.wait': call => waitAgent(parts, call),
-    'sessions.send': call => sendToSession(parts, call),
   }
 }
 
@@ -45,23 +45,47 @@ export function waitForRun<M extends MethodName>(
   )
 }
 
-interface Accepted {
+export interface Accepted {
   readonly run: RunRow
   readonly ahead: number
   readonly repeated: boolean
 }
 
-async function accept(
-  parts: MethodParts,
-  run: NewRun,
-  from: { key: CallKey | undefined; signal: AbortSignal },
-): Promise<Accepted> {
-  const { value, repeated } = await parts.store.write.acceptMessage(
-    { run, ...(from.key && { key: from.key }), nowMs: parts.clock.now() },
-    { signal: from.signal },
-  )
-  parts.engine.submit(value.run)
-  return { ...value, repeated }
+type From = Pick<Call<MethodName>, 'caller' | 'key' | 'signal'>
+
+/** `waitMs`: the caller then waits so long for the run. `childrenMax`: unfinished ones that its session may have. */
+interface AcceptOptions extends From {
+  readonly waitMs?: number
+  readonly childrenMax?: number
+}
+
+/**
+ * Takes a message and hands its turn on. What a turn's call begins carries how many turns led to it. A wait is checked,
+ * and stands in the graph, before the message exists: a refusal leaves nothing behind (W4).
+ */
+export async function accept(parts: MethodParts, run: NewRun, from: AcceptOptions): Promise<Accepted> {
+  const { turn } = from.caller
+  const { queue } = parts.settings()
+  const lineage = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
+  const limits = { ...queue, ...(from.childrenMax !== undefined && { children: from.childrenMax }) }
+  const message = { run: { ...run, ...lineage }, limits, ...(from.key && { key: from.key }), nowMs: parts.clock.now() }
+  const waits = from.waitMs !== undefined && from.waitMs > 0
+  const intent = waits ? parts.joins.intend(turn?.standing, laneNode(run.sessionKey), from.waitMs) : undefined
+  try {
+    const { value, repeated } = await parts.store.write.acceptMessage(message, { signal: from.signal })
+    parts.engine.submit(value.run)
+    return { ...value, repeated }
+  } finally {
+    parts.joins.forget(intent)
+  }
+}
+
+/** Turns that set each other going end here, whatever their models say: two sessions that answer each other, or jobs. */
+export function hopAfter(parts: MethodParts, turn: TurnCaller): number {
+  const { hopsMax } = parts.settings()
+  if (turn.hops < hopsMax) return turn.hops + 1
+  const message = `This turn is the ${hopsMax}th in a row that one turn began by itself after another. Nothing was started. Answer without setting another turn going; a message by a person begins anew.`
+  throw new SluiceError('LIMIT', message, { outcome: 'not-started', details: { hops: turn.hops, hopsMax } })
 }
 
 async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Result<'chat.send'>> {
@@ -69,6 +93,8 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
   if (STOP_WORDS.has(params.message.trim().toLowerCase()))
     return await abortChat(parts, { sessionKey: params.sessionKey })
   const session = canonicalSession(params.sessionKey)
+  const answered = await answerApprovals(parts, call, session.key)
+  if (answered) return answered
   const { run, ahead, repeated } = await accept(
     parts,
     {
@@ -95,30 +121,33 @@ async function abortChat(parts: MethodParts, params: { sessionKey: string; runId
     if (run && run.sessionKey !== session.key)
       throw new SluiceError('INVALID_REQUEST', 'runId does not match sessionKey')
   }
-  const live = parts.store.read
-    .liveRuns(session.key)
-    .filter(run => params.runId === undefined || run.runId === params.runId)
-  const runIds = await parts.engine.stop(live, 'rpc')
+  const { read } = parts.store
+  const runs = read.liveRuns(session.key).filter(run => params.runId === undefined || run.runId === params.runId)
+  // What turns of this session have others do, and would be told of later, is stopped with it.
+  const children = params.runId === undefined ? read.liveChildren(session.key).filter(isTask) : []
+  const runIds = await parts.engine.stop({ runs, children }, 'rpc')
   return { ok: true as const, aborted: runIds.length > 0, runIds }
+}
+
+function isTask(run: RunRow): boolean {
+  return run.source === 'spawn'
 }
 
 async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result<'agent'>> {
   const { params } = call
   const session = sessionOf(params)
-  const { run } = await accept(
-    parts,
-    {
-      runId: params.idempotencyKey,
-      sessionKey: session.key,
-      echoKey: params.sessionKey ?? session.key,
-      agentId: session.agentId,
-      text: params.message,
-      source: 'agent',
-      ...(params.extraSystemPrompt !== undefined && { extraPrompt: params.extraSystemPrompt }),
-      ...(params.timeout !== undefined && params.timeout > 0 && { timeoutMs: params.timeout * SECOND }),
-    },
-    call,
-  )
+  const input: NewRun = {
+    runId: params.idempotencyKey,
+    sessionKey: session.key,
+    echoKey: params.sessionKey ?? session.key,
+    agentId: session.agentId,
+    text: params.message,
+    source: 'agent',
+    ...(params.extraSystemPrompt !== undefined && { extraPrompt: params.extraSystemPrompt }),
+    ...(params.timeout !== undefined && params.timeout > 0 && { timeoutMs: params.timeout * SECOND }),
+  }
+  const { caller, key, signal } = call
+  const { run } = await accept(parts, input, { caller, key, signal, ...(call.takesTwo && { waitMs: FINAL_WAIT_MS }) })
   const accepted = { runId: run.runId, status: 'accepted' as const, acceptedAt: run.createdAtMs }
   if (!call.takesTwo) return accepted
   call.early(accepted)
@@ -167,42 +196,5 @@ async function waitAgent(parts: MethodParts, call: Call<'agent.wait'>): Promise<
     ...(end.startedAtMs !== undefined && { startedAt: end.startedAtMs }),
     ...(end.endedAtMs !== undefined && { endedAt: end.endedAtMs }),
     ...(end.error !== undefined && { error: end.error }),
-  }
-}
-
-async function sendToSession(parts: MethodParts, call: Call<'sessions.send'>): Promise<Result<'sessions.send'>> {
-  const { params } = call
-  const session = canonicalSession(params.sessionKey)
-  const timeoutSeconds = params.timeoutSeconds ?? SEND_WAIT_SECONDS
-  // The wait is checked, and stands in the graph, before the message exists: a refusal leaves nothing behind (W4).
-  const intent =
-    timeoutSeconds === 0
-      ? undefined
-      : parts.joins.intend(call.caller.turn?.standing, laneNode(session.key), timeoutSeconds * SECOND)
-  let accepted: Accepted
-  try {
-    accepted = await accept(parts, sessionMessage(parts, call, session), call)
-  } finally {
-    parts.joins.forget(intent)
-  }
-  const { runId } = accepted.run
-  const about = { runId, sessionKey: session.key }
-  if (timeoutSeconds === 0) return { ...about, status: 'accepted' }
-  const end = await waitForRun(parts, call, { runId, timeoutMs: timeoutSeconds * SECOND })
-  if (!end) return { ...about, status: 'timeout', error: `no reply within ${timeoutSeconds} s; the run goes on` }
-  if (end.state !== 'ok') return { ...about, status: 'error', error: end.error ?? end.state }
-  return { ...about, status: 'ok', ...(end.reply !== undefined && { reply: end.reply }) }
-}
-
-function sessionMessage(parts: MethodParts, call: Call<'sessions.send'>, session: SessionName): NewRun {
-  const from = call.caller.turn?.sessionKey
-  return {
-    // The same call again finds the same run: its id comes from its key.
-    runId: call.key ? `send:${call.key.principal}:${call.key.key}` : parts.random.uuid(),
-    sessionKey: session.key,
-    echoKey: session.key,
-    agentId: session.agentId,
-    text: from === undefined ? call.params.message : `System: message from session ${from}:\n${call.params.message}`,
-    source: 'session',
   }
 }

@@ -133,6 +133,8 @@ function shownMessages(entry: Entry): Result<'chat.history'>['messages'] {
   switch (body.kind) {
     case 'input':
       return [chat('user', body.text, createdAtMs)]
+    case 'decision':
+      return [chat('user', body.text, createdAtMs)]
     case 'notice':
       return [chat('assistant', body.text, createdAtMs)]
     case 'message': {

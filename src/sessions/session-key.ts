@@ -47,3 +47,18 @@ function noAgent(agentId: string): SluiceError {
 export function jobSession(agentId: string, jobId: string): SessionName {
   return { key: `agent:${agentId}:cron:${jobId.toLowerCase()}`, agentId }
 }
+
+const TASK = 'subagent'
+
+/** The session of a task; the task of a task carries its maker's name before its own. */
+export function taskSession(task: { agentId: string; id: string; maker: string | undefined }): SessionName {
+  const { agentId, id, maker } = task
+  if (!AGENT_ID.test(agentId)) throw noAgent(agentId)
+  const before = maker !== undefined && taskDepth(maker) > 0 ? `${maker.split(':').slice(2).join(':')}:` : ''
+  return { key: `agent:${agentId}:${before}${TASK}:${id}`, agentId }
+}
+
+/** How many tasks led to this session: 0 for one that people talk to. */
+export function taskDepth(sessionKey: string): number {
+  return sessionKey.split(':').filter((part, index) => index >= 2 && part === TASK).length
+}

@@ -24,6 +24,8 @@ export function buildContext(entries: readonly Entry[], runId: string): TurnCont
   for (const { body } of entries) if (body.kind === 'result') results.set(callId(body.message, body.ordinal), body)
   const messages: ModelMessage[] = []
   const pending: TurnCall[] = []
+  // A message whose calls are still open comes last, whatever was told to the session since: their results follow it.
+  const open: ModelMessage[] = []
   for (const entry of entries) {
     const { body } = entry
     if (body.kind === 'input') messages.push({ role: 'user', text: body.text })
@@ -31,14 +33,15 @@ export function buildContext(entries: readonly Entry[], runId: string): TurnCont
     if (body.kind === 'notice') messages.push({ role: 'assistant', text: body.text, calls: [] })
     if (body.kind !== 'message') continue
     const calls = body.calls.map(call => ({ ...call, id: callId(entry.id, call.ordinal), entry: entry.id }))
-    messages.push({ role: 'assistant', text: body.text, calls })
-    messages.push(...calls.flatMap(call => resultMessage(call, results.get(call.id), entry.runId !== runId)))
-    if (entry.runId === runId)
-      pending.push(...calls.filter(call => !results.has(call.id)).map(call => ({ ...call, resumed: true })))
+    const unanswered = entry.runId === runId ? calls.filter(call => !results.has(call.id)) : []
+    pending.push(...unanswered.map(call => ({ ...call, resumed: true })))
+    const place = unanswered.length > 0 ? open : messages
+    place.push({ role: 'assistant', text: body.text, calls })
+    place.push(...calls.flatMap(call => resultMessage(call, results.get(call.id), entry.runId !== runId)))
   }
   const own = entries.flatMap(({ runId: ofRun, body }) => (ofRun === runId && body.kind === 'message' ? [body] : []))
   return {
-    messages: withinLength(messages),
+    messages: withinLength([...messages, ...open]),
     pending,
     said: own.map(message => message.text).filter(text => text !== ''),
     answered: own.at(-1)?.calls.length === 0,

@@ -3,11 +3,11 @@
 import type { Clock } from '../base/world.ts'
 import type { Joins, Standing } from '../coordination/joins.ts'
 import type { Lanes } from '../coordination/lanes.ts'
-import type { Slots } from '../coordination/slots.ts'
+import type { Pool, Slots } from '../coordination/slots.ts'
 import type { WaitGraph } from '../coordination/wait-graph.ts'
 import type { ModelChoice } from '../providers/choice.ts'
 import type { NewNotice, RunEnd, Store } from '../store/port.ts'
-import type { RunRow } from '../store/rows.ts'
+import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { ToolCaller } from '../tools/tool.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import type { Publish } from './run-events.ts'
@@ -17,6 +17,22 @@ import type { Runner } from './runner.ts'
 export const RETRY_MS = 1_000
 export const RETRY_MS_MAX = 30_000
 
+/** What the config says of turns; read anew by each turn, so that all change at once. */
+export interface TurnSettings {
+  readonly zone: string
+  readonly timeoutMs: number
+  readonly toolboxFor: (run: RunRow) => Toolbox
+  readonly chooseModel: (ref: string | undefined) => ModelChoice
+}
+
+/** A tool call of a turn, as its surroundings know it. `id` is `<entry>:<ordinal>`. */
+export interface CallName {
+  readonly id: string
+  readonly tool: string
+  /** An earlier attempt may have made this very call. */
+  readonly resumed: boolean
+}
+
 export interface EngineParts {
   readonly store: Store
   readonly clock: Clock
@@ -25,18 +41,26 @@ export interface EngineParts {
   readonly lanes: Lanes
   readonly slots: Slots
   readonly joins: Joins<RunRow>
+  readonly approvals: Joins<ApprovalRow>
   readonly runner: Runner
-  readonly toolbox: Toolbox
-  readonly zone: string
-  readonly timeoutMs: number
-  readonly chooseModel: (ref: string | undefined) => ModelChoice
-  /** Makes the `call` that a tool of this turn is handed; its calls are the turn's own. */
-  readonly callerFor: (
-    run: RunRow,
-    standing: Standing,
-    call: { key: string; tool: string; resumed: boolean },
-  ) => ToolCaller
+  readonly settings: () => TurnSettings
+  /** Makes what a tool of this turn is handed to reach the gateway; its calls are the turn's own. */
+  readonly reachFor: (run: RunRow, standing: Standing, call: CallName) => { call: ToolCaller; cause: () => string }
   /** What a finished run tells another session, if anything. */
   readonly noticeFor: (run: RunRow, end: RunEnd) => NewNotice | undefined
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+/** The pools in which a run takes its place. */
+export function poolsOf(run: RunRow): Pool[] {
+  return [
+    'turns',
+    ...(run.jobId === undefined ? [] : ['jobs']),
+    ...(run.source === 'spawn' ? ['subagents'] : []),
+    `agent:${run.agentId}`,
+  ]
+}
+
+export function providerPool(modelRef: string): Pool {
+  return `provider:${modelRef.split('/')[0]}`
 }

@@ -8,8 +8,8 @@ import type { Slot } from '../coordination/slots.ts'
 import type { ChatEvent } from '../protocol/events.ts'
 import type { DurableEvent, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
-import { type EngineParts, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
-import { LiveRun } from './live-run.ts'
+import { type EngineParts, poolsOf, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
+import { type Attempt, LiveRun } from './live-run.ts'
 import { RunEvents } from './run-events.ts'
 import type { TurnOutcome } from './runner.ts'
 
@@ -20,6 +20,8 @@ const ABORT_GRACE_MS = 5_000
 
 interface Stop {
   readonly reason: NonNullable<ChatEvent['stopReason']>
+  /** Nobody is told how it ended: it was stopped with the one that asked for it. */
+  readonly silent: boolean
 }
 
 interface Carried {
@@ -28,12 +30,20 @@ interface Carried {
   stop: Stop | undefined
   /** The attempt that holds it, once it was claimed. */
   attempt: RunRow | undefined
+  live: LiveRun | undefined
+}
+
+/** Turns that did not end when they were told to, and were let go. */
+export interface Released {
+  readonly count: number
+  readonly last?: { readonly runId: string; readonly atMs: number }
 }
 
 export class TurnEngine {
   readonly #parts: EngineParts
   readonly #carried = new Map<string, Carried>()
   #draining = false
+  #released: Released = { count: 0 }
 
   constructor(parts: EngineParts) {
     this.#parts = parts
@@ -42,18 +52,27 @@ export class TurnEngine {
   /** Takes a queued run on. Once per process and run; a repeat is ignored. */
   submit(run: RunRow): void {
     if (this.#draining || this.#carried.has(run.runId) || run.state !== 'queued') return
-    const carried: Carried = { run, abort: new AbortController(), stop: undefined, attempt: undefined }
+    const carried: Carried = { run, abort: new AbortController(), stop: undefined, attempt: undefined, live: undefined }
     this.#carried.set(run.runId, carried)
     const { graph, lanes, clock } = this.#parts
     graph.name(`run:${run.runId}`, `the turn of ${run.sessionKey}`)
     lanes.queue(run.sessionKey, run.runId, { nowMs: clock.now(), enter: () => void this.#carry(carried) })
   }
 
-  /** Stops runs: a running turn is aborted, a queued one is cancelled. Answers the ids it stopped. */
-  async stop(runs: readonly RunRow[], reason: Stop['reason']): Promise<string[]> {
-    const stopped = runs.map(run => this.#carried.get(run.runId)).filter(carried => carried !== undefined)
+  /**
+   * Stops runs, and `children` and all that these and they are having done by turns of their own (W7); of children nobody
+   * is told. A running turn is aborted, a queued one is cancelled. Answers the ids it stopped.
+   */
+  async stop(
+    { runs, children = [] }: { runs: readonly RunRow[]; children?: readonly RunRow[] },
+    reason: Stop['reason'],
+  ): Promise<string[]> {
+    const asked = new Set(runs.map(run => run.runId))
+    const stopped = this.#tree([...runs, ...children])
+      .map(run => this.#carried.get(run.runId))
+      .filter(carried => carried !== undefined)
     for (const carried of stopped) {
-      carried.stop ??= { reason }
+      carried.stop ??= { reason, silent: !asked.has(carried.run.runId) }
       carried.abort.abort(new SluiceError('CANCELLED', 'The turn was stopped.', { outcome: 'cancelled' }))
     }
     // One that waits in its lane has no code running that could end it.
@@ -61,8 +80,30 @@ export class TurnEngine {
     return stopped.map(carried => carried.run.runId)
   }
 
+  /** The live attempt of a run, while this very call of it is under way. */
+  during(call: { runId: string; attempt: number; callId: string }): Attempt | undefined {
+    const carried = this.#carried.get(call.runId)
+    return carried?.attempt?.attempt === call.attempt ? carried.live?.during(call.callId) : undefined
+  }
+
+  get released(): Released {
+    return this.#released
+  }
+
   get runningCount(): number {
     return [...this.#carried.values()].filter(carried => carried.attempt !== undefined).length
+  }
+
+  /** The runs and their unfinished children, down to the last. */
+  #tree(runs: readonly RunRow[]): RunRow[] {
+    const found = new Map(runs.map(run => [run.runId, run]))
+    // A map is walked to what is added on the way.
+    for (const { runId, sessionKey } of found.values()) {
+      for (const child of this.#parts.store.read.liveChildren(sessionKey)) {
+        if (child.source === 'spawn' && child.parent === runId) found.set(child.runId, child)
+      }
+    }
+    return [...found.values()]
   }
 
   /**
@@ -78,6 +119,8 @@ export class TurnEngine {
         store.write.requeueRun({ fence: { runId, epoch: store.epoch, attempt }, lost: false, nowMs: clock.now() }),
       ),
     )
+    // Their journals are closed to them; processes that their tools started must not outlive us.
+    for (const { abort } of this.#carried.values()) abort.abort(new SluiceError('UNAVAILABLE', 'The gateway stops.'))
   }
 
   async #carry(carried: Carried): Promise<void> {
@@ -86,7 +129,8 @@ export class TurnEngine {
     try {
       await this.#untilClaimed(carried)
     } catch (error) {
-      if (!carried.stop) log('error', `turn ${runId} could not be carried out`, { error: asSluiceError(error).message })
+      if (!carried.stop && !this.#draining)
+        log('error', `turn ${runId} could not be carried out`, { error: asSluiceError(error).message })
       // Only a stop cancels; what cannot be carried now stays queued in the store, for the next start.
       if (carried.stop && !carried.attempt) await this.#cancelQueued(carried).catch(() => undefined)
     } finally {
@@ -99,8 +143,9 @@ export class TurnEngine {
   /** An accepted run waits for a disk that refuses to claim it: it is not given up, and holds no slot meanwhile. */
   async #untilClaimed(carried: Carried): Promise<void> {
     const { slots, clock, log } = this.#parts
+    const pools = poolsOf(carried.run)
     for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
-      const slot = await slots.take(carried.abort.signal)
+      const slot = await slots.take(pools, carried.abort.signal)
       try {
         const lost = await this.#claimed(carried, slot)
         if (!lost || this.#draining) return
@@ -146,16 +191,17 @@ export class TurnEngine {
   /** One attempt; true when the runner was lost and the turn should go on with another. */
   async #attempt(carried: Carried, attempt: { run: RunRow; events: RunEvents; slot: Slot }): Promise<boolean> {
     const { run, events, slot } = attempt
-    const timeoutMs = run.timeoutMs ?? this.#parts.timeoutMs
+    const timeoutMs = run.timeoutMs ?? this.#parts.settings().timeoutMs
     // Whatever the attempt still waits for when it is over, it waits for no more.
     const over = new AbortController()
     const outer = AbortSignal.any([carried.abort.signal, over.signal])
     const deadline = new Deadline(this.#parts.clock, timeoutMs, { what: 'The turn', outer })
     const live = new LiveRun(this.#parts, { run, events, standing: { node: `run:${run.runId}`, slot, deadline } })
+    carried.live = live
     let outcome: TurnOutcome
     try {
       // Counted over restarts too: a turn that brings the gateway down must not do so for ever.
-      outcome = run.losses >= LOSSES_MAX ? givenUp(run) : await this.#bounded(live.perform(), deadline)
+      outcome = run.losses >= LOSSES_MAX ? givenUp(run) : await this.#bounded(run, live.perform(), deadline)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       if (error.code === 'STALE' || this.#draining) return false
@@ -163,42 +209,55 @@ export class TurnEngine {
       if (error.code === 'UNAVAILABLE') return await this.#requeue(run)
       outcome = { state: 'failed', reply: '', error: error.message }
     } finally {
+      carried.live = undefined
       deadline.end()
       over.abort(new SluiceError('CANCELLED', 'The attempt is over.', { outcome: 'cancelled' }))
     }
     if (this.#draining) return false
     // The turn's code has run; its end only waits for the disk.
     slot.release()
-    await this.#end(run, events, this.#endOf(carried, deadline, outcome))
+    await this.#end(run, events, { ...this.#endOf(carried, deadline, outcome), silent: carried.stop?.silent === true })
     return false
   }
 
-  /** A runner that does not end after an abort is let go: the end that follows fences it off. */
-  #bounded(work: Promise<TurnOutcome>, deadline: Deadline): Promise<TurnOutcome> {
+  /** A runner that does not end after an abort is let go: the end that follows fences it off (T3). */
+  #bounded(run: RunRow, work: Promise<TurnOutcome>, deadline: Deadline): Promise<TurnOutcome> {
     const { promise: silence, resolve } = Promise.withResolvers<TurnOutcome>()
-    const onAbort = () => this.#parts.clock.after(ABORT_GRACE_MS, () => resolve({ state: 'aborted', reply: '' }))
+    const { clock, runner, log } = this.#parts
+    const release = () => {
+      this.#released = { count: this.#released.count + 1, last: { runId: run.runId, atMs: clock.now() } }
+      log('warn', `turn ${run.runId} did not end when it was told to; it was let go and its lane is free`)
+      resolve({ state: 'aborted', reply: '', error: `it did not end within ${ABORT_GRACE_MS} ms and was let go` })
+      runner.abandon(run.runId)
+    }
+    const onAbort = () => void clock.after(ABORT_GRACE_MS, () => !this.#draining && !settled && release())
+    let settled = false
     if (deadline.signal.aborted) onAbort()
     deadline.signal.addEventListener('abort', onAbort, { once: true })
-    return Promise.race([work, silence]).finally(() => deadline.signal.removeEventListener('abort', onAbort))
+    return Promise.race([work, silence]).finally(() => {
+      settled = true
+      deadline.signal.removeEventListener('abort', onAbort)
+    })
   }
 
   #endOf(carried: Carried, deadline: Deadline, outcome: TurnOutcome): RunEnd & { stopReason?: Stop['reason'] } {
     const reply = outcome.reply === '' ? {} : { reply: outcome.reply }
     if (outcome.state !== 'aborted') return { ...outcome, ...reply }
-    if (carried.stop) return { state: 'aborted', ...reply, stopReason: carried.stop.reason, error: 'stopped' }
-    const reason = deadline.signal.reason
-    return {
-      state: 'timed-out',
-      ...reply,
-      stopReason: 'timeout',
-      error: reason instanceof Error ? reason.message : 'timed out',
-    }
+    const why = (what: string) => (outcome.error === undefined ? what : `${what}; ${outcome.error}`)
+    if (carried.stop) return { state: 'aborted', ...reply, stopReason: carried.stop.reason, error: why('stopped') }
+    const reason: unknown = deadline.signal.reason
+    if (!(reason instanceof Error)) return { state: 'failed', ...reply, error: 'the model broke its own answer off' }
+    return { state: 'timed-out', ...reply, stopReason: 'timeout', error: why(reason.message) }
   }
 
   /** Ends a run on disk, then tells. While the disk refuses, it keeps trying: the run is not ended until that is true. */
-  async #end(run: RunRow, events: RunEvents, end: RunEnd & { stopReason?: Stop['reason'] }): Promise<void> {
-    const { store, clock, joins, log } = this.#parts
-    const { stopReason, ...runEnd } = end
+  async #end(
+    run: RunRow,
+    events: RunEvents,
+    end: RunEnd & { stopReason?: Stop['reason']; silent: boolean },
+  ): Promise<void> {
+    const { store, clock, log } = this.#parts
+    const { stopReason, silent, ...runEnd } = end
     const state = end.state === 'timed-out' ? 'aborted' : end.state
     const told = events.ended({
       state,
@@ -214,35 +273,70 @@ export class TurnEngine {
           fence,
           end: runEnd,
           ...(notice && { notice }),
+          awaited: this.#isAwaited(run),
+          silent,
           nowMs: clock.now(),
           events: told,
         })
-        joins.settle(run.runId, value)
+        this.#ended(value)
         return
       } catch (thrown) {
         const error = asSluiceError(thrown)
-        if (error.code === 'STALE') return
+        if (error.code === 'STALE') return this.#foundEnded(run)
         log('error', `the end of turn ${run.runId} cannot be written; trying again`, { error: error.message })
         await pause(clock, delayMs)
       }
     }
   }
 
+  /** The end was refused: an earlier try had written it after all, or another attempt holds the run. */
+  #foundEnded({ runId, sessionKey, tells }: RunRow): void {
+    const { read } = this.#parts.store
+    const run = read.run(runId)
+    if (!run || run.state === 'queued' || run.state === 'running') return
+    const told = [sessionKey, tells ?? sessionKey]
+      .flatMap(key => read.liveRuns(key))
+      .filter(({ source }) => source === 'told')
+    this.#ended({ run, told })
+  }
+
+  /** Whether the turn that asked for it stands waiting for it. */
+  #isAwaited(run: RunRow): boolean {
+    return run.parent !== undefined && this.#parts.graph.has(`run:${run.parent}`, `run:${run.runId}`)
+  }
+
+  #ended({ run, told }: { run: RunRow; told: readonly RunRow[] }): void {
+    this.#parts.joins.settle(run.runId, run)
+    for (const next of told) this.submit(next)
+  }
+
   /** Back to `queued` under the same journal, so that the next attempt goes on from its last entry. */
   async #requeue(run: RunRow): Promise<boolean> {
-    const { store, clock } = this.#parts
+    const { store, clock, log } = this.#parts
     const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
-    await store.write.requeueRun({ fence, lost: true, nowMs: clock.now() })
-    return true
+    for (let delayMs = RETRY_MS; !this.#draining; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      try {
+        await store.write.requeueRun({ fence, lost: true, nowMs: clock.now() })
+        return true
+      } catch (thrown) {
+        const error = asSluiceError(thrown)
+        if (error.code === 'STALE') return false
+        log('error', `turn ${run.runId} cannot be queued again; trying again`, { error: error.message })
+        await pause(clock, delayMs)
+      }
+    }
+    return false
   }
 
   async #cancelQueued(carried: Carried): Promise<void> {
-    const { store, clock, joins, lanes } = this.#parts
+    const { store, clock, lanes } = this.#parts
     const events = new RunEvents(carried.run, clock, this.#parts.publish)
     const told = events.ended({ state: 'aborted', reply: '', stopReason: carried.stop?.reason ?? 'rpc' })
     const { value } = await store.write.cancelQueuedRun({
       runId: carried.run.runId,
       reason: 'stopped before it began',
+      awaited: this.#isAwaited(carried.run),
+      silent: carried.stop?.silent === true,
       nowMs: clock.now(),
       events: told,
     })
@@ -250,7 +344,7 @@ export class TurnEngine {
     this.#carried.delete(carried.run.runId)
     this.#parts.graph.name(`run:${carried.run.runId}`, undefined)
     lanes.leave(carried.run.sessionKey, carried.run.runId)
-    joins.settle(carried.run.runId, value)
+    this.#ended(value)
   }
 }
 

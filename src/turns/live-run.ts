@@ -1,12 +1,13 @@
 // One attempt of a run while it lives: its context from the journal, and the gateway's end of its link. Every answer it
 // gives to the runner follows a commit under the attempt's fence (L2, T3).
-import { asSluiceError } from '../base/errors.ts'
+import { asSluiceError, SluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
-import type { Standing } from '../coordination/joins.ts'
+import { parked, type Standing } from '../coordination/joins.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { EntryBody, RunRow } from '../store/rows.ts'
+import { askPerson } from './approvals.ts'
 import { buildContext, INTERRUPTED } from './context.ts'
-import { type EngineParts, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
+import { type EngineParts, providerPool, RETRY_MS, RETRY_MS_MAX, type TurnSettings } from './engine-parts.ts'
 import { type CallResult, TURN_LIMITS, type TurnCall } from './loop.ts'
 import { systemPrompt } from './prompt.ts'
 import type { RunEvents } from './run-events.ts'
@@ -25,11 +26,22 @@ export class LiveRun implements TurnLink {
   readonly #parts: EngineParts
   readonly #attempt: Attempt
   readonly #signal: AbortSignal
+  readonly #settings: TurnSettings
+  /** Ids of the calls that are under way. */
+  readonly #open = new Set<string>()
+  #provider: string | undefined
 
   constructor(parts: EngineParts, attempt: Attempt) {
     this.#parts = parts
     this.#attempt = attempt
     this.#signal = attempt.standing.deadline.signal
+    // One turn has one set of rules: what is changed meanwhile is for the next.
+    this.#settings = parts.settings()
+  }
+
+  /** The attempt, while this very call of it is under way. */
+  during(callId: string): Attempt | undefined {
+    return this.#open.has(callId) ? this.#attempt : undefined
   }
 
   async perform(): Promise<TurnOutcome> {
@@ -43,11 +55,21 @@ export class LiveRun implements TurnLink {
     return await this.#parts.runner.run(task, this, this.#signal)
   }
 
+  /** A place at the provider is taken for the request that follows, and held until its message is there (W2). */
   async attempt(model: string): Promise<void> {
+    const { slot, deadline } = this.#attempt.standing
+    this.#provider = providerPool(model)
+    deadline.pause()
+    try {
+      await slot.widen(this.#provider, this.#signal)
+    } finally {
+      deadline.run()
+    }
     await this.#append([{ kind: 'attempt', model }], [])
   }
 
   async message(message: TurnMessage): Promise<number> {
+    if (this.#provider) this.#attempt.standing.slot.narrow(this.#provider)
     this.#attempt.events.messageEnded()
     const calls = message.calls.map((call, ordinal) => ({ ordinal, name: call.name, args: call.args }))
     const [entry] = await this.#append(
@@ -67,7 +89,8 @@ export class LiveRun implements TurnLink {
 
   async invoke(call: TurnCall): Promise<CallResult> {
     this.#attempt.events.toolStarted(call)
-    const result = await this.#run(call)
+    this.#open.add(call.id)
+    const result = await this.#run(call).finally(() => this.#open.delete(call.id))
     await this.#append(
       [{ kind: 'result', message: call.entry, ordinal: call.ordinal, name: call.name, ...result }],
       this.#attempt.events.toolEnded(call, result),
@@ -81,18 +104,27 @@ export class LiveRun implements TurnLink {
 
   async #run(call: TurnCall): Promise<CallResult> {
     const { run, standing } = this.#attempt
-    if (call.resumed && this.#parts.toolbox.replayOf(call.name) === 'never') return { text: INTERRUPTED, isError: true }
-    return await this.#parts.toolbox.run(call, {
-      call: this.#parts.callerFor(run, standing, {
-        key: call.id,
-        tool: call.name,
-        resumed: call.resumed === true,
-      }),
+    const { zone, toolboxFor } = this.#settings
+    const toolbox = toolboxFor(run)
+    if (call.resumed && toolbox.replayOf(call.name) === 'never' && this.#mayHaveRun(call)) {
+      return { text: INTERRUPTED, isError: true }
+    }
+    const name = { id: call.id, tool: call.name, resumed: call.resumed === true }
+    return await toolbox.run(call, {
+      ...this.#parts.reachFor(run, standing, name),
       sessionKey: run.sessionKey,
       agentId: run.agentId,
-      zone: this.#parts.zone,
+      zone,
       signal: this.#signal,
+      outside: wait => parked(standing, wait),
+      approve: ask => askPerson(this.#parts, { run, standing, call: name }, ask),
     })
+  }
+
+  /** A call that still waited for a person's yes, or was told no, did nothing yet. */
+  #mayHaveRun(call: TurnCall): boolean {
+    const asked = this.#parts.store.read.approvalOfCall(this.#attempt.run.runId, call.id)
+    return asked === undefined || asked.state === 'used'
   }
 
   /** A disk that refuses an entry holds the turn up; it is neither failed nor given up, and holds no slot meanwhile. */
@@ -106,40 +138,39 @@ export class LiveRun implements TurnLink {
       } catch (thrown) {
         const error = asSluiceError(thrown)
         const mayPass = error.code === 'STORE_FAILED' && error.outcome === 'not-started'
+        // Whether it is there, the journal knows: the next attempt reads it and goes on from there.
+        if (error.code === 'STORE_FAILED' && error.outcome === 'unknown') throw lost(error)
         if (!mayPass || this.#signal.aborted) throw error
         log('error', `turn ${run.runId} cannot write its journal; trying again`, { error: error.message })
       }
-      await this.#standAside(delayMs)
+      await parked(this.#attempt.standing, () => pause(clock, delayMs, this.#signal))
     }
-  }
-
-  async #standAside(delayMs: number): Promise<void> {
-    const { slot, deadline } = this.#attempt.standing
-    slot.park()
-    deadline.pause()
-    await pause(this.#parts.clock, delayMs, this.#signal)
-    await slot.resume(this.#signal)
-    deadline.run()
   }
 
   #task(): TurnTask {
     const { run } = this.#attempt
-    const { store, clock, zone, toolbox } = this.#parts
+    const { store, clock } = this.#parts
+    const { zone, toolboxFor, chooseModel } = this.#settings
     const context = buildContext(store.read.transcript(run.sessionId, CONTEXT_ENTRIES_MAX), run.runId)
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
       runId: run.runId,
-      model: this.#parts.chooseModel(run.model),
+      model: chooseModel(run.model),
       system: systemPrompt({
         sessionKey: run.sessionKey,
         zone,
         nowMs: clock.now(),
         jobName: job?.name,
+        isTask: run.source === 'spawn',
         extra: run.extraPrompt,
       }),
       ...context,
-      tools: toolbox.descriptions,
+      tools: toolboxFor(run).descriptions,
       limits: TURN_LIMITS,
     }
   }
+}
+
+function lost(cause: SluiceError): SluiceError {
+  return new SluiceError('UNAVAILABLE', `What the turn wrote last may or may not be kept: ${cause.message}`, { cause })
 }

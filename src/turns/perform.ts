@@ -40,6 +40,8 @@ async function commit(link: TurnLink, event: LoopEvent): Promise<number | undefi
 export function inlineRunner(makeModel: MakeModel): Runner {
   return {
     run: (task, link, signal) => perform({ task, link, signal, makeModel }),
+    // What it still writes is fenced off; there is no thread to end.
+    abandon: () => undefined,
     close: async () => undefined,
   }
 }

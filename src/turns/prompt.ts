@@ -6,6 +6,8 @@ export interface PromptInput {
   readonly zone: string
   readonly nowMs: number
   readonly jobName: string | undefined
+  /** Another session's turn has this one do a task. */
+  readonly isTask: boolean
   readonly extra?: string | undefined
 }
 
@@ -20,6 +22,7 @@ export function systemPrompt(input: PromptInput): string {
   ]
   if (input.jobName !== undefined)
     lines.push(`This turn is a run of the scheduled job "${input.jobName}"; your reply is its result.`)
+  if (input.isTask) lines.push('Another session has you do the task below; your reply is its result. Ask nothing back.')
   if (input.extra) lines.push(input.extra)
   return lines.join('\n')
 }

@@ -46,5 +46,10 @@ export interface Runner {
    * entry; the turn is then not ended and its journal says how far it came.
    */
   run(task: TurnTask, link: TurnLink, signal: AbortSignal): Promise<TurnOutcome>
+  /**
+   * The turn did not heed its abort and was let go: nothing of it may reach its link any more. A runner that does not
+   * answer at all is ended, and its other turns are reported lost. Never waits.
+   */
+  abandon(runId: string): void
   close(): Promise<void>
 }

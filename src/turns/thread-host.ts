@@ -51,6 +51,9 @@ export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
       case 'abort':
         aborts.get(frame.runId)?.abort()
         return
+      case 'ping':
+        post({ type: 'pong' })
+        return
       case 'answer': {
         const pending = asked.get(frame.ask)
         asked.delete(frame.ask)

@@ -7,6 +7,7 @@ import type { TurnMessage, TurnOutcome, TurnTask } from './runner.ts'
 export type ToRunner =
   | { readonly type: 'start'; readonly task: TurnTask }
   | { readonly type: 'abort'; readonly runId: string }
+  | { readonly type: 'ping' }
   | { readonly type: 'answer'; readonly ask: number; readonly value?: unknown; readonly error?: ErrorData }
 
 export type Ask =
@@ -15,6 +16,7 @@ export type Ask =
   | { readonly kind: 'invoke'; readonly call: TurnCall }
 
 export type FromRunner =
+  | { readonly type: 'pong' }
   | { readonly type: 'ask'; readonly runId: string; readonly ask: number; readonly body: Ask }
   | { readonly type: 'delta'; readonly runId: string; readonly text: string }
   | { readonly type: 'end'; readonly runId: string; readonly outcome?: TurnOutcome; readonly error?: ErrorData }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { whatWouldRun } from '../../src/cli/approvals.ts'
 import { readCommand } from '../../src/cli/chat/commands.ts'
 import { applyKey, type Editor, EMPTY_EDITOR } from '../../src/cli/chat/editor.ts'
 import { Flow } from '../../src/cli/chat/flow.ts'
@@ -7,7 +8,7 @@ import { type Key, NOTHING_HELD, readKeys } from '../../src/cli/chat/keys.ts'
 import { type Live, repaint, rowsAboveCursor } from '../../src/cli/chat/live-area.ts'
 import { layoutPrompt } from '../../src/cli/chat/prompt.ts'
 import { paintFor } from '../../src/cli/text/paint.ts'
-import { sanitize } from '../../src/cli/text/sanitize.ts'
+import { reveal, sanitize } from '../../src/cli/text/sanitize.ts'
 import { textWidth, truncate, wrap } from '../../src/cli/text/width.ts'
 
 const KEYS = [
@@ -209,6 +210,30 @@ describe('text on the screen', () => {
     flow.append('a\u001b[3', 40)
     flow.append('1mb', 40)
     expect(flow.openRow(40)).toBe('ab')
+  })
+
+  test('what a person decides by loses nothing and steers nothing', () => {
+    expect(reveal('ls\u001b[8m\r\n\t"\u202e\u200b')).toBe('ls\\u{1b}[8m\\u{d}⏎\n\\u{9}"\\u{202e}\\u{200b}')
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom('\u001b', '\n', 'a', '\u2028') }),
+    )
+    fc.assert(
+      fc.property(texts, fc.integer({ min: 8, max: 80 }), (text, columns) => {
+        const plain = text.replace(/[\\⏎]/g, '')
+        const seen = reveal(plain)
+        expect([...seen].filter(isDangerous)).toEqual([])
+        expect(
+          seen
+            .replace(/⏎\n/g, '\n')
+            .replace(/\\u\{([0-9a-f]+)\}/g, (_, hex) => String.fromCodePoint(Number.parseInt(hex, 16))),
+        ).toBe(plain)
+        for (const row of whatWouldRun({ text }, columns).split('\n')) {
+          expect(row.startsWith('  │ ')).toBe(true)
+          expect(textWidth(row)).toBeLessThanOrEqual(columns)
+        }
+      }),
+    )
   })
 
   test('after the terminal became narrower, exactly what was drawn is taken away', () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FakeClock } from '../fakes/clock.ts'
 import { type Asked, type FakeGateway, fakeGateway } from './fake-gateway.ts'
 import { run, type TestShell, testShell, until } from './test-shell.ts'
 
@@ -25,6 +26,7 @@ function scripted(fake: FakeGateway): void {
     unread: 0,
   })
   fake.answers('chat.unread', { notices: [] })
+  fake.answers('approvals.list', { approvals: [] })
   fake.answers('chat.markRead', { ok: true, marked: 1 })
   fake.answers('chat.history', { sessionKey: KEY, messages: [], thinkingLevel: 'off' })
   fake.on('chat.send', ({ asked, answer }) => answer({ runId: asked.params.idempotencyKey, status: 'started' }))
@@ -148,6 +150,119 @@ test('a lost connection: only what was not acknowledged is sent again, with its 
   await ended
 })
 
+test('after a restart it comes back by itself, and shows what was said and what was sent meanwhile', async () => {
+  const { port } = gateway
+  const clock = new FakeClock()
+  shell = testShell(gateway.url, { tty: true, clock })
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  gateway.on('chat.send', ({ asked, answer }) =>
+    answer({ runId: asked.params.idempotencyKey, status: 'started', ahead: sends().length - 1 }),
+  )
+  shell.press('one\rtwo\r')
+  await until(shell, '> two (queued, 1 ahead)')
+  gateway.on('chat.send', () => undefined)
+  shell.press('three\r')
+  const { params } = await sent(3)
+  gateway.event('shutdown', { reason: 'gateway restarting', restartExpectedMs: 1500 })
+  gateway.dropAll(1012, 'service restart')
+  await until(shell, 'The gateway restarts…')
+  await gateway.close()
+  // No attempt but the first three comes to nothing: 0.5 s, 1 s and 2 s later, and then 4 s.
+  const tries = vi.spyOn(shell, 'connect')
+  for (const [index, retryMs] of [500, 1_000, 2_000].entries()) {
+    await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 5 })
+    await clock.advance(retryMs - 1)
+    expect(tries).toHaveBeenCalledTimes(index)
+    await clock.advance(1)
+    expect(tries).toHaveBeenCalledTimes(index + 1)
+  }
+  gateway = await fakeGateway({ port })
+  scripted(gateway)
+  gateway.on('chat.send', ({ asked, answer }) => answer({ runId: asked.params.idempotencyKey, status: 'ok' }))
+  gateway.answers('chat.unread', {
+    notices: [
+      { id: 'reply:x', sessionKey: KEY, text: 'answer two', source: 'reply', atMs: clock.now(), createdAtMs: 1 },
+    ],
+  })
+  await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 5 })
+  await clock.advance(4_000)
+  await until(shell, 'answer two')
+  expect(shell.out).toMatch(/Connected again\.[\s\S]*> two\r\n[\s\S]*While you were away:[\s\S]*answer two/)
+  expect(shell.out.match(/The gateway restarts…/g)).toHaveLength(1)
+  expect(shell.out).toContain('> three\r\n')
+  expect(sends().map(each => each.params)).toEqual([params])
+  shell.press('\u0004')
+  await ended
+})
+
+test('W7: a question is shown whole and marked, the next message answers it, and how it ended is told', async () => {
+  // Written so that a terminal would hide the second half of it.
+  const text = `ls${' '.repeat(100)}\u001b]0;x; rm -rf ~\u0007\n? May ls run this?`
+  const asked = { tool: 'exec', request: {}, agentId: 'main', askedIn: KEY, createdAtMs: 1, expiresAtMs: 2 }
+  const approvals = [{ ...asked, id: 'a1', text, sessionKey: 'agent:main:task' }]
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  gateway.answers('approvals.list', { approvals })
+  final('a1', 'ignored', { notice: { id: 'a1', atMs: 1, source: 'approval' } })
+  await until(shell, 'your next message answers a1')
+  const rows = shell.out.split('\r\n')
+  const first = rows.findIndex(row => row.endsWith('? May exec in agent:main:task run this? (a1)'))
+  const marked = rows.slice(first + 1).filter(row => row.startsWith('  │ '))
+  // Nothing but spaces may get lost at the end of a row.
+  const whole = marked.map(row => row.slice(4)).join('')
+  expect(whole.replace(/ /g, '')).toBe('ls\\u{1b}]0;x;rm-rf~\\u{7}⏎?Maylsrunthis?')
+  for (const row of marked) expect(row.length).toBeLessThan(80)
+  expect(gateway.paramsOf('approvals.list').at(-1)).toEqual({ sessionKey: KEY })
+  expect(gateway.paramsOf('chat.markRead')).toEqual([])
+
+  // A turn that runs and asks does not hide what is typed until its end.
+  assistant('r1', 'Let me look.')
+  gateway.on('chat.send', ({ asked: { params }, answer, event }) => {
+    event('exec.approval.resolved', { id: 'a1', decision: 'deny', resolvedBy: 'cli\u001b[2J', ts: 1 })
+    answer({ runId: params.idempotencyKey, status: 'ok', approvals: [{ id: 'a1', state: 'denied' }] })
+  })
+  await until(shell, 'Let me look.')
+  shell.press('no, not that\r')
+  expect((await sent(1)).params.message).toBe('no, not that')
+  await until(shell, '✗ denied by cli: ls')
+  expect(shell.out).toMatch(/> no, not that\r\n[\s\S]*✗ denied by cli/)
+  await until(shell, '… Ctrl-C stops')
+  expect(shell.out.slice(shell.out.lastIndexOf('✗ denied'))).not.toContain('queued')
+  shell.press('\u0015\u0004')
+  await ended
+})
+
+test('W7: a question that was asked while nobody listened is shown at the start, once, and not as news', async () => {
+  const asked = {
+    tool: 'exec',
+    request: {},
+    agentId: 'main',
+    sessionKey: KEY,
+    askedIn: KEY,
+    createdAtMs: 1,
+    expiresAtMs: 2,
+  }
+  const approvals = ['a1', 'a2'].map(id => ({ ...asked, id, text: `run ${id}` }))
+  gateway.answers('approvals.list', { approvals })
+  gateway.answers('chat.unread', {
+    notices: [{ id: 'a1', sessionKey: KEY, text: 'May exec run this?', source: 'approval', atMs: 1, createdAtMs: 1 }],
+  })
+  const ended = run(shell, 'chat')
+  await until(shell, '2 questions are open: yes <id>, or no to all')
+  gateway.event('exec.approval.resolved', { id: 'a2', decision: null, resolvedBy: null, ts: 1 })
+  await until(shell, 'your next message answers a1')
+  expect(shell.out).toContain('· not answered: time is over, or the turn that asked: run a2\r\n')
+  final('a1', 'ignored', { notice: { id: 'a1', atMs: 1, source: 'approval' } })
+  await vi.waitFor(() => expect(gateway.paramsOf('approvals.list')).toHaveLength(2), { interval: 5 })
+  shell.press('x')
+  await until(shell, '> x')
+  expect(shell.out.match(/ {2}│ run a1\r\n/g)).toHaveLength(1)
+  expect(shell.out).not.toContain('While you were away')
+  shell.press('\u0015\u0004')
+  await ended
+})
+
 test('a change of width redraws within it', async () => {
   const ended = run(shell, 'chat')
   await until(shell, '> ')
@@ -190,4 +305,31 @@ test('without a terminal: lines in, replies out, ends after the last', async () 
   piped.endInput()
   expect(await run(piped, 'chat')).toBe(0)
   expect(piped.out).toBe('re: one\nre: two\nre: three\n')
+})
+
+test('without a terminal a question names the commands that answer it', async () => {
+  const asked = {
+    tool: 'exec',
+    request: {},
+    agentId: 'main',
+    sessionKey: KEY,
+    askedIn: KEY,
+    createdAtMs: 1,
+    expiresAtMs: 2,
+  }
+  gateway.on('agent', ({ asked: { params }, answer }) => {
+    final('a1', 'ignored', { notice: { id: 'a1', atMs: 1, source: 'approval' } })
+    gateway.on('approvals.list', list => {
+      list.answer({ approvals: [{ ...asked, id: 'a1', text: 'ls \u001b[2J' }] })
+      answer({ runId: 'r', status: 'ok', result: { payloads: [{ text: `re: ${params.message}` }] } })
+    })
+  })
+  const piped = testShell(gateway.url)
+  piped.press('one\n')
+  piped.endInput()
+  expect(await run(piped, 'chat')).toBe(0)
+  expect([piped.out, piped.err]).toEqual([
+    're: one\n',
+    '? May exec run this? (a1)\n  │ ls \\u{1b}[2J\nAnswer with: sluice approve a1, or sluice deny a1\n',
+  ])
 })

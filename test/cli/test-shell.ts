@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { vi } from 'vitest'
 import { nodeClock } from '../../src/base/node/world.ts'
+import type { Clock } from '../../src/base/world.ts'
 import { runCli } from '../../src/cli/run.ts'
 import type { Shell } from '../../src/cli/shell.ts'
 import { connectGateway } from '../../src/client/client.ts'
@@ -18,7 +19,7 @@ export interface TestShell extends Shell {
   resize(columns: number): void
 }
 
-export function testShell(url: string, options: { tty?: boolean; nowMs?: number } = {}): TestShell {
+export function testShell(url: string, options: { tty?: boolean; nowMs?: number; clock?: Clock } = {}): TestShell {
   const isTTY = options.tty === true
   const interrupts = new Set<() => void>()
   const resizes = new Set<() => void>()
@@ -61,7 +62,7 @@ export function testShell(url: string, options: { tty?: boolean; nowMs?: number 
       },
     },
     color: false,
-    clock: nowMs === undefined ? nodeClock : { ...nodeClock, now: () => nowMs },
+    clock: options.clock ?? (nowMs === undefined ? nodeClock : { ...nodeClock, now: () => nowMs }),
     random: { uuid: () => randomUUID() },
     zone: 'UTC',
     launcher: '/opt/sluice/bin/sluice',

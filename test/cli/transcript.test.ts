@@ -91,7 +91,7 @@ describe('what is seen of a run', () => {
   test('a notice is seen once and begins no run', () => {
     const transcript = new Transcript([KEY])
     const event = chat('n', 'final', { ...message('stretch'), notice: { id: 'n1', atMs: 7, source: 'cron' } })
-    expect(transcript.hear(event)).toEqual([{ kind: 'notice', id: 'n1', atMs: 7, text: 'stretch' }])
+    expect(transcript.hear(event)).toEqual([{ kind: 'notice', id: 'n1', atMs: 7, source: 'cron', text: 'stretch' }])
     expect(transcript.hear(event)).toEqual([])
     expect(transcript.running()).toBeUndefined()
   })

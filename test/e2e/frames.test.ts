@@ -9,7 +9,9 @@ import { type GatewayProcess, Scope } from './gateway-process.ts'
 import { RawSocket } from './raw-socket.ts'
 import { anyJson, type JsonSchema, valuesOf } from './schema-values.ts'
 
-const METHODS = Object.keys(CATALOGUE) as MethodName[]
+/** They take the gateway away from under the other calls; test/methods and test/e2e/restart.test.ts try them. */
+const TAKEN_OUT: readonly string[] = ['gateway.restart', 'config.patch']
+const METHODS = (Object.keys(CATALOGUE) as MethodName[]).filter(name => !TAKEN_OUT.includes(name))
 const scope = new Scope()
 let model: ModelServer
 let gateway: GatewayProcess

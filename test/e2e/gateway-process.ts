@@ -86,17 +86,18 @@ class Process {
     this.ended = promise
   }
 
-  /** The match in what it said, or undefined when it ended without saying it. */
-  async says(pattern: RegExp): Promise<RegExpExecArray | undefined> {
+  /** The match in what it said from there on, or undefined when it ended without saying it. */
+  async says(pattern: RegExp, from = 0): Promise<RegExpExecArray | undefined> {
     const { promise, resolve } = Promise.withResolvers<RegExpExecArray>()
+    const found = () => pattern.exec(this.stdout.slice(from))
     const look = () => {
-      const match = pattern.exec(this.stdout)
+      const match = found()
       if (match) resolve(match)
     }
     this.#waiting.add(look)
     look()
     try {
-      const heard = Promise.race([promise, this.ended.then(() => pattern.exec(this.stdout) ?? undefined)])
+      const heard = Promise.race([promise, this.ended.then(() => found() ?? undefined)])
       return await within(heard, () => `${pattern} in:\n${this.stdout}\n${this.stderr}`)
     } finally {
       this.#waiting.delete(look)
@@ -145,6 +146,8 @@ export class GatewayProcess {
   readonly #clients = new Set<GatewayClient>()
   #process: Process | undefined
   #url = ''
+  /** Up to where what it says was read. */
+  #heard = 0
 
   constructor(stateDir: string, options: GatewayOptions) {
     this.stateDir = stateDir
@@ -174,9 +177,13 @@ export class GatewayProcess {
 
   async start(changed: Pick<GatewayOptions, 'fileKbMax'> = this.#options): Promise<void> {
     this.#process = this.#spawned(changed.fileKbMax)
-    const match = await this.#process.says(STARTED)
-    if (!match) throw new Error(`the gateway did not start:\n${JSON.stringify(await this.#process.ended, null, 2)}`)
-    this.#url = match[1] as string
+    this.#heard = 0
+    await this.#started(this.#process)
+  }
+
+  /** Resolves once it has restarted by itself: the same process, perhaps at another port. Its clients are gone. */
+  async restarted(): Promise<void> {
+    await this.#started(this.#process as Process)
   }
 
   async refused(): Promise<Ended> {
@@ -230,6 +237,13 @@ export class GatewayProcess {
     const { PATH = '' } = process.env
     // HOME is the state folder too, so that nothing can reach the real one.
     return { PATH, HOME: this.stateDir, TZ: 'Europe/Berlin', SLUICE_STATE_DIR: this.stateDir, ...this.#options.env }
+  }
+
+  async #started(starting: Process): Promise<void> {
+    const match = await starting.says(STARTED, this.#heard)
+    if (!match) throw new Error(`the gateway did not start:\n${JSON.stringify(await starting.ended, null, 2)}`)
+    this.#heard += match.index + match[0].length
+    this.#url = match[1] as string
   }
 
   #spawned(fileKbMax: number | undefined): Process {

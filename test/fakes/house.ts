@@ -8,7 +8,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
 import type { Caller } from '../../src/dispatch/caller.ts'
 import type { GatewayEvent } from '../../src/dispatch/event-hub.ts'
-import { furnish } from '../../src/gateway.ts'
+import { furnish } from '../../src/house.ts'
 import { isMethodName, type MethodName, type Result } from '../../src/protocol/catalogue.ts'
 import type { ModelCall, ModelEvent, ModelMessage } from '../../src/providers/model.ts'
 import type { InlineOptions } from '../../src/store/sqlite/inline.ts'
@@ -39,6 +39,8 @@ export interface HouseOptions {
   readonly runner?: Runner
   /** Holds the store's writer, or stands in for its COMMIT. */
   readonly store?: InlineOptions
+  /** Parts of the world that are not as usual. */
+  readonly world?: Partial<World>
 }
 
 const operator: Caller = { principal: 'operator', label: 'test', scopes: new Set(['operator.admin']) }
@@ -47,17 +49,18 @@ const operator: Caller = { principal: 'operator', label: 'test', scopes: new Set
 export async function openHouse(play: Play, options: HouseOptions = {}) {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'sluice-house-'))
   const clock = options.clock ?? new FakeClock()
-  const world = worldOf(clock)
   const places = locate({ SLUICE_STATE_DIR: folder }, '/nowhere')
-  const config = JSON.stringify(options.config ?? {})
-  const settings = loadSettings({
-    files: { ...world.files, readText: path => (path === places.configPath ? config : undefined) },
-    env: {},
-    places,
-    portOverride: 0,
-    systemZone: 'Europe/Berlin',
-    isMethod: isMethodName,
-  })
+  const files = { [places.configPath]: JSON.stringify(options.config ?? {}) }
+  const world = worldOf(clock, files, options.world)
+  const load = (config: string | undefined) =>
+    loadSettings({
+      files: { ...world.files, readText: path => (path === places.configPath ? config : world.files.readText(path)) },
+      env: {},
+      places,
+      portOverride: 0,
+      systemZone: 'Europe/Berlin',
+      isMethod: isMethodName,
+    })
   const store = await openSqliteStore({ folder, thread: false, ...options.store })
   let current = play
   const runner =
@@ -70,7 +73,17 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
     }))
   const logged: string[] = []
   const log = (level: string, message: string) => void logged.push(`${level} ${message}`)
-  const house = furnish({ store, runner, settings, options: { places, world }, modelRef: 'test/model', log })
+  const restarts: number[] = []
+  const house = furnish({
+    ...{ store, runner, places, world, log, load },
+    settings: load(files[places.configPath]),
+    env: {},
+    binFolder: '/opt/sluice/bin',
+    restart: ({ delayMs }) => {
+      restarts.push(clock.now() + delayMs)
+      return { atMs: restarts[0] as number }
+    },
+  })
   const events: GatewayEvent[] = []
   house.hub.listen(event => events.push(event))
   house.resume(await house.recover())
@@ -80,6 +93,9 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
     folder,
     events,
     logged,
+    /** Instants for which a restart was asked. */
+    restarts,
+    files,
     store,
     play: (next: Play) => {
       current = next
@@ -109,7 +125,7 @@ async function end(house: ReturnType<typeof furnish>, store: { close(): Promise<
 }
 
 let made = 0
-function worldOf(clock: FakeClock): World {
+function worldOf(clock: FakeClock, files: Record<string, string>, changed: Partial<World> = {}): World {
   return {
     clock,
     random: {
@@ -120,6 +136,18 @@ function worldOf(clock: FakeClock): World {
       hex: bytes => '0'.repeat(bytes * 2),
     },
     fetch: () => Promise.reject(new Error('no network in this world')),
-    files: { readText: () => undefined, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
+    publicGet: () => Promise.reject(new Error('no network in this world')),
+    processes: {
+      find: async () => undefined,
+      run: () => Promise.reject(new Error('no processes in this world')),
+    },
+    files: {
+      readText: path => files[path],
+      writePrivateText: (path, content) => {
+        files[path] = content
+      },
+      ensurePrivateFolder: () => undefined,
+    },
+    ...changed,
   }
 }

@@ -1,17 +1,23 @@
 // Models for the runner's contract, by the name of their script: they must be made anew inside a worker thread.
-import type { Model } from '../../src/providers/model.ts'
+import type { Model, ModelEvent } from '../../src/providers/model.ts'
+
+const TALKERS = ['until-aborted', 'ignores-abort', 'spin']
+
+/** Speaks, and then says nothing more until it is stopped, or never again. */
+async function* talking(script: string, signal: AbortSignal): AsyncGenerator<ModelEvent, void> {
+  yield { type: 'delta', text: 'going' }
+  while (script === 'spin') Math.random()
+  if (script === 'ignores-abort') await new Promise(() => undefined)
+  if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+  yield { type: 'failed', kind: 'aborted', message: 'stopped' }
+}
 
 export function scriptedModel(script: string): Model {
   return {
     ref: script,
     async *stream({ messages, signal }) {
       if (script === 'die') process.exit(1)
-      if (script === 'until-aborted') {
-        yield { type: 'delta', text: 'going' }
-        if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
-        yield { type: 'failed', kind: 'aborted', message: 'stopped' }
-        return
-      }
+      if (TALKERS.includes(script)) return yield* talking(script, signal)
       if (messages.at(-1)?.role === 'user') {
         yield { type: 'done', text: '', calls: [{ id: 'x', name: 'look', args: { n: 1 } }] }
         return

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3'
 import type { World } from '../../src/base/world.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
-import { furnish } from '../../src/gateway.ts'
+import { furnish } from '../../src/house.ts'
 import { isMethodName } from '../../src/protocol/catalogue.ts'
 import type { Store } from '../../src/store/port.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
@@ -92,17 +92,15 @@ export class Boot {
     const world = worldOf(this.clock, this.#parts.uuid)
     // Not the real folder: what is told of it must not differ from run to run.
     const places = locate({ SLUICE_STATE_DIR: '/state' }, '/nowhere')
-    const settings = loadSettings({
-      files: {
-        ...world.files,
-        readText: path => (path === places.configPath ? JSON.stringify(scenario.config) : undefined),
-      },
-      env: {},
-      places,
-      portOverride: 0,
-      systemZone: 'Europe/Berlin',
-      isMethod: isMethodName,
-    })
+    const load = (config: string | undefined) =>
+      loadSettings({
+        files: { ...world.files, readText: path => (path === places.configPath ? config : undefined) },
+        env: {},
+        places,
+        portOverride: 0,
+        systemZone: 'Europe/Berlin',
+        isMethod: isMethodName,
+      })
     const wrapped = this.#parts.wrapStore(store)
     const { stormy } = this.#parts
     const runner = new SimulatedRunner({
@@ -118,7 +116,13 @@ export class Boot {
     const log = (level: string, message: string) => {
       if (!this.dead) seen.trace(`log ${level} ${message}`)
     }
-    this.#house = furnish({ store: wrapped, runner, settings, options: { places, world }, modelRef: 'test/model', log })
+    this.#house = furnish({
+      ...{ store: wrapped, runner, places, world, log, load },
+      settings: load(JSON.stringify(scenario.config)),
+      env: {},
+      binFolder: '/opt/sluice/bin',
+      restart: ({ delayMs }) => ({ atMs: this.clock.now() + delayMs }),
+    })
     this.#house.loopDelay.stop()
     this.#parts.onFurnished(this.#house)
     this.#house.hub.listen(event => {
@@ -219,6 +223,11 @@ function worldOf(clock: BootClock, uuid: () => string): World {
     clock,
     random: { uuid, hex: bytes => '0'.repeat(bytes * 2) },
     fetch: () => Promise.reject(new Error('no network in this world')),
+    publicGet: () => Promise.reject(new Error('no network in this world')),
+    processes: {
+      find: async () => undefined,
+      run: () => Promise.reject(new Error('no processes in this world')),
+    },
     files: { readText: () => undefined, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
   }
 }

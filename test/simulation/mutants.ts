@@ -55,8 +55,8 @@ const COORDINATION: readonly Mutant[] = [
     near: 5,
     plant: () =>
       patch(Slots.prototype, () => ({
-        async takeAgain(this: Slots, signal) {
-          await this.take(signal)
+        async takeAgain(this: Slots, pools, signal) {
+          await this.take(pools, signal)
         },
       })),
   },
@@ -143,7 +143,7 @@ const COORDINATION: readonly Mutant[] = [
   {
     name: 'stop says so and does nothing',
     near: 27,
-    plant: () => patch(TurnEngine.prototype, () => ({ stop: async runs => runs.map(run => run.runId) })),
+    plant: () => patch(TurnEngine.prototype, () => ({ stop: async ({ runs }) => runs.map(run => run.runId) })),
   },
   {
     name: 'reads queue behind the disk',
@@ -188,7 +188,8 @@ const JOURNAL: readonly Mutant[] = [
         const { runId } = args.fence
         const run = store.read.run(runId)
         if (run === undefined || weigh(runId) % 8 > 0) return write.endRun(args)
-        return Promise.resolve({ value: { ...run, ...args.end, endedAtMs: args.nowMs }, repeated: false })
+        const ended = { ...run, ...args.end, endedAtMs: args.nowMs }
+        return Promise.resolve({ value: { run: ended, told: [] }, repeated: false })
       },
     })),
   },
@@ -201,7 +202,7 @@ const JOURNAL: readonly Mutant[] = [
         const written = write.endRun(args)
         if (!run) return await written
         written.catch(() => undefined)
-        return { value: { ...run, ...args.end, endedAtMs: args.nowMs }, repeated: false }
+        return { value: { run: { ...run, ...args.end, endedAtMs: args.nowMs }, told: [] }, repeated: false }
       },
     })),
   },

@@ -35,6 +35,11 @@ export class SimulatedRunner implements Runner {
     this.#parts = parts
   }
 
+  /** What it still writes is fenced off. */
+  abandon(): void {
+    return undefined
+  }
+
   async run(task: TurnTask, link: TurnLink, signal: AbortSignal): Promise<TurnOutcome> {
     const { boot, seen, clock, store, scenario, isDead } = this.#parts
     const { runId } = task

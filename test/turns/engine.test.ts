@@ -110,6 +110,7 @@ describe('W7: control never queues', () => {
           await link.attempt('late').then(outcome.resolve, outcome.resolve)
           return { state: 'ok', reply: 'too late' }
         },
+        abandon: () => undefined,
         close: async () => undefined,
       },
     })

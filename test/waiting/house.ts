@@ -56,6 +56,12 @@ export class House {
     this.#client = await this.gateway.client()
   }
 
+  /** After the gateway has restarted by itself: the same process, and the old connection is gone. */
+  async restarted(): Promise<void> {
+    await this.gateway.restarted()
+    this.#client = await this.gateway.client()
+  }
+
   chat(sessionKey: string, message: string, runId: string) {
     return this.client.call('chat.send', { sessionKey, message, idempotencyKey: runId })
   }
@@ -80,6 +86,11 @@ export class House {
   async inputsOf(sessionKey: string): Promise<(string | undefined)[]> {
     const { messages } = await this.client.call('chat.history', { sessionKey })
     return messages.filter(({ role }) => role === 'user').map(({ content }) => content[0]?.text)
+  }
+
+  /** What the runs of a session that have not ended are up to, in their order. */
+  async liveRuns(key: string): Promise<string[]> {
+    return (await this.client.call('sessions.status', { key })).runs.map(({ status }) => status)
   }
 
   asksOf(session: string): number {
@@ -134,4 +145,9 @@ export const cron = (args: object): Step => call('cron', args)
 
 export function send(sessionKey: string, more: object = {}): Step {
   return call('sessions_send', { sessionKey, message: `to ${sessionKey}`, ...more })
+}
+
+/** Commands of our own command line, run one after the other by a turn. */
+export function exec(...commands: readonly (readonly string[])[]): { calls: { name: string; args: object }[] } {
+  return { calls: commands.map(words => ({ name: 'exec', args: { command: ['sluice', ...words] } })) }
 }

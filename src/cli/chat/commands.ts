@@ -31,6 +31,7 @@ export const HELP_LINES = [
   '/new     begin a new conversation; the agent forgets this one',
   '/status  session, model, runs, jobs',
   '/quit    leave (so does Ctrl-D)',
+  'A question (?) of a turn is answered by your next message: yes, always, no, or why not.',
   'Up and down: lines typed before. Alt-Enter or Ctrl-J: a new line. A message sent meanwhile is queued.',
 ]
 

@@ -1,5 +1,6 @@
 // The chat without a terminal: each line that comes in is a message, each reply goes out as plain text; ends after the
 // reply to the last line. Messages go one after the other, so that replies stand in their order.
+import { formatDuration } from '../../base/durations.ts'
 import { asSluiceError, SluiceError } from '../../base/errors.ts'
 import type { Arguments } from '../arguments.ts'
 import { connectFor } from '../gateway-link.ts'
@@ -9,7 +10,8 @@ import { sanitize } from '../text/sanitize.ts'
 import { readCommand } from './commands.ts'
 import { isConnectionLoss, LastingLink } from './link.ts'
 import { liveNotice, markRead, showUnread } from './notices.ts'
-import { Transcript } from './transcript.ts'
+import { Questions, questionText } from './questions.ts'
+import { type Mark, Transcript } from './transcript.ts'
 
 export async function chatLines(args: Arguments, shell: Shell): Promise<number> {
   const chat = new LineChat(args, shell)
@@ -25,6 +27,8 @@ class LineChat {
   readonly #wantedKey: string | undefined
   readonly #link: LastingLink
   readonly #lines = new Lines()
+  readonly #questions = new Questions()
+  #sessionKey = ''
   #transcript = new Transcript([])
   #zone: string
   #back = Promise.withResolvers<void>()
@@ -36,13 +40,9 @@ class LineChat {
     this.#wantedKey = args.text('session')
     this.#link = new LastingLink(() => connectFor(args, shell), shell.clock, {
       event: event => {
-        for (const mark of this.#transcript.hear(event)) {
-          if (mark.kind !== 'notice') continue
-          this.#print(liveNotice(mark, this.#zone))
-          void markRead(this.#link, [mark.id])
-        }
+        for (const mark of this.#transcript.hear(event)) if (mark.kind === 'notice') this.#notice(mark)
       },
-      down: (why, retryMs) => shell.stderr.write(`${sanitize(why)}; trying again in ${Math.round(retryMs / 1_000)}s\n`),
+      down: (why, retryMs) => shell.stderr.write(`${sanitize(why)}; trying again in ${formatDuration(retryMs)}\n`),
       up: () => {
         this.#back.resolve()
         this.#back = Promise.withResolvers()
@@ -52,12 +52,14 @@ class LineChat {
 
   async run(): Promise<number> {
     const { hello } = await this.#link.start()
-    const sessionKey = this.#wantedKey ?? hello.snapshot.sessionDefaults.mainSessionKey
+    this.#sessionKey = this.#wantedKey ?? hello.snapshot.sessionDefaults.mainSessionKey
+    const sessionKey = this.#sessionKey
     const session = await this.#link.call('sessions.status', { key: sessionKey })
     this.#zone = session.zone
     this.#transcript = new Transcript([sessionKey, session.sessionKey])
     const told = { sessionKey, zone: this.#zone, transcript: this.#transcript, clock: this.#shell.clock }
     await showUnread(this.#link, told, lines => this.#print(lines.join('\n')))
+    await this.#ask()
     const stopReading = this.#shell.stdin.read({
       text: chunk => this.#lines.add(chunk),
       end: () => this.#lines.end(),
@@ -65,7 +67,7 @@ class LineChat {
     for (let line = await this.#lines.next(); line !== undefined; line = await this.#lines.next()) {
       const read = readCommand(line)
       if (read.kind === 'command' && (read.name === 'quit' || read.name === 'exit')) break
-      await this.#say(line, sessionKey)
+      await this.#say(line)
     }
     stopReading()
     return this.#failures > 0 ? EXIT.failed : EXIT.ok
@@ -75,9 +77,32 @@ class LineChat {
     this.#link.stop()
   }
 
-  async #say(message: string, sessionKey: string): Promise<void> {
+  #notice(mark: Extract<Mark, { kind: 'notice' }>): void {
+    if (mark.source === 'approval') {
+      this.#ask().catch((error: unknown) => this.#tellError(asSluiceError(error)))
+      return
+    }
+    this.#print(liveNotice(mark, this.#zone))
+    void markRead(this.#link, [mark.id])
+  }
+
+  /** The next line waits for the reply to this one, so the answer to a question has to come from elsewhere. */
+  async #ask(): Promise<void> {
+    for (const approval of await this.#questions.fresh(this.#link, this.#sessionKey)) {
+      const { id } = approval
+      this.#shell.stderr.write(
+        `${questionText(approval)}\nAnswer with: sluice approve ${sanitize(id)}, or sluice deny ${sanitize(id)}\n`,
+      )
+    }
+  }
+
+  #tellError(error: SluiceError): void {
+    this.#shell.stderr.write(`Error: ${sanitize(error.message).replace(/^Error: /, '')}\n`)
+  }
+
+  async #say(message: string): Promise<void> {
     if (message.trim() === '') return
-    const params = { message, sessionKey, idempotencyKey: this.#shell.random.uuid() }
+    const params = { message, sessionKey: this.#sessionKey, idempotencyKey: this.#shell.random.uuid() }
     for (;;) {
       try {
         const final = await this.#link.call('agent', params, { onEarly: () => undefined })
@@ -88,7 +113,7 @@ class LineChat {
         const error = asSluiceError(thrown)
         if (!isConnectionLoss(error)) {
           this.#failures += 1
-          this.#shell.stderr.write(`Error: ${sanitize(error.message).replace(/^Error: /, '')}\n`)
+          this.#tellError(error)
           return
         }
         // The same key again: a run that was begun is joined, not begun a second time.

@@ -1,4 +1,4 @@
-// A connection that lasts: lost, it is made again, after 1 s, 2 s, up to 30 s. It says when it is gone and when it is
+// A connection that lasts: lost, it is made again, after 0.5 s, 1 s, up to 10 s, until it is stopped. It says when it is gone and when it is
 // back; what was under way then is for its holder to ask again, with the same keys.
 import { SECOND } from '../../base/durations.ts'
 import { asSluiceError, SluiceError } from '../../base/errors.ts'
@@ -6,12 +6,12 @@ import type { Timer, World } from '../../base/world.ts'
 import type { Closed } from '../../client/calls.ts'
 import type { GatewayClient, GatewayEvent } from '../../client/client.ts'
 
-const RETRY_MS_MIN = SECOND
-const RETRY_MS_MAX = 30 * SECOND
+const RETRY_MS_MIN = SECOND / 2
+const RETRY_MS_MAX = 10 * SECOND
 
 export interface LinkListener {
   event(event: GatewayEvent): void
-  /** Lost, or not found again: why, and after how long it is tried again. */
+  /** Lost, or not found again: why, in a sentence, and after how long it is tried again. */
   down(why: string, retryMs: number): void
   /** Found again. */
   up(): void
@@ -25,6 +25,8 @@ export class LastingLink {
   #retry: Timer | undefined
   #retryMs = RETRY_MS_MIN
   #stopped = false
+  /** What the gateway said before it closed the connection. */
+  #parting: string | undefined
 
   constructor(connect: () => Promise<GatewayClient>, clock: World['clock'], listener: LinkListener) {
     this.#connect = connect
@@ -65,14 +67,19 @@ export class LastingLink {
   #adopt(client: GatewayClient): void {
     this.#client = client
     this.#retryMs = RETRY_MS_MIN
-    client.onEvent(event => this.#listener.event(event))
+    this.#parting = undefined
+    client.onEvent(event => {
+      if (event.event === 'shutdown') this.#parting = partingOf(event.payload)
+      this.#listener.event(event)
+    })
     client.closed.then(closed => this.#lose(client, closed)).catch(() => undefined)
   }
 
   #lose(client: GatewayClient, { code, reason }: Closed): void {
     if (this.#client !== client) return
     this.#client = undefined
-    if (!this.#stopped) this.#tryLater(reason || `code ${code}`)
+    if (!this.#stopped)
+      this.#tryLater(this.#parting ?? `The connection to the gateway was lost: ${reason || `code ${code}`}`)
   }
 
   #tryLater(why: string): void {
@@ -96,6 +103,10 @@ export class LastingLink {
     }
     this.#listener.up()
   }
+}
+
+function partingOf(shutdown: { readonly reason?: string; readonly restartExpectedMs?: unknown }): string {
+  return typeof shutdown.restartExpectedMs === 'number' ? 'The gateway restarts…' : 'The gateway was stopped.'
 }
 
 /** Whether a call failed because its connection did, so that it may be asked again with the same key. */

@@ -16,14 +16,16 @@ export function replyId(runId: string): string {
   return `reply:${runId}`
 }
 
-/** What is unread and new to us, as lines under a heading; marks it as read once `show` has shown it. */
+/** What is unread and new to us, but for questions, as lines under a heading; marks it as read once `show` has shown it. */
 export async function showUnread(
   link: LastingLink,
   chat: { sessionKey: string; zone: string; transcript: Transcript; clock: World['clock'] },
   show: (lines: string[]) => void,
 ): Promise<void> {
   const { notices } = await link.call('chat.unread', { sessionKey: chat.sessionKey })
-  const fresh = notices.filter(({ id }) => chat.transcript.isNewNotice(id)).sort((a, b) => a.atMs - b.atMs)
+  const fresh = notices
+    .filter(({ id, source }) => source !== 'approval' && chat.transcript.isNewNotice(id))
+    .sort((a, b) => a.atMs - b.atMs)
   if (fresh.length === 0) return
   const nowMs = chat.clock.now()
   show([

@@ -1,5 +1,6 @@
 // The chat on a terminal: connects keys, events and the canvas. Takes the terminal over and always gives it back. What
 // was typed is never lost to what arrives, and what arrives never waits for what is typed.
+import { formatDuration } from '../../base/durations.ts'
 import { asSluiceError, type SluiceError } from '../../base/errors.ts'
 import type { GatewayEvent } from '../../client/client.ts'
 import type { Arguments } from '../arguments.ts'
@@ -14,6 +15,7 @@ import { type Key, NOTHING_HELD, readKeys } from './keys.ts'
 import { LastingLink } from './link.ts'
 import { type Ack, Mailbox } from './mailbox.ts'
 import { liveNotice, markRead, replyId, showUnread } from './notices.ts'
+import { Questions, questionText } from './questions.ts'
 import { Queued } from './queued.ts'
 import { type Mark, Transcript } from './transcript.ts'
 
@@ -44,6 +46,7 @@ class ChatScreen {
   readonly #giveBack: (() => void)[] = []
   readonly #unfinished = new Set<string>()
   readonly #queued = new Queued()
+  readonly #questions = new Questions()
   #transcript = new Transcript([])
   #mailbox: Mailbox | undefined
   #sessionKey = ''
@@ -86,7 +89,7 @@ class ChatScreen {
     }
     this.#takeTerminal()
     this.#canvas.draw()
-    await this.#unread()
+    await this.#missed()
   }
 
   stop(): void {
@@ -105,6 +108,26 @@ class ChatScreen {
     this.#canvas.say(sanitizeLine(`Sluice · ${session.sessionKey} · ${session.model}`), 'bold')
     this.#canvas.say('/help shows what can be done here; Ctrl-D leaves.', 'dim')
     this.#canvas.space()
+  }
+
+  /** What was said and asked while nobody listened. */
+  async #missed(): Promise<void> {
+    await this.#unread()
+    await this.#ask()
+  }
+
+  /** Shows what waits for a yes or no here. */
+  async #ask(): Promise<void> {
+    const asked = await this.#questions.fresh(this.#link, this.#sessionKey).catch((error: unknown) => {
+      this.#tellError(error)
+      return []
+    })
+    for (const approval of asked) {
+      this.#canvas.space()
+      this.#canvas.say(questionText(approval, (this.#shell.stdout.columns() || 80) - 1), 'yellow')
+      this.#canvas.space()
+    }
+    this.#draw()
   }
 
   async #unread(): Promise<void> {
@@ -192,8 +215,9 @@ class ChatScreen {
     if (read.kind === 'message') {
       const key = this.#shell.random.uuid()
       this.#queued.add(key, shown)
-      // A reply that comes just now is not torn apart: what was typed is shown below it until its own turn.
-      if (!this.#isBusy()) this.#echo(key)
+      // A reply that comes just now is not torn apart: what was typed is shown below it until its own turn. A turn that
+      // asks says nothing meanwhile.
+      if (!this.#isBusy() || this.#questions.isOpen) this.#echo(key)
       this.#unfinished.add(key)
       this.#mailbox?.send(key, text)
       return
@@ -268,7 +292,10 @@ class ChatScreen {
   }
 
   #acknowledged(key: string, ack: Ack): void {
-    if (ack.status === 'ok' || ack.status === 'error') this.#unfinished.delete(key)
+    if (ack.status === 'ok' || ack.status === 'error') {
+      this.#unfinished.delete(key)
+      this.#echo(key)
+    }
     if (ack.ahead) this.#queued.setAhead(key, ack.ahead)
     this.#draw()
   }
@@ -281,15 +308,18 @@ class ChatScreen {
 
   #hear(event: GatewayEvent): void {
     const marks = this.#transcript.hear(event)
-    if (marks.length === 0 && event.event !== 'agent') return
+    const decided = this.#questions.hear(event)
+    if (marks.length === 0 && !decided && event.event !== 'agent') return
     for (const mark of marks) this.#show(mark)
+    if (decided) this.#canvas.say(decided, 'dim')
     this.#draw()
   }
 
   #show(mark: Mark): void {
     if (mark.kind === 'begin') this.#echo(mark.runId)
     this.#canvas.show(mark)
-    if (mark.kind === 'notice') {
+    if (mark.kind === 'notice' && mark.source === 'approval') void this.#ask()
+    else if (mark.kind === 'notice') {
       this.#canvas.say(liveNotice(mark, this.#zone), 'yellow')
       this.#canvas.space()
       void markRead(this.#link, [mark.id])
@@ -311,9 +341,9 @@ class ChatScreen {
   #lost(why: string, retryMs: number): void {
     if (this.#connection === '') {
       for (const mark of this.#transcript.forgetRuns()) this.#canvas.show(mark)
-      this.#canvas.say(sanitizeLine(`The connection to the gateway was lost: ${why}`), 'yellow')
+      this.#canvas.say(sanitizeLine(why), 'yellow')
     }
-    this.#connection = `no connection; trying again in ${Math.round(retryMs / 1_000)}s`
+    this.#connection = `no connection; trying again in ${formatDuration(retryMs)}`
     this.#draw()
   }
 
@@ -332,9 +362,11 @@ class ChatScreen {
     for (const runId of running) this.#transcript.begin(runId)
     // What waits in the mailbox is not known to the gateway yet.
     if (this.#mailbox?.waiting === 0)
-      for (const key of this.#unfinished) if (!running.has(key)) this.#unfinished.delete(key)
-    await this.#unread()
-    this.#draw()
+      for (const key of [...this.#unfinished].filter(each => !running.has(each))) {
+        this.#unfinished.delete(key)
+        this.#echo(key)
+      }
+    await this.#missed()
   }
 
   #tellError(thrown: unknown): void {
@@ -350,6 +382,7 @@ class ChatScreen {
 
   #status(): string[] {
     if (this.#connection) return [this.#connection]
+    if (this.#questions.isOpen) return [this.#questions.hint()]
     if (this.#isBusy()) return ['… Ctrl-C stops']
     return this.#leavingAsked ? ['Ctrl-C again leaves'] : []
   }

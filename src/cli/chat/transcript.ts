@@ -13,7 +13,13 @@ export type Mark =
   | { readonly kind: 'break' }
   | { readonly kind: 'tool-start'; readonly callId: string; readonly label: string }
   | { readonly kind: 'tool-end'; readonly callId: string; readonly label: string; readonly isError: boolean }
-  | { readonly kind: 'notice'; readonly id: string; readonly atMs: number; readonly text: string }
+  | {
+      readonly kind: 'notice'
+      readonly id: string
+      readonly atMs: number
+      readonly source: string
+      readonly text: string
+    }
   | {
       readonly kind: 'ended'
       readonly runId: string
@@ -86,7 +92,7 @@ export class Transcript {
 
   #hearNotice({ notice, message }: ChatEvent): Mark[] {
     if (typeof notice?.id !== 'string' || !this.isNewNotice(notice.id)) return []
-    return [{ kind: 'notice', id: notice.id, atMs: Number(notice.atMs), text: textOf(message) }]
+    return [{ kind: 'notice', id: notice.id, atMs: Number(notice.atMs), source: notice.source, text: textOf(message) }]
   }
 
   #hearAgent({ runId, stream, data }: AgentEvent): Mark[] {

@@ -20,7 +20,17 @@ export function sanitize(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(SEQUENCES, '').replace(CONTROLS, '')
 }
 
-/** The same on one line: every run of white space is one space. */
+/**
+ * Nothing is taken out: what is invisible or steers a terminal is shown by its number, a line break as `⏎` before it. For
+ * texts that a person judges by every character, such as a command.
+ */
+export function reveal(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, character =>
+    character === '\n' ? '⏎\n' : `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  )
+}
+
+/** The same as sanitize, on one line: every run of white space is one space. */
 export function sanitizeLine(text: string): string {
   return sanitize(text.replace(/[\r\n\t]+/g, ' '))
     .replace(/ {2,}/g, ' ')

@@ -1,0 +1,283 @@
+// Composition of everything between the store and the transports: what can wait, the engine, the scheduler, the tools and
+// the one door. Settings are one value that all of these read anew; replacing it changes them all at once. It opens
+// nothing and listens nowhere: tests, benchmarks and the simulator furnish the same house on stores of their own.
+import { Causes } from './access/cause.ts'
+import { measureLoopDelay } from './base/node/loop-delay.ts'
+import { VERSION } from './base/node/version.ts'
+import type { Clock, World } from './base/world.ts'
+import type { Settings } from './config/load.ts'
+import type { Env, Places } from './config/locate.ts'
+import { Joins } from './coordination/joins.ts'
+import { Lanes } from './coordination/lanes.ts'
+import { Slots } from './coordination/slots.ts'
+import { WaitGraph } from './coordination/wait-graph.ts'
+import { Dispatcher } from './dispatch/dispatcher.ts'
+import { EventHub } from './dispatch/event-hub.ts'
+import type { Control } from './methods/control.ts'
+import { healthOf, waitsOf } from './methods/gateway.ts'
+import { allHandlers } from './methods/handlers.ts'
+import type { MethodParts } from './methods/parts.ts'
+import { TurnReach } from './methods/turn-reach.ts'
+import { chooseModel } from './providers/choice.ts'
+import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
+import { Scheduler } from './scheduler/scheduler.ts'
+import { canonicalSession, DEFAULT_AGENT, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
+import type { Store } from './store/port.ts'
+import type { ApprovalRow, RunRow } from './store/rows.ts'
+import { cronTool } from './tools/cron-tool.ts'
+import { execTool } from './tools/exec.ts'
+import { gatewayTool } from './tools/gateway-tool.ts'
+import { SESSION_TOOLS } from './tools/session-tools.ts'
+import type { Tool } from './tools/tool.ts'
+import { Toolbox } from './tools/toolbox.ts'
+import { webFetchTool } from './tools/web-fetch.ts'
+import { TurnEngine } from './turns/engine.ts'
+import type { EngineParts, TurnSettings } from './turns/engine-parts.ts'
+import type { Runner } from './turns/runner.ts'
+
+const WAITS_INTERVAL_MS = 100
+const SECRET_BYTES = 32
+
+/** What a house is made from. */
+export interface Building {
+  readonly store: Store
+  readonly runner: Runner
+  readonly settings: Settings
+  readonly places: Places
+  readonly world: World
+  /** The gateway's own; little of it is handed on to processes of turns. */
+  readonly env: Env
+  /** The folder of our own command. */
+  readonly binFolder: string
+  readonly log: EngineParts['log']
+  /** Reads settings from a config's text; throws where a gateway would not start with it. */
+  readonly load: Control['config']['load']
+  readonly restart: Control['restart']
+  /** Called when other settings hold, for what is not in the house. */
+  readonly applied?: (settings: Settings) => void
+}
+
+export function furnish(building: Building) {
+  const { store, world } = building
+  const { clock, random } = world
+  const hub = new EventHub()
+  store.onEvents(events => {
+    for (const event of events) hub.publish(event)
+  })
+  const address: Address = { url: '', connections: () => 0 }
+  const live = liveSettings(building, address)
+  const settings = () => live.settings
+  const publish: MethodParts['publish'] = event => hub.publish(event)
+  const waiting = coordinate(clock, hub, live.settings)
+  const loopDelay = measureLoopDelay()
+  const facts = factsOf(building, live, () => loopDelay.read())
+  // The engine hands turns the dispatcher's call, and the dispatcher's handlers hand the engine runs: the one knot.
+  const reach: TurnReach = new TurnReach({
+    clock,
+    settings,
+    call: (name, params, from) => dispatcher.call(name, params, from),
+    causes: new Causes(random.hex(SECRET_BYTES), clock),
+    engine: () => engine,
+    toolboxFor: run => live.turns.toolboxFor(run),
+  })
+  const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach })
+  const control: Control = {
+    config: { path: building.places.configPath, files: world.files, load: building.load },
+    apply: next => {
+      live.replace(next)
+      waiting.slots.limit(next.slots)
+      scheduler.poke()
+      building.applied?.(next)
+    },
+    restart: building.restart,
+  }
+  const parts: MethodParts = {
+    ...{ store, clock, random, engine, scheduler, ...waiting, facts, control, settings, publish },
+    connections: () => address.connections(),
+    get counts() {
+      return dispatcher.counts
+    },
+  }
+  const dispatcher: Dispatcher = new Dispatcher(allHandlers(parts), clock, {
+    get: method => live.settings.methodTimeoutsMs.get(method),
+  })
+  return {
+    parts,
+    dispatcher,
+    hub,
+    reach,
+    address,
+    loopDelay,
+    ...starting(parts, building.log),
+    ...healthPicture(parts),
+  }
+}
+export type House = ReturnType<typeof furnish>
+
+/** What carries turns and jobs; both read the settings anew each time. */
+function workers(
+  { store, world, runner, log }: Building,
+  live: LiveSettings,
+  around: ReturnType<typeof coordinate> & { publish: MethodParts['publish']; reach: TurnReach },
+): { engine: TurnEngine; scheduler: Scheduler } {
+  const { clock, random } = world
+  const { reach, ...waiting } = around
+  const plan: PlanContext = {
+    get zone() {
+      return live.settings.zone
+    },
+    defaultAgentId: DEFAULT_AGENT,
+    mainSession: agentId => canonicalSession(MAIN_KEY, agentId).key,
+    jobSession: (agentId, jobId) => jobSession(agentId, jobId).key,
+  }
+  const engine = new TurnEngine({
+    ...{ store, clock, runner, log, ...waiting },
+    settings: () => live.turns,
+    reachFor: (run, standing, name) => reach.of(run, standing, name),
+    noticeFor: (run, end) => {
+      const job = run.source === 'job' && run.jobId !== undefined ? store.read.job(run.jobId)?.job : undefined
+      return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
+    },
+  })
+  const scheduler = new Scheduler({
+    ...{ store, clock, random, log },
+    get zone() {
+      return live.settings.zone
+    },
+    get enabled() {
+      return live.settings.cronEnabled
+    },
+    submit: run => engine.submit(run),
+    plan: (job, occurrence) => planJob(job, occurrence, plan),
+  })
+  return { engine, scheduler }
+}
+
+/** What a start does once the house stands. */
+function starting({ store, clock, engine, scheduler }: MethodParts, log: EngineParts['log']) {
+  const recover = async () => (await store.write.recoverRuns({ epoch: store.epoch, nowMs: clock.now() })).value
+  const resume = (runs: readonly RunRow[]) => {
+    if (runs.length > 0) log('info', 'going on with unfinished turns', { count: runs.length })
+    for (const run of runs) engine.submit(run)
+    scheduler.start()
+  }
+  return { recover, resume }
+}
+
+function healthPicture(parts: MethodParts) {
+  // The revision of the health picture; what clients call stateVersion. There is one presence entry, the gateway's own.
+  const stateVersion = { presence: 0, health: 0 }
+  const healthEvent = () => ({
+    event: 'health',
+    payload: healthOf(parts),
+    stateVersion: { ...stateVersion },
+    droppable: true,
+  })
+  return { stateVersion, healthEvent }
+}
+
+/** The settings that hold, and what is made of them once: replaced together. */
+interface LiveSettings {
+  readonly settings: Settings
+  readonly turns: TurnSettings
+  readonly modelRef: string
+  replace(settings: Settings): void
+}
+
+/** Where the gateway listens and how many have connected, once it does. */
+interface Address {
+  url: string
+  connections: () => number
+}
+
+function liveSettings(building: Building, address: Address): LiveSettings {
+  const toolsOf = toolMaker(building, address, () => live.settings)
+  const made = (next: Settings) => ({
+    settings: next,
+    turns: turnSettings(next, toolsOf(next)),
+    modelRef: chooseModel(next.models).ref,
+  })
+  const live: LiveSettings = { ...made(building.settings), replace: next => void Object.assign(live, made(next)) }
+  return live
+}
+
+/** Answers the tools there are under given settings; some are there only when the config switches them on. */
+function toolMaker(building: Building, address: Address, settings: () => Settings): (next: Settings) => Tool[] {
+  const { world, places, env, binFolder } = building
+  const { clock, processes, publicGet } = world
+  const port = () => URL.parse(address.url)?.port ?? ''
+  const exec = execTool({
+    ...{ processes, clock, env, binFolder },
+    policy: () => settings().exec,
+    wayBack: () => ({
+      SLUICE_STATE_DIR: places.stateDir,
+      SLUICE_CONFIG_PATH: places.configPath,
+      SLUICE_GATEWAY_PORT: port(),
+    }),
+  })
+  const webFetch = webFetchTool({ get: publicGet, clock, gatewayPort: () => Number(port()) })
+  return next => [
+    ...[cronTool, ...SESSION_TOOLS, gatewayTool],
+    ...(next.exec.security === 'deny' ? [] : [exec]),
+    ...(next.webFetch ? [webFetch] : []),
+  ]
+}
+
+function turnSettings(settings: Settings, tools: readonly Tool[]): TurnSettings {
+  const { allow, deny } = settings.toolPolicy
+  const own = new Toolbox(tools, settings.toolPolicy)
+  const ofTasks = new Toolbox(tools, { allow, deny: [...deny, ...settings.subagents.deny] })
+  return {
+    zone: settings.zone,
+    timeoutMs: settings.turnTimeoutMs,
+    toolboxFor: run => (taskDepth(run.sessionKey) > 0 ? ofTasks : own),
+    chooseModel: ref => chooseModel(settings.models, ref),
+  }
+}
+
+/** Everything that can wait, around one graph. */
+function coordinate(clock: Clock, hub: EventHub, settings: Settings) {
+  const graph = new WaitGraph()
+  announceWaits(graph, clock, hub)
+  return {
+    graph,
+    lanes: new Lanes(graph),
+    slots: new Slots(settings.slots),
+    joins: new Joins<RunRow>(graph, clock),
+    approvals: new Joins<ApprovalRow>(graph, clock, 'approval'),
+  }
+}
+
+/** Tells listeners that somebody waits, or no longer does; changes of one moment are one event. */
+function announceWaits(graph: WaitGraph, clock: Clock, hub: EventHub): void {
+  let pending = false
+  graph.onChange(() => {
+    if (pending || hub.listenerCount === 0) return
+    pending = true
+    clock.after(WAITS_INTERVAL_MS, () => {
+      pending = false
+      hub.publish({ event: 'waits', payload: { waits: waitsOf({ graph, clock }) }, droppable: true })
+    })
+  })
+}
+
+function factsOf(
+  { world, places }: Building,
+  live: LiveSettings,
+  loopDelayMs: () => { p50: number; p99: number; max: number },
+) {
+  return {
+    version: VERSION,
+    stateDir: places.stateDir,
+    get zone() {
+      return live.settings.zone
+    },
+    get modelRef() {
+      return live.modelRef
+    },
+    startedAtMs: world.clock.now(),
+    loopDelayMs,
+    memoryBytes: () => process.memoryUsage().rss,
+    pid: process.pid,
+  }
+}
