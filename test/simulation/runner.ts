@@ -35,9 +35,8 @@ export class SimulatedRunner implements Runner {
     this.#parts = parts
   }
 
-  /** What it still writes is fenced off. */
   abandon(): void {
-    return undefined
+    // There is no thread to be ended.
   }
 
   async run(task: TurnTask, link: TurnLink, signal: AbortSignal): Promise<TurnOutcome> {

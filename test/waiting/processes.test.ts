@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { within } from '../e2e/bound.ts'
 import { heldJob, jobSession } from '../e2e/jobs.ts'
+import type { ModelAsk } from '../fakes/model-server.ts'
 import { call, Gate, resultOf, type Step } from '../e2e/scripted-model.ts'
 import { atEachLimit, exec, type House, send } from './house.ts'
 import { processesOfTurns, processTable } from './process-table.ts'
@@ -11,13 +12,14 @@ import { processesOfTurns, processTable } from './process-table.ts'
 const EXEC = { security: 'full', ask: 'off' }
 const DISABLED = 'cron'
 
-/** Each command's end, as the model is shown it. */
-const results: Step = ask => ({ text: JSON.stringify(ask.results.map((_, index) => resultOf(ask, index))) })
-
 interface Ran {
   readonly exitCode: number
   readonly output: string
 }
+
+/** Each command's end, as the model is shown it. */
+const ranIn = (ask: ModelAsk) => ask.results.map((_, index) => resultOf(ask, index) as unknown as Ran)
+const results: Step = ask => ({ text: JSON.stringify(ranIn(ask)) })
 
 /** A port that a command of a turn connects to, so that its life can be seen from here. */
 async function lifeline({ scope }: House): Promise<{ port: number; connected: Promise<Socket> }> {
@@ -36,20 +38,22 @@ atEachLimit(
       const { client, limit } = house
       const name = `by a command, ${limit}`
       const add = ['cron', 'add', '--name', name, '--schedule', '0 */6 * * *', '--message', 'hi', '--json']
+      const shown = Promise.withResolvers<Ran[]>()
       const self = await heldJob(house, `calls the command line, ${limit}`, [
         ({ user }) => {
           const jobId = String(/\[cron:(\S+) /.exec(user)?.[1])
           return exec(['cron', 'list', '--json'], add, add, ['cron', 'run', jobId, '--force', '--json'])
         },
-        results,
+        ask => {
+          shown.resolve(ranIn(ask))
+          return { text: 'done' }
+        },
       ])
       self.gate.open()
-      const { status, summary = '[]' } = await self.ended()
-      expect(status).toBe('ok')
-      const ran: Ran[] = JSON.parse(summary)
-      const [list, first, second, run] = ran.map(({ output }) => JSON.parse(output))
-      const shown = list.jobs.find(({ id }: { id: string }) => id === self.job.id)
-      expect(shown.state.runningAtMs).toEqual(expect.any(Number))
+      expect(await self.ended()).toMatchObject({ status: 'ok', summary: 'done' })
+      const [list, first, second, run] = (await shown.promise).map(({ output }) => JSON.parse(output))
+      const own = list.jobs.find(({ id }: { id: string }) => id === self.job.id)
+      expect(own.state.runningAtMs).toEqual(expect.any(Number))
       expect(first).toMatchObject({ name, madeBy: { kind: 'agent', sessionKey: jobSession(self.job) } })
       expect(second).toMatchObject({ id: first.id, deduplicated: true })
       expect(run).toMatchObject({ ok: true, ran: false, reason: 'already-running' })
