@@ -5,7 +5,6 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, sta
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import JSON5 from 'json5'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
@@ -112,23 +111,27 @@ describe('a fresh clone', () => {
 })
 
 describe('the README', () => {
-  test('its config is one that starts, with the model it names', () => {
+  test('its configs are such that start, with the model and the tools that it names', () => {
     const places = locate({}, '/nowhere')
-    const settings = loadSettings({
-      files: {
-        readText: path => (path === places.configPath ? blocks('json5')[0] : undefined),
-        writePrivateText: () => undefined,
-        ensurePrivateFolder: () => undefined,
-      },
-      env: { MY_KEY: 'k' },
-      places,
-      portOverride: undefined,
-      systemZone: 'UTC',
-      isMethod: () => true,
-    })
-    expect(settings.warnings).toEqual([])
-    expect(chooseModel(settings.models)).toMatchObject({ kind: 'openai-completions', ref: 'local/llama3.3' })
-    expect(JSON5.parse(blocks('json5')[0] ?? '')).toBeDefined()
+    const settingsOf = (config: string) =>
+      loadSettings({
+        files: {
+          readText: path => (path === places.configPath ? config : undefined),
+          writePrivateText: () => undefined,
+          ensurePrivateFolder: () => undefined,
+        },
+        env: { MY_KEY: 'k' },
+        places,
+        portOverride: undefined,
+        systemZone: 'UTC',
+        isMethod: () => true,
+      })
+    const settings = blocks('json5').map(settingsOf)
+    expect(settings.map(({ warnings }) => warnings)).toEqual([[], []])
+    const [first, second] = settings
+    expect(chooseModel(first?.models as never)).toMatchObject({ kind: 'openai-completions', ref: 'local/llama3.3' })
+    expect(second).toMatchObject({ exec: { security: 'allowlist', allow: ['git', 'sluice'] }, webFetch: true })
+    expect([first?.exec.security, first?.webFetch]).toEqual(['deny', false])
   })
 
   test('its links lead somewhere, and its environment variables are those that are read', () => {
