@@ -6,7 +6,18 @@ import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Figure, isMet, MACHINE, readBaseline, saveBaseline, table } from './measure.ts'
 
-const BENCHES = ['dispatch', 'link', 'turn', 'websocket', 'commits', 'jobs', 'start', 'memory', 'cli'] as const
+const BENCHES = [
+  'dispatch',
+  'link',
+  'contention',
+  'turn',
+  'websocket',
+  'commits',
+  'jobs',
+  'start',
+  'memory',
+  'cli',
+] as const
 const BENCH_MS_MAX = 60_000
 const SELF = fileURLToPath(import.meta.url)
 const ROOT = fileURLToPath(new URL('..', import.meta.url))

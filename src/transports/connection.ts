@@ -1,6 +1,7 @@
 // One WebSocket connection: the handshake, then requests handled side by side and answered as they end. It translates
 // frames to calls and back and decides nothing else. When it closes, one line says with what, and which requests it
 // left unanswered; their waits end, their work goes on (W6).
+import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { SluiceError } from '../base/errors.ts'
 import type { Clock, Random, Timer } from '../base/world.ts'
@@ -40,6 +41,7 @@ export interface ConnectionParts {
 export class Connection {
   readonly #parts: ConnectionParts
   readonly #socket: WebSocket
+  readonly #stream: Duplex
   readonly #remoteAddress: string | undefined
   readonly #nonce: string
   readonly #openedAt: number
@@ -50,14 +52,21 @@ export class Connection {
   #handshake: 'pending' | 'connected' | 'failed' = 'pending'
   #handshakeTimer: Timer | undefined
   #unlisten: (() => void) | undefined
+  #gathering = false
   #lastFrameType: string | undefined
   #lastFrameMethod: string | undefined
   /** What was wrong with the socket or with what came over it. */
   #fault: string | undefined
 
-  constructor(parts: ConnectionParts, socket: WebSocket, remoteAddress: string | undefined) {
+  /** `stream` is what the socket's frames are written to. */
+  constructor(
+    parts: ConnectionParts,
+    socket: WebSocket,
+    { stream, remoteAddress }: { stream: Duplex; remoteAddress: string | undefined },
+  ) {
     this.#parts = parts
     this.#socket = socket
+    this.#stream = stream
     this.#remoteAddress = remoteAddress
     this.#nonce = parts.random.uuid()
     this.#openedAt = parts.clock.monotonic()
@@ -87,7 +96,19 @@ export class Connection {
       if (!event.droppable) this.#close(CLOSE.refused, 'slow consumer')
       return
     }
+    this.#gather()
     this.#socket.send(encoded)
+  }
+
+  /** With many turns streaming, a system call for each event would cost more than the event: those of one moment share one. */
+  #gather(): void {
+    if (this.#gathering) return
+    this.#gathering = true
+    this.#stream.cork()
+    setImmediate(() => {
+      this.#gathering = false
+      this.#stream.uncork()
+    })
   }
 
   #receive(data: RawData, isBinary: boolean): void {

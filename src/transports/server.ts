@@ -87,7 +87,10 @@ export class GatewayServer {
       return
     }
     this.#sockets.handleUpgrade(request, socket, head, webSocket => {
-      const connection = new Connection(this.#options.connection, webSocket, request.socket.remoteAddress)
+      const connection = new Connection(this.#options.connection, webSocket, {
+        stream: socket,
+        remoteAddress: request.socket.remoteAddress,
+      })
       this.#connections.add(connection)
       webSocket.on('close', () => this.#connections.delete(connection))
     })

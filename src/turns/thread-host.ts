@@ -15,7 +15,20 @@ export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
   const aborts = new Map<string, AbortController>()
   const asked = new Map<number, Pending>()
   let lastAsk = 0
-  const post = (frame: FromRunner) => port.postMessage(frame)
+  // A frame for each word would cost more than the word: what is said in one pass of this loop goes out together.
+  let said: { runId: string; text: string }[] = []
+  const tell = () => {
+    if (said.length > 0) port.postMessage({ type: 'deltas', deltas: said } satisfies FromRunner)
+    said = []
+  }
+  const say = (runId: string, text: string) => {
+    if (said.length === 0) setImmediate(tell)
+    said.push({ runId, text })
+  }
+  const post = (frame: FromRunner) => {
+    tell()
+    port.postMessage(frame)
+  }
 
   const ask = (runId: string, body: Ask): Promise<unknown> => {
     lastAsk += 1
@@ -29,7 +42,7 @@ export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
     attempt: async model => void (await ask(runId, { kind: 'attempt', model })),
     message: async message => (await ask(runId, { kind: 'message', message })) as number,
     invoke: async call => (await ask(runId, { kind: 'invoke', call })) as { text: string; isError: boolean },
-    delta: text => post({ type: 'delta', runId, text }),
+    delta: text => say(runId, text),
   })
 
   const start = (task: TurnTask) => {

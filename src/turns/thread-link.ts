@@ -18,5 +18,6 @@ export type Ask =
 export type FromRunner =
   | { readonly type: 'pong' }
   | { readonly type: 'ask'; readonly runId: string; readonly ask: number; readonly body: Ask }
-  | { readonly type: 'delta'; readonly runId: string; readonly text: string }
+  /** What turns said in one pass of the thread's loop; always ahead of any later frame. */
+  | { readonly type: 'deltas'; readonly deltas: readonly { readonly runId: string; readonly text: string }[] }
   | { readonly type: 'end'; readonly runId: string; readonly outcome?: TurnOutcome; readonly error?: ErrorData }

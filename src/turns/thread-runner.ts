@@ -99,28 +99,33 @@ export class ThreadRunner implements Runner {
   }
 
   #receive(worker: Worker, frame: FromRunner): void {
-    if (frame.type === 'pong') {
-      if (worker !== this.#worker) return
-      this.#pongDue?.cancel()
-      this.#pongDue = undefined
-      return
-    }
-    const turn = this.#live.get(frame.runId)
-    if (turn?.worker !== worker) {
-      if (frame.type === 'ask') this.#refuse(worker, frame.ask)
-      return
-    }
     switch (frame.type) {
-      case 'delta':
-        turn.link.delta(frame.text)
+      case 'pong':
+        if (worker !== this.#worker) return
+        this.#pongDue?.cancel()
+        this.#pongDue = undefined
         return
-      case 'ask':
-        this.#ask(turn, frame)
+      case 'deltas':
+        for (const { runId, text } of frame.deltas) this.#turnOf(worker, runId)?.link.delta(text)
         return
-      case 'end':
-        if (frame.outcome) turn.resolve(frame.outcome)
-        else turn.reject(frame.error ? errorFromData(frame.error) : lostError(undefined))
+      case 'ask': {
+        const turn = this.#turnOf(worker, frame.runId)
+        if (turn) this.#ask(turn, frame)
+        else this.#refuse(worker, frame.ask)
+        return
+      }
+      case 'end': {
+        const turn = this.#turnOf(worker, frame.runId)
+        if (frame.outcome) turn?.resolve(frame.outcome)
+        else turn?.reject(frame.error ? errorFromData(frame.error) : lostError(undefined))
+      }
     }
+  }
+
+  /** The turn, while it lives in just this thread. */
+  #turnOf(worker: Worker, runId: string): LiveTurn | undefined {
+    const turn = this.#live.get(runId)
+    return turn?.worker === worker ? turn : undefined
   }
 
   /** Each ask is answered once: by its link, or with STALE when its turn is let go meanwhile. */

@@ -1,6 +1,8 @@
 // What one connection hears and for whom it calls: events by scope, and nothing of others for a process of a turn (W1).
 // The socket is a list of what was sent.
+
 import { EventEmitter } from 'node:events'
+import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
 import type { Caller, TurnCaller } from '../../src/dispatch/caller.ts'
@@ -48,7 +50,7 @@ function connected(admit: () => Admission) {
       log: () => undefined,
     },
     socket as unknown as WebSocket,
-    undefined,
+    { stream: new PassThrough(), remoteAddress: undefined },
   )
   const client = { id: 'test', version: '1', platform: 'linux', mode: 'test' }
   socket.say({ type: 'req', id: '1', method: 'connect', params: { minProtocol: 3, maxProtocol: 3, client } })

@@ -6,6 +6,8 @@ const TALKERS = ['until-aborted', 'ignores-abort', 'spin']
 /** Speaks, and then says nothing more until it is stopped, or never again. */
 async function* talking(script: string, signal: AbortSignal): AsyncGenerator<ModelEvent, void> {
   yield { type: 'delta', text: 'going' }
+  // What it said goes out at the end of the thread's present pass.
+  await new Promise(resolve => setImmediate(resolve))
   while (script === 'spin') Math.random()
   if (script === 'ignores-abort') await new Promise(() => undefined)
   if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))

@@ -196,7 +196,7 @@ test('T3: the asks of a turn that was let go are answered STALE, each once, and 
     port.on('message', frame => {
       if (frame.type === 'start') ask(frame.task.runId)
       if (frame.type === 'ping') ask('asker')
-      port.postMessage({ type: 'delta', runId: 'witness', text: JSON.stringify(frame) })
+      port.postMessage({ type: 'deltas', deltas: [{ runId: 'witness', text: JSON.stringify(frame) }] })
     })`
   const runner = new ThreadRunner(new URL(`data:text/javascript,${encodeURIComponent(echo)}`), new FakeClock())
   const never = new AbortController().signal
