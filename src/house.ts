@@ -78,7 +78,6 @@ export function furnish(building: Building) {
     call: (name, params, from) => dispatcher.call(name, params, from),
     causes: new Causes(random.hex(SECRET_BYTES), clock),
     engine: () => engine,
-    toolboxFor: run => live.turns.toolboxFor(run),
   })
   const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach })
   const control: Control = {

@@ -10,7 +10,6 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Scope } from '../protocol/method.ts'
 import type { RunRow } from '../store/rows.ts'
 import type { ToolCaller } from '../tools/tool.ts'
-import type { Toolbox } from '../tools/toolbox.ts'
 import type { TurnEngine } from '../turns/engine.ts'
 import type { CallName } from '../turns/engine-parts.ts'
 
@@ -34,7 +33,6 @@ export interface ReachParts {
     verify(text: string): { readonly cause: CauseData } | { readonly refused: string }
   }
   readonly engine: () => TurnEngine
-  readonly toolboxFor: (run: RunRow) => Toolbox
 }
 
 export class TurnReach {
@@ -71,10 +69,9 @@ export class TurnReach {
     if ('refused' in verified) return undefined
     const { cause } = verified
     const during = () => this.#parts.engine().during(cause)
-    const attempt = during()
-    if (!attempt) return undefined
-    const { run, standing } = attempt
-    const toolbox = this.#parts.toolboxFor(run)
+    const turn = during()
+    if (!turn) return undefined
+    const { run, standing, toolbox } = turn
     const caller = this.#caller(run, standing, cause.callId)
     return {
       ...caller,
@@ -83,7 +80,7 @@ export class TurnReach {
         ...caller.turn,
         // A process that outlives its call is nobody any more.
         allows: ({ scope, tool }) =>
-          during() === attempt && (tool === undefined ? scope === 'operator.read' : toolbox.has(tool)),
+          during() === turn && (tool === undefined ? scope === 'operator.read' : toolbox.has(tool)),
       },
     }
   }

@@ -73,8 +73,8 @@ export class Scheduler {
 
   /** Looks again at once: a job was added or changed. Never waits. */
   poke(): void {
-    if (this.#stopped || !this.#parts.enabled) return
     this.#timer?.cancel()
+    if (this.#stopped || !this.#parts.enabled) return
     if (this.#ticking) {
       this.#again = true
       return
@@ -140,7 +140,7 @@ export class Scheduler {
         const due = this.#parts.store.read.dueJobs(nowMs, CLAIMS_MAX)
         await Promise.all(due.map(row => this.#fire(row, nowMs)))
         this.#again ||= due.length === CLAIMS_MAX
-      } while (this.#again && !this.#stopped)
+      } while (this.#again && !this.#stopped && this.#parts.enabled)
     } catch (error) {
       this.#parts.log('error', 'the scheduler could not claim what is due; trying again', {
         error: asSluiceError(error).message,

@@ -9,7 +9,7 @@ import type { ChatEvent } from '../protocol/events.ts'
 import type { DurableEvent, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 import { type EngineParts, poolsOf, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
-import { type Attempt, LiveRun } from './live-run.ts'
+import { LiveRun, type Surroundings } from './live-run.ts'
 import { RunEvents } from './run-events.ts'
 import type { TurnOutcome } from './runner.ts'
 
@@ -81,7 +81,7 @@ export class TurnEngine {
   }
 
   /** The live attempt of a run, while this very call of it is under way. */
-  during(call: { runId: string; attempt: number; callId: string }): Attempt | undefined {
+  during(call: { runId: string; attempt: number; callId: string }): Surroundings | undefined {
     const carried = this.#carried.get(call.runId)
     return carried?.attempt?.attempt === call.attempt ? carried.live?.during(call.callId) : undefined
   }

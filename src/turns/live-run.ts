@@ -5,6 +5,7 @@ import { pause } from '../base/pause.ts'
 import { parked, type Standing } from '../coordination/joins.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { EntryBody, RunRow } from '../store/rows.ts'
+import type { Toolbox } from '../tools/toolbox.ts'
 import { askPerson } from './approvals.ts'
 import { buildContext, INTERRUPTED } from './context.ts'
 import { type EngineParts, providerPool, RETRY_MS, RETRY_MS_MAX, type TurnSettings } from './engine-parts.ts'
@@ -22,11 +23,20 @@ export interface Attempt {
   readonly standing: Standing
 }
 
+/** A turn as its own calls stand in it. */
+export interface Surroundings {
+  readonly run: RunRow
+  readonly standing: Standing
+  /** The tools with which the turn began. */
+  readonly toolbox: Toolbox
+}
+
 export class LiveRun implements TurnLink {
   readonly #parts: EngineParts
   readonly #attempt: Attempt
   readonly #signal: AbortSignal
   readonly #settings: TurnSettings
+  readonly #surroundings: Surroundings
   /** Ids of the calls that are under way. */
   readonly #open = new Set<string>()
   #provider: string | undefined
@@ -37,11 +47,13 @@ export class LiveRun implements TurnLink {
     this.#signal = attempt.standing.deadline.signal
     // One turn has one set of rules: what is changed meanwhile is for the next.
     this.#settings = parts.settings()
+    const { run, standing } = attempt
+    this.#surroundings = { run, standing, toolbox: this.#settings.toolboxFor(run) }
   }
 
-  /** The attempt, while this very call of it is under way. */
-  during(callId: string): Attempt | undefined {
-    return this.#open.has(callId) ? this.#attempt : undefined
+  /** What a process started by this very call may be, while the call is under way; the same object each time. */
+  during(callId: string): Surroundings | undefined {
+    return this.#open.has(callId) ? this.#surroundings : undefined
   }
 
   async perform(): Promise<TurnOutcome> {
@@ -103,9 +115,7 @@ export class LiveRun implements TurnLink {
   }
 
   async #run(call: TurnCall): Promise<CallResult> {
-    const { run, standing } = this.#attempt
-    const { zone, toolboxFor } = this.#settings
-    const toolbox = toolboxFor(run)
+    const { run, standing, toolbox } = this.#surroundings
     if (call.resumed && toolbox.replayOf(call.name) === 'never' && this.#mayHaveRun(call)) {
       return { text: INTERRUPTED, isError: true }
     }
@@ -114,7 +124,7 @@ export class LiveRun implements TurnLink {
       ...this.#parts.reachFor(run, standing, name),
       sessionKey: run.sessionKey,
       agentId: run.agentId,
-      zone,
+      zone: this.#settings.zone,
       signal: this.#signal,
       outside: wait => parked(standing, wait),
       approve: ask => askPerson(this.#parts, { run, standing, call: name }, ask),
@@ -150,7 +160,7 @@ export class LiveRun implements TurnLink {
   #task(): TurnTask {
     const { run } = this.#attempt
     const { store, clock } = this.#parts
-    const { zone, toolboxFor, chooseModel } = this.#settings
+    const { zone, chooseModel } = this.#settings
     const context = buildContext(store.read.transcript(run.sessionId, CONTEXT_ENTRIES_MAX), run.runId)
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
@@ -165,7 +175,7 @@ export class LiveRun implements TurnLink {
         extra: run.extraPrompt,
       }),
       ...context,
-      tools: toolboxFor(run).descriptions,
+      tools: this.#surroundings.toolbox.descriptions,
       limits: TURN_LIMITS,
     }
   }

@@ -219,6 +219,25 @@ describe('run now', () => {
     )
   })
 
+  test('W2: a scheduler that is switched off while it waits fires nothing, and what it missed is decided when it is on again', async () => {
+    const one = await house(undefined)
+    const job = await one.call('cron.add', {
+      name: 'minute',
+      schedule: { kind: 'at', atMs: one.clock.now() + 10_000 },
+      payload: { kind: 'message', text: 'now' },
+    } as never)
+    const patch = async (raw: string) => {
+      const { hash } = await one.call('config.get')
+      await one.call('config.patch', { raw, baseHash: hash })
+    }
+    await patch('{ cron: { enabled: false } }')
+    await one.clock.advance(120_000)
+    expect(one.store.read.occurrences(job.id, 9)).toEqual([])
+    await patch('{ cron: { enabled: true } }')
+    await one.clock.advance(1_000)
+    expect(one.store.read.occurrences(job.id, 9)).toMatchObject([{ state: 'ok' }])
+  })
+
   test('a job that the scheduler does not fire while it is off can still be run', async () => {
     const one = await house(undefined, { config: { cron: { enabled: false } } })
     const job = await one.call('cron.add', agentJob)

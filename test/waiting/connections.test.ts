@@ -1,13 +1,17 @@
 // The oldest shape: a turn that dials its own gateway. The kernel's table of sockets says who is connected to whom while
-// turns call the gateway's tools, and remembers for a while whoever was; it shows our own clients, and nobody else.
+// turns call the gateway's tools, and remembers for a while whoever was; it shows our own clients, the processes that
+// turns have started, and nobody else.
 import { connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { within } from '../e2e/bound.ts'
+import { freePort } from '../e2e/free-port.ts'
 import { agentJob, jobSession } from '../e2e/jobs.ts'
 import { Gate, resultOf, type Step } from '../e2e/scripted-model.ts'
-import { atEachLimit, cron, type House, send } from './house.ts'
+import { atEachLimit, cron, exec, type House, send } from './house.ts'
+import { processesOfTurns } from './process-table.ts'
 import { dialedFrom, selfConnections, socketsOf, tcpTable } from './socket-table.ts'
 
+const EXEC = { config: { tools: { exec: { security: 'full', ask: 'off' } } } }
 const SESSIONS = ['one', 'two', 'three', 'four']
 
 test('WAIT-01 W1: the table shows a process that is connected to itself, and that it was', async () => {
@@ -89,6 +93,37 @@ atEachLimit(house => {
     expect([...dialedFrom(gateway.port)].filter(port => !before.has(port))).toEqual([])
   })
 
+  test('WAIT-01 W1: the command line of a turn has a connection of its own, and its gateway none to itself', async () => {
+    const { client, gateway, model } = house
+    const { pid } = await client.call('status', {})
+    const before = dialedFrom(gateway.port)
+    const gate = new Gate()
+    const job = await client.call('cron.add', agentJob('beside a command'))
+    model.script(jobSession(job), cron({ action: 'list' }), { text: 'done' })
+    const commands = exec(
+      ['cron', 'list'],
+      ['cron', 'run', job.id, '--force', '--wait'],
+      [...['agent', '--session', 'beside', '--message', 'hold on']],
+    )
+    model.script('agent:main:commands', commands, ask => ({
+      text: ask.results.map((_, index) => resultOf(ask, index).exitCode).join(' '),
+    }))
+    model.script('agent:main:beside', gate.hold({ text: 'held' }))
+    await house.chat('commands', 'begin', 'commands-1')
+    await gate.reached
+    const [command] = processesOfTurns(gateway.port)
+    const [its, own] = [socketsOf(command?.pid as number), socketsOf(pid)]
+    const dialed = tcpTable().filter(row => row.remotePort === gateway.port)
+    expect(dialed.filter(row => its.has(row.inode))).toHaveLength(1)
+    expect(dialed.filter(row => own.has(row.inode))).toEqual([])
+    expect(selfConnections(pid)).toEqual([])
+    expect(gate.isOpen).toBe(false)
+    gate.open()
+    expect(await house.reply('commands-1')).toBe('0 0 0')
+    // One for each command, those that have ended among them.
+    expect([...dialedFrom(gateway.port)].filter(port => !before.has(port))).toHaveLength(3)
+  })
+
   test('WAIT-31 W1: a gateway that is configured as its own model fails its turn and stays free', async () => {
     const port = await freePort()
     const config = {
@@ -103,15 +138,4 @@ atEachLimit(house => {
     for (const runId of runIds) expect(await client.events.ended(runId)).toMatchObject({ state: 'error' })
     expect((await client.call('status', {})).runs).toMatchObject({ running: 0, queued: 0 })
   })
-})
-
-/** One that nobody has at the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const { promise, resolve } = Promise.withResolvers<number>()
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as { port: number }
-    server.close(() => resolve(port))
-  })
-  return await within(promise, 'a free port')
-}
+}, EXEC)

@@ -93,6 +93,9 @@ atEachLimit(house => {
     expect(gate.isOpen).toBe(false)
     gate.open()
     expect(await house.reply(String(run?.runId))).toBe('worked')
+    // Nor is it told later: who stopped it does not want to hear of what it had asked for.
+    expect(await house.liveRuns('waiting')).toEqual([])
+    expect(await house.inputsOf('waiting')).toEqual(['begin'])
     expect(house.asksOf('waiting')).toBe(1)
   })
 

@@ -6,6 +6,7 @@ import { within } from '../e2e/bound.ts'
 import { agentJob, heldJob, jobSession } from '../e2e/jobs.ts'
 import { Gate, resultOf } from '../e2e/scripted-model.ts'
 import { atEachLimit, type House, send } from './house.ts'
+import { socketsOf, tcpTable } from './socket-table.ts'
 
 /** A connection to the gateway's port that says `text` and no more, and reads nothing after the first answer. */
 async function stubborn({ gateway, scope }: House, text: string): Promise<Socket> {
@@ -19,6 +20,8 @@ async function stubborn({ gateway, scope }: House, text: string): Promise<Socket
   await within(spoken, 'a connection')
   return socket
 }
+
+const modelPort = ({ model }: House) => Number(new URL(model.server.baseUrl).port)
 
 async function answered(socket: Socket, pattern: RegExp): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -90,8 +93,16 @@ atEachLimit(house => {
     expect(gate.isOpen).toBe(false)
     gate.open()
     expect(await ended()).toMatchObject({ status: 'ok' })
-    await gateway.stop()
-    await house.again()
+    const { pid } = await house.client.call('status', {})
+    await house.client.call('gateway.restart', { delayMs: 0 })
+    await house.restarted()
+    expect(await house.client.call('status', {})).toMatchObject({ pid })
+    // Nothing of the one before it listens or is connected any longer.
+    const own = socketsOf(pid)
+    const ports = tcpTable().filter(row => own.has(row.inode) && row.remotePort !== modelPort(house))
+    expect(ports.map(({ localPort, listens }) => `${localPort} ${listens}`).sort()).toEqual(
+      [true, false].map(listens => `${gateway.port} ${listens}`).sort(),
+    )
     const next = await house.client.call('cron.add', {
       ...agentJob('after a restart'),
       schedule: { kind: 'at', atMs: Date.now() },

@@ -73,11 +73,17 @@ atEachLimit(house => {
     expect(replies).toEqual(names.map(name => `child of ${name}`))
   })
 
-  test('WAIT-13 W6: a wait that ends at its bound names the run that goes on, which is not begun again', async () => {
+  test('WAIT-13 W6: a wait that ends at its bound names the run that goes on, whose reply is told later, once', async () => {
     const { model, limit } = house
     const gate = new Gate()
     model.script('agent:main:late', gate.hold({ text: 'late' }))
-    model.script('agent:main:hasty', send('late', { timeoutSeconds: 0.5 }), ask => ({ text: `${ask.results[0]}` }))
+    const wait = send('late', { timeoutSeconds: 0.5 })
+    model.script(
+      'agent:main:hasty',
+      wait,
+      ask => ({ text: `${ask.results[0]}` }),
+      ask => ({ text: `heard ${ask.user}` }),
+    )
     await house.chat('hasty', 'begin', 'hasty-1')
     await gate.reached
     await house.waited('hasty-1', /^run:/)
@@ -85,10 +91,12 @@ atEachLimit(house => {
     if (limit > 1) expect(JSON.parse(await house.reply('hasty-1'))).toMatchObject({ status: 'timeout' })
     expect(gate.isOpen).toBe(false)
     gate.open()
-    const { runId } = JSON.parse(await house.reply('hasty-1'))
-    expect(await house.reply(runId)).toBe('late')
-    expect([house.asksOf('late'), house.asksOf('hasty')]).toEqual([1, 2])
-    expect(await house.inputsOf('hasty')).toEqual(['begin'])
+    const { status, runId } = JSON.parse(await house.reply('hasty-1'))
+    expect([status, await house.reply(runId)]).toEqual(['timeout', 'late'])
+    const told = 'System: session agent:main:late has answered your message:\nlate'
+    expect(await house.reply(`told:${runId}`)).toBe(`heard ${told}`)
+    expect(await house.inputsOf('hasty')).toEqual(['begin', told])
+    expect([house.asksOf('late'), house.asksOf('hasty')]).toEqual([1, 3])
   })
 
   test('WAIT-14 W2: a reply is handed over once, and nobody goes on talking by himself', async () => {
