@@ -16,7 +16,11 @@ const INPUTS = ['src', 'package-lock.json', 'package.json', 'scripts/build.ts']
  * model SDK needs of a shared package must not be loaded by the gateway and the CLI.
  */
 const BUNDLES: readonly Readonly<Record<string, string>>[] = [
-  { main: 'src/main.ts', writer: 'src/store/sqlite/writer.ts' },
+  {
+    main: 'src/main.ts',
+    writer: 'src/store/sqlite/writer.ts',
+    'integrity-thread': 'src/store/sqlite/integrity-thread.ts',
+  },
   { 'runner-entry': 'src/runner-entry.ts' },
 ]
 

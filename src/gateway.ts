@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { decide, equal } from './access/connect.ts'
 import { formatDuration, MINUTE } from './base/durations.ts'
-import { openLog } from './base/node/log.ts'
+import { type Log, openLog } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
 import type { World } from './base/world.ts'
@@ -12,6 +12,7 @@ import { type ConfigSources, loadSettings, type Settings } from './config/load.t
 import { type Env, type Places, workspaceOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
 import { furnish, type House } from './house.ts'
+import { markStart, type Start } from './maintenance/starts.ts'
 import { restartOnce } from './methods/control.ts'
 import { healthOf } from './methods/gateway.ts'
 import { metricsText } from './methods/metrics.ts'
@@ -21,8 +22,12 @@ import { EVENT_NAMES } from './protocol/events.ts'
 import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION, TICK_INTERVAL_MS } from './protocol/limits.ts'
 import { chooseModel, OFFLINE_REF } from './providers/choice.ts'
 import { canonicalSession, DEFAULT_AGENT, MAIN_KEY } from './sessions/session-key.ts'
+import type { Store } from './store/port.ts'
 import type { RunRow } from './store/rows.ts'
+import { storeFailed } from './store/sqlite/failures.ts'
+import { checkIntegrity, damageAdvice, type IntegrityCheck } from './store/sqlite/integrity.ts'
 import { openSqliteStore } from './store/sqlite/open.ts'
+import { startRetention } from './store/sqlite/retention.ts'
 import type { Admission } from './transports/connection.ts'
 import { figuresPage, type Page, type PageRequest, renderPage } from './transports/page.ts'
 import { GatewayServer } from './transports/server.ts'
@@ -55,18 +60,18 @@ export interface RunningGateway {
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { places, env, world } = options
   const load = settingsLoader(options)
-  const settings = load(world.files.readText(places.configPath))
-  world.files.ensurePrivateFolder(places.stateDir)
-  world.files.ensurePrivateFolder(workspaceOf(places))
-  const token = settings.token ?? ownToken(world, places.tokenPath)
+  const { settings, token } = prepare(options, load)
   const log = openLog(`${places.stateDir}/logs/gateway.log`, settings.logLevel)
   const store = await openSqliteStore({ folder: places.stateDir })
+  const start = await markStartOf(store, options)
+  const check = start.afterDeath ? checkStore(places.stateDir, log.log) : undefined
   const runner = new ThreadRunner(workerUrl('runner-entry', import.meta.url), world.clock)
   const restart = Promise.withResolvers<{ reason: string | undefined }>()
   const house = furnish({
     ...{ store, runner, settings, places, world, env, load },
     binFolder: dirname(options.launcher),
     log: log.log,
+    condition: { heldBack: start.heldBack, integrity: () => check?.state ?? 'not-checked' },
     restart: restartOnce(world.clock, reason => {
       log.log('info', 'restarting', { reason })
       restart.resolve({ reason })
@@ -80,7 +85,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     unfinished = await house.recover()
     port = await server.listen()
   } catch (error) {
+    await check?.stop()
     await store.close()
+    start.stoppedCleanly()
     throw error
   }
   const url = `ws://${HOST}:${port}`
@@ -89,29 +96,82 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   // Nothing has been heard from a client yet: unfinished turns are first in their lanes.
   house.resume(unfinished)
   const health = broadcastHealth(house, world)
+  const retention = startRetention({ store, clock: world.clock, log: log.log })
   const { modelRef } = house.parts.facts
   log.log('info', 'started', { url, version: VERSION, epoch: store.epoch, zone: settings.zone, model: modelRef })
   const failure = Promise.withResolvers<Error>()
-  store.onFailure(failure.resolve)
+  let hasFailed = false
+  store.onFailure(error => {
+    hasFailed = true
+    failure.resolve(error)
+  })
   const model = (settings.models.primary ?? OFFLINE_REF) === OFFLINE_REF ? undefined : settings.models.primary
   return {
     url,
-    startupLines: startupLines({ url, settings, places, launcher: options.launcher, version: VERSION, model }),
+    startupLines: startupLines({
+      url,
+      settings: withWarning(settings, start.heldBack),
+      places,
+      launcher: options.launcher,
+      version: VERSION,
+      model,
+    }),
     failed: failure.promise,
     restartAsked: restart.promise,
     close: async (reason, more) => {
       log.log('info', 'stopping', { reason })
       health.stop()
+      retention.stop()
       house.parts.scheduler.stop()
       await house.parts.engine.drain()
       await server.close({ reason, restartExpectedMs: more?.restartExpectedMs ?? null })
       await runner.close()
+      await check?.stop()
       await store.close()
+      if (!hasFailed) start.stoppedCleanly()
       house.loopDelay.stop()
       log.log('info', 'stopped')
       log.flush()
     },
   }
+}
+
+/** What a start needs of the disk beside the store; what the disk refuses is said with its place. */
+function prepare({ places, world }: GatewayOptions, load: (text: string | undefined) => Settings) {
+  const { files } = world
+  const settings = load(onDisk(places.configPath, () => files.readText(places.configPath)))
+  for (const folder of [places.stateDir, workspaceOf(places)]) onDisk(folder, () => files.ensurePrivateFolder(folder))
+  const token = settings.token ?? onDisk(places.tokenPath, () => ownToken(world, places.tokenPath))
+  return { settings, token }
+}
+
+function onDisk<T>(path: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw storeFailed(path, error, 'not-started')
+  }
+}
+
+async function markStartOf(store: Store, { places, world }: GatewayOptions): Promise<Start> {
+  try {
+    return markStart(places.stateDir, world)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+function checkStore(folder: string, log: Log): IntegrityCheck {
+  log('info', 'the last stop was not clean: the store is checked')
+  return checkIntegrity(folder, workerUrl('integrity-thread', import.meta.url), integrity => {
+    const isDamaged = integrity.startsWith('damaged')
+    log(isDamaged ? 'error' : 'info', isDamaged ? damageAdvice(folder) : 'the store was checked', { integrity })
+  })
+}
+
+function withWarning(settings: Settings, warning: string | undefined): Settings {
+  return warning === undefined ? settings : { ...settings, warnings: [warning, ...settings.warnings] }
 }
 
 /** Reads settings from a config's text as a gateway that starts with it would; throws where it would not start. */
@@ -178,6 +238,7 @@ function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk
       health: healthOf(house.parts),
       stateVersion: house.stateVersion,
       uptimeMs: clock.now() - house.parts.facts.startedAtMs,
+      lastSeq: house.parts.store.read.lastSeq(),
       stateDir: options.places.stateDir,
       configPath: options.places.configPath,
       sessionDefaults: {

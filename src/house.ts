@@ -16,7 +16,7 @@ import { EventHub } from './dispatch/event-hub.ts'
 import type { Control } from './methods/control.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
-import type { MethodParts } from './methods/parts.ts'
+import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
 import { chooseModel } from './providers/choice.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
@@ -35,6 +35,7 @@ import { TurnEngine } from './turns/engine.ts'
 import type { EngineParts, TurnSettings } from './turns/engine-parts.ts'
 import type { Runner } from './turns/runner.ts'
 
+const WELL: Condition = { integrity: () => 'not-checked', heldBack: undefined }
 const WAITS_INTERVAL_MS = 100
 const SECRET_BYTES = 32
 
@@ -53,6 +54,8 @@ export interface Building {
   /** Reads settings from a config's text; throws where a gateway would not start with it. */
   readonly load: Control['config']['load']
   readonly restart: Control['restart']
+  /** Default: a store that needed no check, after a start like any other. */
+  readonly condition?: Condition
   /** Called when other settings hold, for what is not in the house. */
   readonly applied?: (settings: Settings) => void
 }
@@ -153,9 +156,14 @@ function workers(
 }
 
 /** What a start does once the house stands. */
-function starting({ store, clock, engine, scheduler }: MethodParts, log: EngineParts['log']) {
+function starting({ store, clock, engine, scheduler, facts }: MethodParts, log: EngineParts['log']) {
   const recover = async () => (await store.write.recoverRuns({ epoch: store.epoch, nowMs: clock.now() })).value
   const resume = (runs: readonly RunRow[]) => {
+    const { heldBack } = facts.condition
+    if (heldBack !== undefined) {
+      log('error', heldBack, { count: runs.length })
+      return
+    }
     if (runs.length > 0) log('info', 'going on with unfinished turns', { count: runs.length })
     for (const run of runs) engine.submit(run)
     scheduler.start()
@@ -261,11 +269,12 @@ function announceWaits(graph: WaitGraph, clock: Clock, hub: EventHub): void {
 }
 
 function factsOf(
-  { world, places }: Building,
+  { world, places, condition = WELL }: Building,
   live: LiveSettings,
   loopDelayMs: () => { p50: number; p99: number; max: number },
 ) {
   return {
+    condition,
     version: VERSION,
     stateDir: places.stateDir,
     get zone() {

@@ -2,6 +2,7 @@
 // need, as every command pays for it, and nothing before Node's version is known: the store's native code crashes on
 // old ones. What commands do is in cli/; a gateway is put together in gateway.ts.
 
+import type { Backups } from './cli/backups.ts'
 import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
 import type { OpenSocket } from './client/socket.ts'
 
@@ -69,6 +70,7 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
     version: VERSION,
     connect: wishes => connect(wishes, shell),
     runGateway: portOverride => runGateway(portOverride, shell),
+    backups: () => ownBackups(shell),
     onInterrupt: listener => on(['SIGINT'], listener),
     onResize: listener => {
       process.stdout.on('resize', listener)
@@ -128,6 +130,19 @@ async function ownGateway(
 
 function isLoopback(url: string): boolean {
   return URL.canParse(url) && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
+}
+
+async function ownBackups({ clock, version }: Shell): Promise<Backups> {
+  const [{ BackupKeeper }, { readBackup, restoreBackup, writeBackup }, { locate }, { nodeFiles }, { homedir }] =
+    await Promise.all([
+      import('./maintenance/backup.ts'),
+      import('./store/sqlite/backup.ts'),
+      import('./config/locate.ts'),
+      import('./base/node/world.ts'),
+      import('node:os'),
+    ])
+  const store = { write: writeBackup, read: readBackup, restore: restoreBackup }
+  return new BackupKeeper({ places: locate(process.env, homedir()), files: nodeFiles, clock, version, store })
 }
 
 async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {

@@ -8,6 +8,7 @@ export const GLOBAL_FLAGS: Flags = {
   'no-color': { summary: 'Plain text; so does NO_COLOR.' },
 }
 
+const JSON_FLAG = { summary: 'JSON on stdout, errors too: {"error":{"code","message"}}.' }
 const GATEWAY_FLAGS: Flags = {
   url: { value: '<ws://…>', summary: 'Another gateway than the one of this machine.' },
   token: { value: '<token>', summary: 'Its token.' },
@@ -15,7 +16,7 @@ const GATEWAY_FLAGS: Flags = {
 const RPC_FLAGS: Flags = {
   ...GATEWAY_FLAGS,
   timeout: { value: '<ms>', summary: 'How long to wait for the answer (10000).' },
-  json: { summary: 'JSON on stdout, errors too: {"error":{"code","message"}}.' },
+  json: JSON_FLAG,
 }
 const SCHEDULE_FLAGS: Flags = {
   cron: { value: '<expr>', aliases: ['schedule'], summary: "Cron expression, 5 or 6 fields: '0 9 * * 1-5'." },
@@ -49,6 +50,7 @@ const JOB_FLAGS: Flags = {
 const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which session (the main one).' }
 
 const approvals = () => import('./commands/approvals.ts')
+const backup = () => import('./commands/backup.ts')
 const gateway = () => import('./commands/gateway.ts')
 const status = () => import('./commands/status.ts')
 const cron = () => import('./commands/cron.ts')
@@ -183,6 +185,33 @@ const APPROVAL_COMMANDS: readonly Command[] = [
   },
 ]
 
+const BACKUP_COMMANDS: readonly Command[] = [
+  {
+    name: 'backup create',
+    summary: 'Back up store and config into one file, also while the gateway runs.',
+    positionals: ['file'],
+    flags: { 'with-secrets': { summary: 'The token and the secrets of the config too.' }, json: JSON_FLAG },
+    example: 'backup create sluice.backup',
+    load: async () => (await backup()).create,
+  },
+  {
+    name: 'backup verify',
+    summary: 'Check all of a backup, and say what is in it.',
+    positionals: ['file'],
+    flags: { json: JSON_FLAG },
+    example: 'backup verify sluice.backup',
+    load: async () => (await backup()).verify,
+  },
+  {
+    name: 'backup restore',
+    summary: 'Put a backup into the state folder; the gateway must be stopped.',
+    positionals: ['file'],
+    flags: { force: { summary: 'Replace the store that is there; it is kept beside it.' }, json: JSON_FLAG },
+    example: 'backup restore sluice.backup',
+    load: async () => (await backup()).restore,
+  },
+]
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'gateway',
@@ -218,6 +247,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...CRON_COMMANDS,
   ...APPROVAL_COMMANDS,
+  ...BACKUP_COMMANDS,
   {
     name: 'health',
     aliases: ['gateway health'],

@@ -2,6 +2,7 @@
 // the real one, tests a fake one; nothing else in this folder may reach a process.
 import type { Random, World } from '../base/world.ts'
 import type { GatewayClient } from '../client/client.ts'
+import type { Backups } from './backups.ts'
 
 export interface Output {
   readonly isTTY: boolean
@@ -41,6 +42,8 @@ export interface Shell {
   connect(wishes: ConnectWishes): Promise<GatewayClient>
   /** Runs a gateway in this process until it is told to stop; answers the exit code. */
   runGateway(portOverride: number | undefined): Promise<number>
+  /** Backups of the state folder that the environment names; no gateway is asked. */
+  backups(): Promise<Backups>
   /** While a listener stands, Ctrl-C calls it instead of ending the process. Answers how to stop. */
   onInterrupt(listener: () => void): () => void
   /** Stands while the terminal changes its size. Answers how to stop. */

@@ -22,8 +22,8 @@ export interface JoinOptions {
 
 /** Runs a wait for something outside: the turn's slot is given back and its time stands still meanwhile (W5, W6). */
 export async function parked<T>(standing: Standing | undefined, wait: () => Promise<T>): Promise<T> {
-  if (!standing) return await wait()
-  standing.slot.park()
+  // What is parked already is so by a wait around this one, which takes the slot again.
+  if (!standing?.slot.park()) return await wait()
   standing.deadline.pause()
   try {
     return await wait()

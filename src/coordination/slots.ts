@@ -154,31 +154,30 @@ export class Slots {
 }
 
 /**
- * One held slot. Parking nests: the slot is given back by the first park and taken again by the last resume. One that
- * could not come back is lost: it holds nothing from then on.
+ * One held slot. A wait inside another one (a process of the turn that waits by itself) parks nothing, and need not end
+ * first. A slot that could not come back is lost: it holds nothing from then on.
  */
 export class Slot {
   readonly #slots: Slots
   #pools: readonly Pool[]
   #state: 'held' | 'parked' | 'lost' = 'held'
-  #parks = 0
 
   constructor(slots: Slots, pools: readonly Pool[]) {
     this.#slots = slots
     this.#pools = pools
   }
 
-  park(): void {
-    this.#parks += 1
-    if (this.#state !== 'held') return
+  /** Gives it back. True for the one who did so, whose it is to `resume`; false when it was not held. */
+  park(): boolean {
+    if (this.#state !== 'held') return false
     this.#state = 'parked'
     this.#slots.giveBack(this.#pools, true)
+    return true
   }
 
   /** Takes the slot again, first in line. Rejects with the signal's reason; the slot is then lost. */
   async resume(signal: AbortSignal): Promise<void> {
-    this.#parks -= 1
-    if (this.#parks > 0 || this.#state !== 'parked') return
+    if (this.#state !== 'parked') return
     // Until it is granted it counts as neither, so that nobody else gives it back.
     this.#state = 'lost'
     try {
@@ -193,9 +192,9 @@ export class Slot {
   async widen(pool: Pool, signal: AbortSignal): Promise<void> {
     if (this.#pools.includes(pool)) return
     const joined = this.#state === 'held' && this.#slots.joins(pool)
-    if (!joined) this.park()
+    const parked = !joined && this.park()
     this.#pools = [...this.#pools, pool]
-    if (!joined) await this.resume(signal)
+    if (parked) await this.resume(signal)
   }
 
   /** Gives the place in one pool back; does nothing when it has none. */

@@ -113,7 +113,9 @@ async function replyOf(
     return { status: 'timeout', error: `no reply within ${timeoutMs / SECOND} s; ${later}` }
   }
   const by = turn?.callId ?? ''
-  const { taken } = (await parts.store.write.takeReply({ runId: run.runId, by, nowMs: parts.clock.now() })).value
+  // Part of the wait: a call that was given up meanwhile would have taken what nobody hears.
+  const take = { runId: run.runId, by, nowMs: parts.clock.now() }
+  const { taken } = (await call.wait(() => parts.store.write.takeReply(take))).value
   if (turn && !taken)
     return { status: 'ok', reply: 'This session was told the reply already, by a message of its own.' }
   if (end.state !== 'ok') return { status: 'error', error: end.error ?? end.state }

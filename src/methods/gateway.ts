@@ -62,6 +62,8 @@ function statusOf(parts: MethodParts): Result<'status'> {
     loopDelayMs: facts.loopDelayMs(),
     memoryBytes: facts.memoryBytes(),
     pid: facts.pid,
+    store: { integrity: facts.condition.integrity() },
+    ...(facts.condition.heldBack !== undefined && { heldBack: facts.condition.heldBack }),
   }
 }
 

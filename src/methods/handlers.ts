@@ -4,7 +4,9 @@ import { approvalHandlers } from './approvals.ts'
 import { configHandlers } from './config.ts'
 import { cronHandlers } from './cron.ts'
 import { delegationHandlers } from './delegation.ts'
+import { eventHandlers } from './events.ts'
 import { gatewayHandlers } from './gateway.ts'
+import { outboxHandlers } from './outbox.ts'
 import type { MethodParts } from './parts.ts'
 import { runHandlers } from './runs.ts'
 import { sessionHandlers } from './sessions.ts'
@@ -18,5 +20,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...sessionHandlers(parts),
     ...delegationHandlers(parts),
     ...approvalHandlers(parts),
+    ...outboxHandlers(parts),
+    ...eventHandlers(parts),
   }
 }

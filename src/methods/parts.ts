@@ -13,7 +13,16 @@ import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { TurnEngine } from '../turns/engine.ts'
 import type { Control } from './control.ts'
 
+/** How the store and the starts before this one are. */
+export interface Condition {
+  /** `not-checked`, `checking`, `ok`, `damaged: …` or `unknown: …`; it changes while a check goes on. */
+  readonly integrity: () => string
+  /** Why turns and jobs are held back since the start; undefined: they are not. */
+  readonly heldBack: string | undefined
+}
+
 export interface GatewayFacts {
+  readonly condition: Condition
   readonly version: string
   readonly stateDir: string
   readonly zone: string

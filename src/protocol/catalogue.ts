@@ -4,7 +4,9 @@ import type { MethodDeclaration } from './method.ts'
 import { APPROVAL_METHODS } from './methods/approvals.ts'
 import { CONFIG_METHODS } from './methods/config.ts'
 import { CRON_METHODS } from './methods/cron.ts'
+import { EVENT_METHODS } from './methods/events.ts'
 import { GATEWAY_METHODS } from './methods/gateway.ts'
+import { OUTBOX_METHODS } from './methods/outbox.ts'
 import { SESSION_SCOPE_METHODS } from './methods/sessions.ts'
 
 export const CATALOGUE = {
@@ -13,6 +15,8 @@ export const CATALOGUE = {
   ...CRON_METHODS,
   ...SESSION_SCOPE_METHODS,
   ...APPROVAL_METHODS,
+  ...OUTBOX_METHODS,
+  ...EVENT_METHODS,
 }
 
 export type MethodName = keyof typeof CATALOGUE

@@ -67,6 +67,8 @@ export interface HelloOk {
     readonly health: unknown
     readonly stateVersion: { readonly presence: number; readonly health: number }
     readonly uptimeMs: number
+    /** Ours: number of the newest durable event; `events.since` tells what came after it. */
+    readonly lastSeq?: number
     readonly stateDir?: string
     readonly configPath?: string
     readonly sessionDefaults: {

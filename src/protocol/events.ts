@@ -1,6 +1,7 @@
 // The events a client may see, by name, with their payloads. Durable ones carry a frame seq and can be replayed;
 // deltas, ticks and health are not durable (L5).
 import type { Job } from './job.ts'
+import type { Scope } from './method.ts'
 
 export const EVENT_NAMES = [
   'connect.challenge',
@@ -14,6 +15,14 @@ export const EVENT_NAMES = [
   'exec.approval.requested',
   'exec.approval.resolved',
 ] as const
+
+/** Events that only holders of a scope hear, live or later, by the beginning of their names. */
+const EVENT_SCOPES: Readonly<Record<string, Scope>> = { 'exec.approval.': 'operator.approvals' }
+
+export function mayHearEvent(scopes: ReadonlySet<Scope>, event: string): boolean {
+  const [, scope] = Object.entries(EVENT_SCOPES).find(([prefix]) => event.startsWith(prefix)) ?? []
+  return scope === undefined || scopes.has('operator.admin') || scopes.has(scope)
+}
 
 /** `seq` counts per run from 1; deltas consume it too. */
 export interface AgentEvent {

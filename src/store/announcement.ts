@@ -1,7 +1,7 @@
 // The words in which a session is told how work ended that one of its turns had asked for, and in which a person is
 // asked. Pure, so that every adapter says the same; when they are told and how often is the adapters' business.
 import type { NewApproval } from './port.ts'
-import type { RunRow, RunState } from './rows.ts'
+import type { RunRow, RunState, SendRow } from './rows.ts'
 
 const ENDED: Readonly<Record<RunState, string>> = {
   ok: 'ok',
@@ -23,4 +23,18 @@ export function announcementOf(run: RunRow): string {
 /** What the person is shown in the chat in which they are asked. */
 export function questionOf({ tool, text }: NewApproval): string {
   return `May ${tool} run this? Answer yes or no.\n${text}`
+}
+
+/** Why a person's message has no reply. */
+export function noReplyOf(error: string): string {
+  return `There is no reply to your message: ${error}`
+}
+
+const QUOTED_LENGTH_MAX = 60
+
+/** What a person is told of a send of which nobody knows whether it arrived. */
+export function doubtOf({ id, text }: Pick<SendRow, 'id' | 'text'>): string {
+  const words = [...text.replaceAll(/\s+/g, ' ')]
+  const quoted = words.length > QUOTED_LENGTH_MAX ? `${words.slice(0, QUOTED_LENGTH_MAX).join('')}...` : words.join('')
+  return `This message may not have reached you: "${quoted}"\nTo have it sent again, write: /resend ${id}`
 }

@@ -2,7 +2,7 @@
 // folder beside this file. Every write answers only after its commit is on disk (L1); it either happened whole or not
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
 import type { Job, JobMaker, OccurrenceState } from '../protocol/job.ts'
-import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SessionRow } from './rows.ts'
+import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
 
 /** Makes an effect happen once (T1): written in the same commit as the effect. */
 export interface EffectKey {
@@ -22,6 +22,9 @@ export interface StoredEvent extends DurableEvent {
   /** Goes up by one for each event, across restarts. */
   readonly seq: number
 }
+
+/** What only grows unless old rows are removed. */
+export type AgingTable = 'keys' | 'entries' | 'approvals' | 'runs' | 'occurrences' | 'outbox' | 'events'
 
 /** Fences a runner (T3): refused with STALE unless the run is `running` under just this epoch and attempt. */
 export interface Fence {
@@ -88,6 +91,26 @@ export interface NewNotice {
   readonly atMs: number
 }
 
+/** Where a session's person reads: a chat of a channel, which takes messages of so many UTF-16 units. */
+export interface Route {
+  readonly channelId: string
+  readonly chatId: string
+  readonly textLengthMax: number
+}
+
+/** Fences a send (T3): refused with STALE unless it is `sending` under just this epoch and attempt. */
+export interface SendFence {
+  readonly id: string
+  readonly epoch: number
+  readonly attempt: number
+}
+
+/** How an attempt to send ended; `queued`: it did not go out, and is tried again. */
+export type SendEnd =
+  | { readonly state: 'sent'; readonly sentId: string }
+  | { readonly state: 'queued'; readonly notBeforeMs: number; readonly error: string }
+  | { readonly state: 'unconfirmed' | 'failed'; readonly error: string }
+
 /** What happens to a job's row beside an occurrence: where its next instant is, or that there is none. */
 export interface Advance {
   readonly nextRunAtMs: number | undefined
@@ -110,9 +133,11 @@ export interface StoreWrites {
    * unfinished runs of the session are ahead of it. Refused with BUSY (outcome `not-started`, `retryAfterMs`) where `limits`
    * are reached; a repeat is not. A person who writes in a chat has seen its replies so far: those
    * count as shown. A run id that exists already under another key, or that begins with `told:`, is CONFLICT; the same
-   * key again answers the run's PRESENT state (replay `attach`) with `repeated: true`.
+   * key again answers the run's PRESENT state (replay `attach`) with `repeated: true`. With `route`, that is where the
+   * session's person reads from now on: its replies (or why there is none), notices and questions become sends there in
+   * the commits that make them.
    */
-  acceptMessage(args: { run: NewRun; limits?: AcceptLimits; key?: EffectKey; nowMs: number }): {
+  acceptMessage(args: { run: NewRun; route?: Route; limits?: AcceptLimits; key?: EffectKey; nowMs: number }): {
     run: RunRow
     ahead: number
   }
@@ -277,8 +302,43 @@ export interface StoreWrites {
   /** Marks notices as shown to their person. Unknown ids are ignored. */
   markNoticesRead(args: { ids: string[]; nowMs: number }): { marked: number }
 
+  /** Owes a chat the answer to a command; it waits behind no other text. The same id again changes nothing. */
+  queueControl(args: { id: string; sessionKey: string; route: Route; text: string; nowMs: number }): { queued: boolean }
+
+  /**
+   * Begins an attempt of a send that is due, while no other of its chat is under way: state `sending`, attempt + 1, this
+   * epoch. Else undefined; one that waited too long is `expired` then, and what is next in its order becomes due.
+   */
+  claimSend(args: { id: string; epoch: number; nowMs: number }): SendRow | undefined
+
+  /**
+   * Ends an attempt. What is next in its order becomes due, unless it is tried again itself. A notice of which all is sent
+   * counts as shown; for a send that is `unconfirmed`, a text that says so is owed to the same chat, once. STALE when
+   * fenced off.
+   */
+  endSend(args: { fence: SendFence; end: SendEnd; nowMs: number }): SendRow
+
+  /** At start: sends of this channel left `sending` by an older epoch are `queued` again where it dedupes, else `unconfirmed`. */
+  recoverSends(args: { channelId: string; dedupesSends: boolean; epoch: number; nowMs: number }): {
+    again: number
+    unconfirmed: number
+  }
+
+  /** Sends again what is unconfirmed, failed or expired; anything else stays as it is (`queued: false`). NOT_FOUND. */
+  resend(args: { id: string; key?: EffectKey; nowMs: number }): { send: SendRow; queued: boolean }
+
   /** Starts a new transcript for a session (made when missing); the old entries stay under their session id. */
   resetSession(args: { sessionKey: string; agentId: string; key?: EffectKey; nowMs: number }): SessionRow
+
+  /**
+   * Removes the rows of a table that are old and that nothing needs: a slice of about `sliceMs` from `afterId` on (0: from
+   * the beginning). Answers where the next slice begins; without `nextId` the table is done. `entries` and `approvals`
+   * come before `runs`, which keep what these still name.
+   */
+  removeOld(args: { table: AgingTable; afterId: number; sliceMs: number; nowMs: number }): {
+    removed: number
+    nextId?: number
+  }
 }
 
 export type WriteName = keyof StoreWrites
@@ -355,13 +415,24 @@ export interface StoreReads {
   /** Oldest first; of one chat, or of all. */
   pendingApprovals(page: { askedIn?: string; limit: number }): ApprovalRow[]
   unreadNotices(sessionKey: string, limit: number): Notice[]
+  send(id: string): SendRow | undefined
+  /** All that is not `sent`, newest first. */
+  openSends(limit: number): SendRow[]
+  /** Sends of a channel whose instant is at or before `nowMs`, oldest instant first. */
+  dueSends(page: { channelId: string; nowMs: number; limit: number }): SendRow[]
+  /** The smallest instant after `nowMs` at which a send of the channel is due. */
+  nextSendAtMs(channelId: string, nowMs: number): number | undefined
   /**
    * What is kept of the first answer under this key; CONFLICT when it was used with other params. Undefined, too, for an
    * effect that began and has no answer.
    */
   firstAnswer(key: EffectKey): { readonly kept: unknown } | undefined
-  eventsSince(seq: number, limit: number): StoredEvent[]
+  /** The durable events after `seq`, in order; with `bytesMax` only so many payloads as fit into it, but one always. */
+  eventsSince(seq: number, limit: number, bytesMax?: number): StoredEvent[]
+  /** The number of the newest event; 0 before the first. */
   lastSeq(): number
+  /** The number of the oldest event that is kept, or that the next one will have. */
+  oldestSeq(): number
 }
 
 export type StoreWriters = {

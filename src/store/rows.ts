@@ -150,3 +150,30 @@ export interface Notice {
   readonly atMs: number
   readonly createdAtMs: number
 }
+
+/** `unconfirmed`: it left, and nobody knows whether it arrived. `expired`: it waited too long to be sent. */
+export type SendState = 'queued' | 'sending' | 'sent' | 'unconfirmed' | 'failed' | 'expired'
+
+/** One piece of an owed text on its way to a chat of a channel. Its text never changes. */
+export interface SendRow {
+  /** `<text id>#<n>`, from 1; the same for each attempt, so a channel that can deduplicates by it. */
+  readonly id: string
+  /** The owed text: a notice's id, or that of an answer without one. */
+  readonly textId: string
+  readonly sessionKey: string
+  readonly channelId: string
+  readonly chatId: string
+  /** `control`: the answer to a command; `failure`: why there is no reply; `doubt`: that another may not have arrived. */
+  readonly source: Notice['source'] | 'control' | 'failure' | 'doubt'
+  readonly text: string
+  readonly state: SendState
+  readonly attempt: number
+  /** Not before this instant; only the first of those that wait in order has one. */
+  readonly dueAtMs: number | undefined
+  /** The channel's id of the message. */
+  readonly sentId: string | undefined
+  readonly error: string | undefined
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  readonly endedAtMs: number | undefined
+}

@@ -10,6 +10,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { GatewayEvent } from '../dispatch/event-hub.ts'
 import { type ConnectParams, connectParamsSchema, type HelloOk } from '../protocol/connect.ts'
 import { paramsError, toWireError } from '../protocol/error-codes.ts'
+import { mayHearEvent } from '../protocol/events.ts'
 import { type Frame, type RequestFrame, requestFrameSchema, type WireError } from '../protocol/frames.ts'
 import {
   BUFFERED_BYTES_MAX,
@@ -18,10 +19,6 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   PROTOCOL_VERSION,
 } from '../protocol/limits.ts'
-import type { Scope } from '../protocol/method.ts'
-
-/** Events that only holders of a scope hear, by the beginning of their names. */
-const EVENT_SCOPES: Readonly<Record<string, Scope>> = { 'exec.approval.': 'operator.approvals' }
 
 /** Requests of one connection that may be open at once; one more is refused at once. */
 const OPEN_REQUESTS_MAX = 1_000
@@ -149,7 +146,7 @@ export class Connection {
     const caller = this.#caller as Caller
     if (caller.turn) return
     this.#unlisten = this.#parts.listen(event => {
-      if (mayHear(caller, event.event)) this.deliver(event, encodeEvent(event))
+      if (mayHearEvent(caller.scopes, event.event)) this.deliver(event, encodeEvent(event))
     })
   }
 
@@ -266,11 +263,6 @@ export function encodeEvent(event: GatewayEvent): string {
   lastEvent = event
   lastEncoded = JSON.stringify({ type: 'event', ...rest })
   return lastEncoded
-}
-
-function mayHear({ scopes }: Caller, event: string): boolean {
-  const [, scope] = Object.entries(EVENT_SCOPES).find(([prefix]) => event.startsWith(prefix)) ?? []
-  return scope === undefined || scopes.has('operator.admin') || scopes.has(scope)
 }
 
 function parseJson(data: RawData): unknown {

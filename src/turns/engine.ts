@@ -6,6 +6,7 @@ import { pause } from '../base/pause.ts'
 import { Deadline } from '../coordination/deadline.ts'
 import type { Slot } from '../coordination/slots.ts'
 import type { ChatEvent } from '../protocol/events.ts'
+import type { LiveRunSnapshot } from '../protocol/methods/events.ts'
 import type { DurableEvent, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 import { type EngineParts, poolsOf, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
@@ -31,6 +32,7 @@ interface Carried {
   /** The attempt that holds it, once it was claimed. */
   attempt: RunRow | undefined
   live: LiveRun | undefined
+  events: RunEvents | undefined
 }
 
 /** Turns that did not end when they were told to, and were let go. */
@@ -52,7 +54,8 @@ export class TurnEngine {
   /** Takes a queued run on. Once per process and run; a repeat is ignored. */
   submit(run: RunRow): void {
     if (this.#draining || this.#carried.has(run.runId) || run.state !== 'queued') return
-    const carried: Carried = { run, abort: new AbortController(), stop: undefined, attempt: undefined, live: undefined }
+    const begun = { stop: undefined, attempt: undefined, live: undefined, events: undefined }
+    const carried: Carried = { run, abort: new AbortController(), ...begun }
     this.#carried.set(run.runId, carried)
     const { graph, lanes, clock } = this.#parts
     graph.name(`run:${run.runId}`, `the turn of ${run.sessionKey}`)
@@ -84,6 +87,11 @@ export class TurnEngine {
   during(call: { runId: string; attempt: number; callId: string }): Surroundings | undefined {
     const carried = this.#carried.get(call.runId)
     return carried?.attempt?.attempt === call.attempt ? carried.live?.during(call.callId) : undefined
+  }
+
+  /** The runs that are carried out now; one whose end is just being written may still be among them. */
+  live(): LiveRunSnapshot[] {
+    return [...this.#carried.values()].flatMap(({ attempt, events }) => (attempt && events ? [events.snapshot()] : []))
   }
 
   get released(): Released {
@@ -173,6 +181,7 @@ export class TurnEngine {
     const run = await this.#claim(carried.run.runId, nowMs, events.started(nowMs))
     if (!run) return false
     carried.attempt = run
+    carried.events = events
     return await this.#attempt(carried, { run, events, slot })
   }
 
@@ -207,7 +216,10 @@ export class TurnEngine {
       if (error.code === 'STALE' || this.#draining) return false
       this.#parts.log('warn', `turn ${run.runId} lost its runner`, { error: error.message, attempt: run.attempt })
       if (error.code === 'UNAVAILABLE') return await this.#requeue(run)
-      outcome = { state: 'failed', reply: '', error: error.message }
+      // Stopped while it waited for a place at its provider: the loop had no chance to say so.
+      outcome = deadline.signal.aborted
+        ? { state: 'aborted', reply: '' }
+        : { state: 'failed', reply: '', error: error.message }
     } finally {
       carried.live = undefined
       deadline.end()

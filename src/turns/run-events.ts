@@ -2,6 +2,7 @@
 // gathered so that a fast model does not flood anyone; what is durable is made here and published by the store.
 import type { Clock, Timer } from '../base/world.ts'
 import { type AgentEvent, CHAT_DELTA_INTERVAL_MS, type ChatEvent, chatMessage } from '../protocol/events.ts'
+import type { LiveRunSnapshot } from '../protocol/methods/events.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 
@@ -20,6 +21,8 @@ export class RunEvents {
   #before = ''
   #unsent = ''
   #timer: Timer | undefined
+  #startedAt = 0
+  readonly #tools = new Map<string, LiveRunSnapshot['tools'][number]>()
   #chatAt = Number.NEGATIVE_INFINITY
 
   constructor(run: RunRow, clock: Clock, publish: Publish) {
@@ -28,7 +31,15 @@ export class RunEvents {
     this.#publish = publish
   }
 
+  /** The run as somebody sees it who comes to it now. */
+  snapshot(): LiveRunSnapshot {
+    const { runId, echoKey, sessionKey } = this.#run
+    const about = { runId, sessionKey: echoKey, session: sessionKey, startedAt: this.#startedAt }
+    return { ...about, text: this.#text, tools: [...this.#tools.values()] }
+  }
+
   started(startedAt: number): DurableEvent[] {
+    this.#startedAt = startedAt
     return [this.#agent({ stream: 'lifecycle', data: { phase: 'start', startedAt } })]
   }
 
@@ -61,11 +72,14 @@ export class RunEvents {
   }
 
   toolStarted(call: { id: string; name: string; args: unknown }): void {
-    const data = { phase: 'start', name: call.name, toolCallId: call.id, args: call.args } as const
+    const tool = { name: call.name, toolCallId: call.id, args: call.args }
+    this.#tools.set(call.id, tool)
+    const data = { phase: 'start', ...tool } as const
     this.#publish(this.#agent({ stream: 'tool', data }))
   }
 
   toolEnded(call: { id: string; name: string }, result: { text: string; isError: boolean }): DurableEvent[] {
+    this.#tools.delete(call.id)
     const data = {
       phase: 'result',
       name: call.name,

@@ -27,6 +27,7 @@ const quiet: Result<'status'> = {
   loopDelayMs: { p50: 0.12, p99: 1.94, max: 12.5 },
   memoryBytes: 94_371_840,
   pid: 1_234_567,
+  store: { integrity: 'not-checked' },
 }
 
 const busy: Result<'status'> = {

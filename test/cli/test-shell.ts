@@ -79,6 +79,7 @@ export function testShell(url: string, options: { tty?: boolean; nowMs?: number;
       shell.portAsked = port ?? -1
       return 0
     },
+    backups: () => Promise.reject(new Error('this test has no backups')),
     onInterrupt: listener => listen(interrupts, listener),
     onResize: listener => listen(resizes, listener),
     onTerminate: () => () => undefined,

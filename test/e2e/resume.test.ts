@@ -1,5 +1,7 @@
 // Turns that a dead gateway left behind: the next start goes on from the journal's last entry, and nothing is lost or
 // done twice. The moment of death is a gate, an event, or a store that was left just so.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { NewRun, Store } from '../../src/store/port.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
@@ -140,7 +142,12 @@ describe('killed while a turn is held at the model', () => {
   test('a turn that was there at too many deaths is given up, and says so', async () => {
     const gateway = await start()
     await talk(await gateway.client(), 'deadly').send('deadly-1')
-    for (let death = 0; death < 3; death += 1) await endWhileHeld(gateway, 'deadly', () => gateway.kill())
+    const die = async () => {
+      await gateway.kill()
+      // So many deaths at once would hold the turn back instead; these are meant to lie further apart.
+      rmSync(join(gateway.stateDir, 'starts.json'))
+    }
+    for (let death = 0; death < 3; death += 1) await endWhileHeld(gateway, 'deadly', die)
     const client = await gateway.client()
     expect(await client.call('agent.wait', { runId: 'deadly-1' })).toMatchObject({
       status: 'error',

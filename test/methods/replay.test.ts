@@ -109,6 +109,20 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     count: house => house.events.filter(({ event }) => event === 'exec.approval.resolved').length,
     same: whole,
   },
+  'outbox.resend': {
+    before: async ({ store, clock }) => {
+      const [route, nowMs] = [{ channelId: 'c', chatId: 'c', textLengthMax: 100 }, clock.now()]
+      await store.write.queueControl({ id: 'a', sessionKey: 's', route, text: 'a', nowMs })
+      await store.write.claimSend({ id: 'a#1', epoch: store.epoch, nowMs })
+      const fence = { id: 'a#1', epoch: store.epoch, attempt: 1 }
+      await store.write.endSend({ fence, end: { state: 'failed', error: 'no' }, nowMs })
+      return 'a#1'
+    },
+    params: id => ({ id }),
+    others: () => ({ id: 'another' }),
+    count: house => house.store.read.dueSends({ channelId: 'c', nowMs: house.clock.now(), limit: 9 }).length,
+    same: whole,
+  },
   'config.patch': {
     params: () => ({ raw: '{ messages: { queue: { cap: 7 } } }', baseHash: '' }),
     others: () => ({ raw: '{ messages: { queue: { cap: 8 } } }', baseHash: '' }),

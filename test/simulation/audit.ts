@@ -1,41 +1,13 @@
 // What must hold when a simulated world has come to rest: the journals, the ledger, the keys and the answers that people
 // and turns were given, all compared with what is in the database file. Reads SQL of its own, not the store's reads.
-import type { Database } from 'better-sqlite3'
 import type { SluiceError } from '../../src/base/errors.ts'
+import { auditCommands } from './audit-commands.ts'
+import { auditDelegation } from './audit-delegation.ts'
 import type { Boot } from './boot.ts'
-import type { Scenario } from './scenario.ts'
-import { sentRunId, waitMsOf } from './shadow.ts'
+import { type EntryRecord, type Evidence, gather, type RunRecord, repeated, type Told } from './evidence.ts'
+import { type Scenario, slackOf } from './scenario.ts'
+import { isWait, waitedRunId, waitMsOf } from './shadow.ts'
 import type { OutsideCall, Request, Sightings, TurnCall } from './sightings.ts'
-
-interface RunRecord {
-  readonly id: number
-  readonly run_id: string
-  readonly session_key: string
-  readonly source: string
-  readonly state: string
-  readonly attempt: number
-  readonly losses: number
-  readonly timeout_ms: number | null
-  readonly ended_at_ms: number | null
-  readonly reply: string | null
-  readonly error: string | null
-}
-
-interface EntryRecord {
-  readonly id: number
-  readonly run_id: string
-  readonly session_key: string
-  readonly kind: string
-  readonly body: string
-}
-
-interface Evidence {
-  readonly reader: Database
-  readonly scenario: Scenario
-  readonly seen: Sightings
-  readonly runs: ReadonlyMap<string, RunRecord>
-  readonly entries: ReadonlyMap<string, readonly EntryRecord[]>
-}
 
 const ENDED = new Set(['ok', 'failed', 'aborted', 'timed-out'])
 /** Errors of runs that a simulation can bring about. Anything else is a defect. */
@@ -43,37 +15,34 @@ const EXPECTED_ERROR =
   /^(the model is down|stopped|The turn took longer|given up: \d|Stopped: the model called|Stopped after)/
 
 export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
-  const { reader } = boot
-  const runs = reader.prepare('SELECT * FROM runs ORDER BY id').all() as RunRecord[]
-  const entries = reader.prepare('SELECT * FROM entries WHERE run_id IS NOT NULL ORDER BY id').all() as EntryRecord[]
-  const evidence: Evidence = {
-    reader,
-    scenario,
-    seen,
-    runs: new Map(runs.map(run => [run.run_id, run])),
-    entries: Map.groupBy(entries, entry => entry.run_id),
-  }
+  const evidence = gather(boot.reader, scenario, seen)
   atRest(boot, { seen })
-  for (const run of runs) auditRun(evidence, run)
-  oneTurnAtATime(evidence, entries)
+  for (const run of evidence.runs.values()) auditRun(evidence, run)
+  oneTurnAtATime(evidence)
   auditEnds(evidence)
   auditLedger(evidence)
   auditOnce(evidence)
   for (const request of seen.requests) auditRequest(evidence, request)
   for (const call of seen.turnCalls) if (call.result) auditTurnCall(evidence, call)
   auditWork(evidence)
+  auditDelegation(evidence)
+  auditCommands(evidence)
 }
 
 function atRest(boot: Boot, { seen }: Pick<Evidence, 'seen'>): void {
-  const { lanes, slots, joins, graph } = boot.house.parts
+  const { lanes, slots, joins, approvals, graph } = boot.house.parts
   const figures = {
     lanesHeld: lanes.heldCount,
     lanesWaiting: lanes.waitingCount,
     slotsTaken: slots.takenCount,
     slotsParked: slots.parkedCount,
     slotsWaiting: slots.waitingCount,
+    inPools: slots.pools().reduce((sum, pool) => sum + pool.taken + pool.waiting, 0),
     joins: joins.waitingCount,
+    questions: approvals.waitingCount,
     edges: graph.list().length,
+    approvalEdges: graph.list().filter(edge => edge.target.startsWith('approval:')).length,
+    processes: seen.commands.filter(run => run.boot === boot.number && run.endedMs === undefined).length,
     names: [...seen.runIds].filter(runId => graph.nameOf(`run:${runId}`) !== `run:${runId}`).length,
   }
   for (const [name, value] of Object.entries(figures))
@@ -117,8 +86,9 @@ function pairs(journal: readonly EntryRecord[], run: RunRecord, wrong: (what: st
 }
 
 /** Between the first and the last entry of a turn there is no entry of another turn of its session. */
-function oneTurnAtATime({ seen }: Evidence, entries: readonly EntryRecord[]): void {
-  for (const [session, journal] of Map.groupBy(entries, entry => entry.session_key)) {
+function oneTurnAtATime({ seen, entries }: Evidence): void {
+  const all = [...entries.values()].flat().sort((a, b) => a.id - b.id)
+  for (const [session, journal] of Map.groupBy(all, entry => entry.session_key)) {
     const over = new Set<string>()
     let present: string | undefined
     for (const entry of journal) {
@@ -174,16 +144,15 @@ function auditLedger({ reader, runs, seen }: Evidence): void {
 /** What has a token was made once: messages by inbox rows, jobs by name. */
 function auditOnce({ reader, seen }: Evidence): void {
   const texts = reader
-    .prepare("SELECT i.text FROM inbox i JOIN runs r USING (run_id) WHERE r.source IN ('chat', 'agent', 'session')")
+    .prepare(
+      "SELECT i.text FROM inbox i JOIN runs r USING (run_id) WHERE r.source IN ('chat', 'agent', 'session', 'spawn')",
+    )
     .pluck()
     .all() as string[]
-  const tokens = texts.map(text => /"token":"([^"]*)"/.exec(text)?.[1] ?? '')
+  // An answer in a chat has no token: where nothing was asked it is a message of its own.
+  const tokens = texts.map(text => /"token":"([^"]*)"/.exec(text)?.[1] ?? '').filter(token => token !== '')
   for (const token of repeated(tokens)) seen.violate('once', `the message ${token} arrived twice`)
   for (const name of repeated([...seen.jobs.values()])) seen.violate('once', `the job ${name} was made twice`)
-}
-
-function repeated(list: readonly string[]): string[] {
-  return [...new Set(list.filter((one, index) => list.indexOf(one) !== index))]
 }
 
 type Fate = 'done' | 'not-done' | 'unknown'
@@ -208,12 +177,18 @@ function auditRequest(evidence: Evidence, request: Request): void {
 }
 
 /** Whether the effect of a request is in the database; undefined where that cannot be told. */
-function effectOf({ runs, seen }: Evidence, request: Request): boolean | undefined {
+function effectOf({ runs, seen, reader }: Evidence, request: Request): boolean | undefined {
+  const answered = reader.prepare(
+    "SELECT 1 FROM keys WHERE principal = 'operator' AND method = 'chat.send' AND key = ?",
+  )
   switch (request.kind) {
     case 'run':
-      return runs.has(request.key as string)
+      // A message in a chat that asks something is an answer to it.
+      return runs.has(request.key as string) || answered.get(request.key) !== undefined
     case 'send':
       return runs.has(`send:operator:${request.key}`)
+    case 'answer':
+      return runs.has(request.key as string) || undefined
     case 'job':
       return [...seen.jobs.values()].includes(String(request.params.name))
     default:
@@ -224,7 +199,7 @@ function effectOf({ runs, seen }: Evidence, request: Request): boolean | undefin
 function auditAnswer({ runs, seen, scenario }: Evidence, request: Request, call: OutsideCall): void {
   const what = `${request.method} ${request.key ?? JSON.stringify(request.params)}`
   if (call.state === 'open') seen.violate('answered', `${what} was never answered`)
-  if (call.error) auditRefusal(seen, what, call.error)
+  if (call.error) auditRefusal(seen, { what, kind: request.kind, error: call.error })
   const { answer } = call
   if (!answer) return
   if (answer.status === 'timeout' && request.method !== 'cron.run') {
@@ -255,13 +230,16 @@ function auditReply(
 
 const CODES = new Set(['MODEL_FAILED', 'TIMEOUT', 'NOT_FOUND', 'CANCELLED', 'STORE_FAILED'])
 
-function auditRefusal(seen: Sightings, what: string, error: SluiceError): void {
-  if (!CODES.has(error.code)) seen.violate('refusal', `${what} was refused with ${error.code}: ${error.message}`)
-}
-
-/** A wait with a slow disk may be over some commits after it should be. */
-function slackOf({ faults }: Scenario): number {
-  return (faults.slowDisk > 0 ? 4 * faults.diskDelayMsMax : 0) + (faults.leapInCommit > 0 ? 20_000 : 0)
+/** A full queue says when to come back; an answer in a chat may have to say which question it is for. */
+function auditRefusal(
+  seen: Sightings,
+  { what, kind, error }: { what: string; kind: Request['kind']; error: SluiceError },
+): void {
+  const { code, outcome, retryAfterMs } = error
+  const isBusy = code === 'BUSY' && outcome === 'not-started' && retryAfterMs !== undefined
+  const isUnclear = kind === 'answer' && code === 'INVALID_REQUEST' && outcome === 'not-started'
+  if (!CODES.has(code) && !isBusy && !isUnclear)
+    seen.violate('refusal', `${what} was refused with ${code}: ${error.message}`)
 }
 
 function auditTurnCall({ reader, runs, seen, scenario }: Evidence, call: TurnCall): void {
@@ -270,17 +248,19 @@ function auditTurnCall({ reader, runs, seen, scenario }: Evidence, call: TurnCal
   if (told.code === 'INTERNAL' || told.code === 'CONFLICT' || told.code === 'STALE')
     seen.violate('refusal', `${what} was refused with ${told.code}: ${told.error}`)
   auditEffect({ reader, seen }, call, { told, what })
-  if (call.name !== 'sessions_send') return
-  const run = runs.get(sentRunId(call))
+  if (!isDelegation(call.name)) return
+  const run = runs.get(waitedRunId(call))
   if (told.runId !== undefined && told.runId !== run?.run_id) seen.violate('lost', `${what} was taken and is not there`)
-  if (told.status === 'ok' && told.reply !== (run?.reply ?? undefined))
-    seen.violate('truth', `${what} was told another reply`)
   if (told.status !== 'timeout') return
   seen.counts.timeouts += 1
   const ended = run?.ended_at_ms ?? Number.POSITIVE_INFINITY
   const dueMs = call.startedMs + waitMsOf(call)
   if (ended + slackOf(scenario) < dueMs)
     seen.violate('truth', `${what} was told of a time-out, but the run ended ${dueMs - ended} ms before`)
+}
+
+function isDelegation(name: string): boolean {
+  return name === 'sessions_send' || name === 'sessions_spawn'
 }
 
 /** A turn that was stopped for working too long did work that long: waits do not count. */
@@ -290,24 +270,16 @@ function auditWork({ runs, scenario, seen }: Evidence): void {
     const run = runs.get(attempt.runId)
     if (run?.state !== 'timed-out' || attempt.endedMs === undefined) continue
     const waited = attempt.calls
-      .filter(call => waitMsOf(call) > 0)
+      .filter(isWait)
       .reduce(
         (sum, call) => sum + Math.max(0, (call.endedMs ?? call.startedMs) - call.startedMs - slackOf(scenario)),
         0,
       )
     const limitMs = run.timeout_ms ?? scenario.turnTimeoutMs
-    const workedMs = attempt.endedMs - attempt.startedMs - waited
+    const workedMs = attempt.endedMs - attempt.startedMs - attempt.placeWaitedMs - waited
     if (workedMs + 5_000 < limitMs && workedMs < limitMs - slackOf(scenario))
       seen.violate('deadline', `${attempt.runId} was stopped after ${workedMs} of ${limitMs} ms of work`)
   }
-}
-
-interface Told {
-  readonly outcome?: string
-  readonly code?: string
-  readonly status?: string
-  readonly ran?: boolean
-  readonly result?: { readonly ran?: boolean }
 }
 
 const KEYED = "SELECT count(*) FROM keys WHERE principal = ? AND (key = ? OR key GLOB ? || '.*')"
@@ -327,5 +299,5 @@ function auditEffect(
 }
 
 function isWrite({ name, args }: TurnCall): boolean {
-  return name === 'sessions_send' || name === 'sim_run' || (name === 'cron' && args.action !== 'list')
+  return isDelegation(name) || name === 'sim_run' || (name === 'cron' && args.action !== 'list')
 }

@@ -4,13 +4,15 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import type { World } from '../../src/base/world.ts'
+import type { Processes, World } from '../../src/base/world.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
 import { furnish } from '../../src/house.ts'
 import { isMethodName } from '../../src/protocol/catalogue.ts'
 import type { Store } from '../../src/store/port.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
+import { commandsOf } from './commands.ts'
+import { ask } from './disk.ts'
 import { Prng } from './prng.ts'
 import { SimulatedRunner } from './runner.ts'
 import type { Scenario } from './scenario.ts'
@@ -28,6 +30,8 @@ export interface BootParts {
   /** Stands between the rooms and their store: for planted faults. */
   readonly wrapStore: (store: Store) => Store
   readonly onFurnished: (house: ReturnType<typeof furnish>) => void
+  /** Told each durable event. */
+  readonly onEvent: (name: string, payload: Readonly<Record<string, unknown>>) => void
 }
 
 const DB = 'sluice.db'
@@ -40,6 +44,7 @@ export class Boot {
   readonly number: number
   readonly folder: string
   readonly clock: BootClock
+  readonly startedMs: number
   dead = false
   /** Up, and not told to stop: the disk may be slow. */
   #up = false
@@ -57,6 +62,7 @@ export class Boot {
   private constructor(parts: BootParts) {
     this.#parts = parts
     this.number = parts.number
+    this.startedMs = parts.time.nowMs
     this.folder = parts.folder
     this.clock = new BootClock(parts.time)
     this.#random = new Prng(`disk ${parts.scenario.seed} ${parts.number}`)
@@ -89,7 +95,8 @@ export class Boot {
     })
     this.#store = store
     this.#reader = new Database(join(folder, DB), { readonly: true })
-    const world = worldOf(this.clock, this.#parts.uuid)
+    const processes = commandsOf({ scenario, seen, boot: () => this })
+    const world = worldOf(this.clock, { uuid: this.#parts.uuid, processes })
     // Not the real folder: what is told of it must not differ from run to run.
     const places = locate({ SLUICE_STATE_DIR: '/state' }, '/nowhere')
     const load = (config: string | undefined) =>
@@ -112,6 +119,7 @@ export class Boot {
       stormy,
       isDead: () => this.dead,
       lastEntry: runId => this.#lastEntry(runId),
+      wasLetGo: runId => this.#wasLetGo(runId),
     })
     const log = (level: string, message: string) => {
       if (!this.dead) seen.trace(`log ${level} ${message}`)
@@ -140,8 +148,14 @@ export class Boot {
   }
 
   #lastEntry(runId: string): string | undefined {
-    const sql = 'SELECT kind FROM entries WHERE run_id = ? ORDER BY id DESC LIMIT 1'
-    return this.#reader.prepare(sql).pluck().get(runId) as string | undefined
+    const last = ask(this.#reader, 'SELECT kind FROM entries WHERE run_id = ? ORDER BY id DESC LIMIT 1').get(runId)
+    return (last as { kind: string } | undefined)?.kind
+  }
+
+  /** The run ended without its runner, which had not ended when it was told to. */
+  #wasLetGo(runId: string): boolean {
+    const error = this.#reader.prepare('SELECT error FROM runs WHERE run_id = ?').pluck().get(runId)
+    return typeof error === 'string' && error.endsWith('and was let go')
   }
 
   #hear(name: string, payload: unknown): void {
@@ -150,6 +164,7 @@ export class Boot {
     const { runId, jobId, action } = payload as { runId?: string; jobId?: string; action?: string }
     if (name === 'agent' && runId) seen.runIds.add(runId)
     if (name === 'cron' && jobId && action === 'added') this.#noteJobs()
+    this.#parts.onEvent(name, payload as Readonly<Record<string, unknown>>)
   }
 
   #gate(): Promise<void> | undefined {
@@ -218,16 +233,13 @@ export class Boot {
   }
 }
 
-function worldOf(clock: BootClock, uuid: () => string): World {
+function worldOf(clock: BootClock, { uuid, processes }: { uuid: () => string; processes: Processes }): World {
   return {
     clock,
     random: { uuid, hex: bytes => '0'.repeat(bytes * 2) },
     fetch: () => Promise.reject(new Error('no network in this world')),
     publicGet: () => Promise.reject(new Error('no network in this world')),
-    processes: {
-      find: async () => undefined,
-      run: () => Promise.reject(new Error('no processes in this world')),
-    },
+    processes,
     files: { readText: () => undefined, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
   }
 }

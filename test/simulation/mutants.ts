@@ -7,39 +7,10 @@ import { Lanes } from '../../src/coordination/lanes.ts'
 import { Slot, Slots } from '../../src/coordination/slots.ts'
 import { WaitGraph } from '../../src/coordination/wait-graph.ts'
 import { Dispatcher } from '../../src/dispatch/dispatcher.ts'
-import type { Store, StoreWriters } from '../../src/store/port.ts'
+import type { Store } from '../../src/store/port.ts'
 import { TurnEngine } from '../../src/turns/engine.ts'
-import type { SimulationOptions } from './simulation.ts'
-
-export interface Mutant extends Pick<SimulationOptions, 'plant' | 'wrapStore'> {
-  readonly name: string
-  /** A seed known to find it; where none is given, the first does. Looked at first, so that a hunt is short. */
-  readonly near?: number
-}
-
-/** Replaces methods of a prototype; answers the function that puts the old ones back. */
-function patch<T extends object>(prototype: T, make: (old: T) => Partial<T>): () => void {
-  const old = Object.create(null, Object.getOwnPropertyDescriptors(prototype)) as T
-  const made = make(old)
-  Object.assign(prototype, made)
-  return () => {
-    for (const name of Object.keys(made)) Object.assign(prototype, { [name]: old[name as keyof T] })
-  }
-}
-
-/** A store with some of its writes replaced. */
-function withWrites(make: (write: StoreWriters, store: Store) => Partial<StoreWriters>): (store: Store) => Store {
-  return store => {
-    const write = { ...store.write, ...make(store.write, store) }
-    return new Proxy(store, {
-      get(target, name) {
-        if (name === 'write') return write
-        const value = Reflect.get(target, name, target)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
-  }
-}
+import { ASKING } from './mutants-asking.ts'
+import { type Mutant, patch, weigh, withWrites } from './planting.ts'
 
 /** The store of the gateway that is up, for the fault that makes reads wait for it. */
 const up: { store?: Store } = {}
@@ -47,12 +18,11 @@ const up: { store?: Store } = {}
 const COORDINATION: readonly Mutant[] = [
   {
     name: 'a waiter keeps its slot',
-    near: 3,
-    plant: () => patch(Slot.prototype, () => ({ park: () => undefined, resume: async () => undefined })),
+    plant: () => patch(Slot.prototype, () => ({ park: () => false, resume: async () => undefined })),
   },
   {
     name: 'who comes back goes to the end of the line',
-    near: 5,
+    near: 3,
     plant: () =>
       patch(Slots.prototype, () => ({
         async takeAgain(this: Slots, pools, signal) {
@@ -62,10 +32,13 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'who comes back takes no slot',
-    near: 3,
     plant: () => patch(Slots.prototype, () => ({ takeAgain: async () => undefined })),
   },
-  { name: 'an edge is never removed', plant: () => patch(WaitGraph.prototype, () => ({ remove: () => undefined })) },
+  {
+    name: 'an edge is never removed',
+    near: 2,
+    plant: () => patch(WaitGraph.prototype, () => ({ remove: () => undefined })),
+  },
   {
     name: 'no cycle is ever refused',
     plant: () =>
@@ -81,6 +54,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'who waits may not be waited for',
+    near: 4,
     plant: () =>
       patch(WaitGraph.prototype, old => ({
         add(this: WaitGraph, edge) {
@@ -97,6 +71,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'a lane is not passed on',
+    near: 2,
     plant: () =>
       patch(Lanes.prototype, old => ({
         leave(this: Lanes, sessionKey, runId) {
@@ -110,7 +85,6 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'one end in four is told to nobody',
-    near: 2,
     plant: () =>
       patch(Joins.prototype, old => ({
         settle(this: Joins<unknown>, runId, end) {
@@ -120,7 +94,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'a wait lasts twice its time-out',
-    near: 14,
+    near: 5,
     plant: () =>
       patch(Joins.prototype, old => ({
         wait(this: Joins<unknown>, ...[runId, read, options]) {
@@ -142,12 +116,12 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'stop says so and does nothing',
-    near: 27,
+    near: 3,
     plant: () => patch(TurnEngine.prototype, () => ({ stop: async ({ runs }) => runs.map(run => run.runId) })),
   },
   {
     name: 'reads queue behind the disk',
-    near: 151,
+    near: 69,
     plant: () =>
       patch(Dispatcher.prototype, old => ({
         async call(this: Dispatcher, ...args) {
@@ -165,7 +139,7 @@ const COORDINATION: readonly Mutant[] = [
 const JOURNAL: readonly Mutant[] = [
   {
     name: 'a cancel is answered before the writer decided',
-    near: 42,
+    near: 7,
     wrapStore: withWrites(write => ({
       addJob: (args, options) => impatient(write.addJob(args), options?.signal),
       acceptMessage: (args, options) => impatient(write.acceptMessage(args), options?.signal),
@@ -173,6 +147,7 @@ const JOURNAL: readonly Mutant[] = [
   },
   {
     name: 'entries of a lost attempt are taken',
+    near: 15,
     wrapStore: withWrites((write, store) => ({
       appendEntries: args => {
         const run = store.read.run(args.fence.runId)
@@ -195,7 +170,7 @@ const JOURNAL: readonly Mutant[] = [
   },
   {
     name: 'an end is told before it is on disk',
-    near: 7,
+    near: 2,
     wrapStore: withWrites((write, store) => ({
       endRun: async args => {
         const run = store.read.run(args.fence.runId)
@@ -235,16 +210,17 @@ const JOURNAL: readonly Mutant[] = [
   },
   {
     name: 'a job is added without its key',
+    near: 3,
     wrapStore: withWrites(write => ({ addJob: ({ key: _, ...args }, options) => write.addJob(args, options) })),
   },
   {
     name: 'a start recovers nothing',
-    near: 3,
+    near: 5,
     wrapStore: withWrites(() => ({ recoverRuns: async () => ({ value: [], repeated: false }) })),
   },
   {
     name: 'a turn whose runner was lost is not requeued',
-    near: 12,
+    near: 2,
     wrapStore: withWrites((write, store) => ({
       requeueRun: args => {
         const run = store.read.run(args.fence.runId)
@@ -254,7 +230,7 @@ const JOURNAL: readonly Mutant[] = [
   },
   {
     name: 'an instant is claimed twice',
-    near: 2,
+    near: 3,
     wrapStore: withWrites(write => ({
       claimOccurrence: async args => {
         const claimed = await write.claimOccurrence(args)
@@ -276,8 +252,4 @@ function impatient<T>(written: Promise<T>, signal: AbortSignal | undefined): Pro
   return Promise.race([written, promise])
 }
 
-function weigh(name: string): number {
-  return [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 65_521, 7)
-}
-
-export const MUTANTS: readonly Mutant[] = [...COORDINATION, ...JOURNAL]
+export const MUTANTS: readonly Mutant[] = [...COORDINATION, ...JOURNAL, ...ASKING]

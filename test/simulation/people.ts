@@ -3,29 +3,30 @@
 import { MINUTE, SECOND } from '../../src/base/durations.ts'
 import { asSluiceError } from '../../src/base/errors.ts'
 import type { Caller } from '../../src/dispatch/caller.ts'
-import type { Boot } from './boot.ts'
+import { Answers, type PeopleParts } from './answers.ts'
 import { Prng } from './prng.ts'
-import type { Action, Scenario } from './scenario.ts'
+import type { Action } from './scenario.ts'
 import { drawJob, writeNote } from './script.ts'
-import type { OutsideCall, Request, Sightings } from './sightings.ts'
-import type { VirtualTime } from './virtual-time.ts'
-
-export interface PeopleParts {
-  readonly scenario: Scenario
-  readonly time: VirtualTime
-  readonly seen: Sightings
-  /** The gateway that is up. */
-  readonly boot: () => Boot
-}
+import type { OutsideCall, Request } from './sightings.ts'
+import { treeOf } from './stops.ts'
 
 const OPERATOR: Caller = { principal: 'operator', label: 'simulation', scopes: new Set(['operator.admin']) }
 type Params = Readonly<Record<string, unknown>>
 
 export class People {
   readonly #parts: PeopleParts
+  readonly #answers: Answers
 
   constructor(parts: PeopleParts) {
     this.#parts = parts
+    this.#answers = new Answers(parts, wanted => this.#ask(wanted))
+  }
+
+  /** What people hear of by events. */
+  hear(name: string, payload: Readonly<Record<string, unknown>>): void {
+    if (name === 'exec.approval.requested') this.#answers.asked(String(payload.id))
+    const { runId, sessionKey } = payload
+    if (name === 'agent' && String(runId).startsWith('spawn:')) this.#answers.taskBegan(String(sessionKey))
   }
 
   act(action: Action): void {
@@ -44,7 +45,7 @@ export class People {
         this.#wait(random)
         return
       case 'abort':
-        this.#abort(random)
+        this.#abort(action, random)
         return
       case 'cron-add':
         this.#addJob(action, random)
@@ -126,9 +127,13 @@ export class People {
     this.#ask({ kind: 'other', method: 'agent.wait', params })
   }
 
-  #abort(random: Prng): void {
-    const sessionKey = random.pick(this.#parts.scenario.sessions)
-    this.#ask({ kind: 'other', method: 'chat.abort', params: { sessionKey } })
+  #abort(action: Action, random: Prng): void {
+    const { scenario, seen } = this.#parts
+    const sessionKey = random.pick(scenario.sessions)
+    const tasks = [...seen.taskSessions].slice(-4)
+    if (!scenario.plain && random.chance(0.6))
+      this.#answers.stop(tasks.length > 0 && random.chance(0.3) ? random.pick(tasks) : sessionKey, action.name)
+    else this.#ask({ kind: 'stop', method: 'chat.abort', params: { sessionKey } })
   }
 
   #addJob(action: Action, random: Prng): void {
@@ -170,7 +175,11 @@ export class People {
     const { seen, time, boot } = this.#parts
     const { kind, method, params } = request
     const at = boot()
-    const made: OutsideCall = { boot: at.number, method, params, startedMs: time.nowMs, deadlineMs, state: 'open' }
+    const tree = kind === 'stop' ? { tree: treeOf(at.reader, String(params.sessionKey)) } : {}
+    const made: OutsideCall = {
+      ...{ boot: at.number, method, params, startedMs: time.nowMs, deadlineMs, state: 'open' as const },
+      ...tree,
+    }
     request.calls.push(made)
     seen.counts.calls += 1
     seen.trace(`ask ${method} ${JSON.stringify(params)}`)
@@ -198,15 +207,27 @@ export class People {
     if (!this.#parts.boot().dead) made.early = early
   }
 
-  /** Whoever is told of a run or of its end is told what is on disk. */
-  #expectCommitted({ method, key, kind }: Request, { answer }: Partial<OutsideCall>): void {
+  /** Whoever is told of a run, of its end or of a decision is told what is on disk. */
+  #expectCommitted(request: Request, { answer }: Partial<OutsideCall>): void {
+    const { method, key, kind } = request
     const { seen, boot } = this.#parts
-    if (!answer || (kind !== 'run' && kind !== 'send' && method !== 'agent.wait')) return
-    const runId = kind === 'run' ? key : answer.runId
+    const { reader } = boot()
+    const approvals = answer?.approvals as { id: string }[] | undefined
+    for (const { id } of approvals ?? []) {
+      const state = reader.prepare('SELECT state FROM approvals WHERE id = ?').pluck().get(id)
+      if (state === undefined || state === 'pending')
+        seen.violate('durable', `${method} answered question ${id}, which is ${state ?? 'not there'} on disk`)
+    }
+    if (!answer || approvals || (kind !== 'run' && kind !== 'send' && method !== 'agent.wait')) return
+    this.#expectRun(method, String(kind === 'run' ? key : answer.runId), answer.status)
+  }
+
+  #expectRun(method: string, runId: string, told: unknown): void {
+    const { seen, boot } = this.#parts
     const state = boot().reader.prepare('SELECT state FROM runs WHERE run_id = ?').pluck().get(runId)
     if (method === 'agent.wait' && state === undefined) return
     const isOver = state !== 'queued' && state !== 'running'
-    if (state === undefined || (answer.status === 'ok' && !isOver))
+    if (state === undefined || (told === 'ok' && !isOver))
       seen.violate('durable', `${method} told of ${runId}, which is ${state ?? 'not there'} on disk`)
   }
 }

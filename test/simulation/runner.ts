@@ -24,7 +24,11 @@ export interface RunnerParts {
   readonly isDead: () => boolean
   /** The kind of a run's last journal entry on disk. */
   readonly lastEntry: (runId: string) => string | undefined
+  /** The run was ended without its runner, after the grace. */
+  readonly wasLetGo: (runId: string) => boolean
 }
+
+const PLACELESS = { place: 'none', placeWaitedMs: 0 } as const
 
 const never = new Promise<never>(() => undefined)
 
@@ -45,7 +49,7 @@ export class SimulatedRunner implements Runner {
     if (isDead()) return await never
     const sessionKey = store.read.run(runId)?.sessionKey ?? ''
     const isFirst = !seen.attempts.some(other => other.boot === boot && other.runId === runId)
-    const attempt: Attempt = { boot, runId, sessionKey, startedMs: clock.now(), isFirst, calls: [] }
+    const attempt: Attempt = { boot, runId, sessionKey, startedMs: clock.now(), isFirst, calls: [], ...PLACELESS }
     const random = new Prng(`attempt ${scenario.seed} ${runId} ${seen.attempts.filter(a => a.runId === runId).length}`)
     seen.attempts.push(attempt)
     seen.counts.turns += 1
@@ -101,7 +105,7 @@ async function answer(
   const step = store.read.runEntries(runId).filter(entry => entry.body.kind === 'message').length
   const random = new Prng(`model ${scenario.seed} ${runId} ${step}`)
   const { faults, thinkMsMax } = scenario
-  expectLast(parts, runId, { kind: 'attempt', before: 'the model was asked' })
+  expectLast(parts, runId, { kinds: ['attempt'], before: 'the model was asked' })
   const deaf = parts.stormy() && random.chance(faults.deafModel)
   await pause(clock, random.span(1, thinkMsMax) * (deaf ? 4 : 1), deaf ? undefined : signal)
   if (signal.aborted && !deaf) return { type: 'failed', kind: 'aborted', message: 'stopped' }
@@ -112,16 +116,20 @@ async function answer(
     sessionKey,
     runIds: [...seen.runIds].slice(-12),
     jobIds: [...seen.jobs.keys()].slice(-6),
+    taskSessions: [...seen.taskSessions].slice(-4),
+    wide: !scenario.plain,
     nowMs: clock.now(),
   }
   return nextAnswer({ runId, step, messages, random, around })
 }
 
-/** Each step is on disk before the next one begins. */
-function expectLast(parts: RunnerParts, runId: string, expected: { kind: string; before: string }): void {
+/** Each step is on disk before the next one begins; the end of a turn that was let go may be in the same commit. */
+function expectLast(parts: RunnerParts, runId: string, expected: { kinds: readonly string[]; before: string }): void {
+  const { kinds, before } = expected
   const last = parts.lastEntry(runId)
-  if (last === expected.kind) return
-  parts.seen.violate('durable', `${runId}: ${expected.before}, and its journal ends with ${last}, not ${expected.kind}`)
+  if (last !== undefined && kinds.includes(last)) return
+  if (last === 'end' && parts.wasLetGo(runId)) return
+  parts.seen.violate('durable', `${runId}: ${before}, and its journal ends with ${last}, not ${kinds.join(' or ')}`)
 }
 
 interface Watch {
@@ -143,11 +151,14 @@ class WatchedLink implements TurnLink {
   }
 
   attempt(model: string): Promise<void> {
-    return this.#ask(() => this.#watch.link.attempt(model))
+    return this.#ask(() => this.#attempt(model))
   }
 
   message(message: Parameters<TurnLink['message']>[0]): Promise<number> {
-    return this.#ask(() => this.#watch.link.message(message))
+    return this.#ask(() => {
+      this.#watch.attempt.place = 'none'
+      return this.#watch.link.message(message)
+    })
   }
 
   invoke(call: Parameters<TurnLink['invoke']>[0]): ReturnType<TurnLink['invoke']> {
@@ -169,14 +180,24 @@ class WatchedLink implements TurnLink {
     return attempt.died || this.#parts.isDead() ? await never : answered
   }
 
+  async #attempt(model: string): Promise<void> {
+    const { attempt, link } = this.#watch
+    const sinceMs = this.#parts.clock.now()
+    attempt.place = 'wanted'
+    try {
+      await link.attempt(model)
+      attempt.place = 'had'
+    } finally {
+      attempt.placeWaitedMs += this.#parts.clock.now() - sinceMs
+    }
+  }
+
   async #invoke(call: Parameters<TurnLink['invoke']>[0]): ReturnType<TurnLink['invoke']> {
     const { clock, seen, boot, isDead } = this.#parts
     const { attempt, link } = this.#watch
     const { runId, sessionKey } = attempt
     const args = call.args as TurnCall['args']
-    const last = this.#parts.lastEntry(runId)
-    if (last !== 'message' && last !== 'result')
-      expectLast(this.#parts, runId, { kind: 'message', before: 'a call began' })
+    expectLast(this.#parts, runId, { kinds: ['message', 'result'], before: 'a call began' })
     const made: TurnCall = {
       boot,
       attempt,
@@ -194,9 +215,7 @@ class WatchedLink implements TurnLink {
     try {
       const result = await link.invoke(call)
       if (isDead()) return result
-      // The end of a stopped turn that was let go may share the commit of its last result.
-      const isEnded = this.#parts.lastEntry(runId) === 'end'
-      if (!attempt.died && !isEnded) expectLast(this.#parts, runId, { kind: 'result', before: 'the model was told' })
+      if (!attempt.died) expectLast(this.#parts, runId, { kinds: ['result'], before: 'the model was told' })
       made.result = result
       seen.trace(`result ${runId} ${call.id} ${result.text}`)
       return result

@@ -1,6 +1,7 @@
 // What a seed stands for: how large the house is, what people do in it and when, and which faults befall it. Drawn whole
 // before the first step; only who is named by an action (a job, a run) is chosen when its time comes.
 import { HOUR, MINUTE, SECOND } from '../../src/base/durations.ts'
+import { type Allowance, configOf, drawAllowance, PLAIN } from './allowance.ts'
 import { Prng } from './prng.ts'
 
 const WEIGHTS = {
@@ -46,7 +47,9 @@ export interface Faults {
 export interface Scenario {
   readonly seed: number
   readonly sessions: readonly string[]
-  readonly slots: number
+  /** Nobody hands on tasks, runs commands or asks people: the world as it was before there were any. */
+  readonly plain: boolean
+  readonly allowance: Allowance
   readonly config: object
   readonly turnTimeoutMs: number
   readonly thinkMsMax: number
@@ -55,10 +58,13 @@ export interface Scenario {
   readonly faults: Faults
 }
 
+const PLAIN_SHARE = 0.15
+
 /** After the last action: time enough for every time-out that a scenario can draw. */
 export const REST_MS = 12 * HOUR
 
-export function drawScenario(seed: number): Scenario {
+/** `plain` makes a seed mean what it meant before there were tasks and questions; undefined: the seed says. */
+export function drawScenario(seed: number, plain = new Prng(`kind ${seed}`).chance(PLAIN_SHARE)): Scenario {
   const random = new Prng(`scenario ${seed}`)
   const count = random.chance(0.7) ? random.int(2, 6) : random.int(7, 50)
   const sessions = Array.from({ length: count }, (_, index) => `agent:main:s${index}`)
@@ -72,21 +78,18 @@ export function drawScenario(seed: number): Scenario {
     name: `${index}`,
   })).sort((a, b) => a.atMs - b.atMs)
   const faults = drawFaults(random)
+  const allowance = plain ? { ...PLAIN, pools: { ...PLAIN.pools, turns: slots } } : drawAllowance(seed, slots)
   return {
     seed,
     sessions,
-    slots,
+    plain,
+    allowance,
     turnTimeoutMs,
     thinkMsMax: random.pick([500, 5_000, 60_000]),
     horizonMs,
     actions,
     faults,
-    config: {
-      agents: { defaults: { maxConcurrent: slots, timeoutSeconds: turnTimeoutMs / SECOND } },
-      ...(toolTimeoutMs !== undefined && {
-        tools: { cron: { timeoutMs: toolTimeoutMs }, sessions_send: { timeoutMs: toolTimeoutMs } },
-      }),
-    },
+    config: configOf(allowance, { turnTimeoutMs, toolTimeoutMs }),
   }
 }
 
@@ -102,4 +105,9 @@ function drawFaults(random: Prng): Faults {
     leapInCommit: sometimes(0.25, 0.05),
     leapMsMax: 5_000,
   }
+}
+
+/** What takes a moment may take this much longer, on a slow disk or when time passes inside a commit. */
+export function slackOf({ faults }: Scenario): number {
+  return (faults.slowDisk > 0 ? 4 * faults.diskDelayMsMax : 0) + (faults.leapInCommit > 0 ? 20_000 : 0)
 }

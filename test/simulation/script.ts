@@ -25,6 +25,10 @@ export interface Surroundings {
   readonly sessionKey: string
   readonly runIds: readonly string[]
   readonly jobIds: readonly string[]
+  /** Sessions of tasks. */
+  readonly taskSessions: readonly string[]
+  /** Models hand on tasks and run commands too. */
+  readonly wide: boolean
   readonly nowMs: number
 }
 
@@ -46,7 +50,7 @@ const STEPS_MAX = 4
 
 export function nextAnswer(turn: ScriptStep): Said {
   const { random, step, runId } = turn
-  const note = noteOf(turn.messages)
+  const note = turn.around.wide && isTold(turn.messages) ? { token: '', depth: 1 } : noteOf(turn.messages)
   const done = note.path !== undefined ? step > 0 : step >= random.int(0, STEPS_MAX)
   if (done || (note.depth <= 0 && random.chance(0.5))) return say(`${runId} step ${step}`)
   const calls = note.path === undefined ? drawnCalls(turn, note) : pathCalls(turn, note)
@@ -60,6 +64,12 @@ function say(text: string, calls: readonly ScriptCall[] = []): Said {
 function noteOf(messages: readonly ModelMessage[]): Note {
   const input = messages.findLast(message => message.role === 'user')
   return readNote(input?.role === 'user' ? input.text : '')
+}
+
+/** Who is told how something ended goes on from there. */
+const isTold = (messages: readonly ModelMessage[]) => {
+  const input = messages.findLast(message => message.role === 'user')
+  return input?.role === 'user' && /has ended: |has answered your message:/.test(input.text)
 }
 
 function pathCalls({ runId, random }: ScriptStep, note: Note): ScriptCall[] {
@@ -90,11 +100,15 @@ const CALLS = {
   'wait-for-run': 10,
   status: 5,
   nonsense: 2,
+  spawn: 0,
+  exec: 0,
 }
+const WIDE = { ...CALLS, spawn: 34, exec: 26 }
 
 function drawnCall(turn: ScriptStep, note: Note): ScriptCall {
   const { random, around } = turn
-  const kind = random.weighted(note.depth > 0 ? CALLS : { ...CALLS, send: 0, 'cron-add': 0 })
+  const weights = around.wide ? WIDE : CALLS
+  const kind = random.weighted(note.depth > 0 ? weights : { ...weights, send: 0, 'cron-add': 0, spawn: 0 })
   const jobId = around.jobIds.length > 0 ? random.pick(around.jobIds) : 'no-such-job'
   switch (kind) {
     case 'send': {
@@ -120,6 +134,10 @@ function drawnCall(turn: ScriptStep, note: Note): ScriptCall {
     }
     case 'status':
       return { name: 'session_status', args: {} }
+    case 'spawn':
+      return { name: 'sessions_spawn', args: drawTask(turn, note) }
+    case 'exec':
+      return { name: 'exec', args: drawCommand(turn, note) }
     case 'nonsense':
       return { name: random.pick(['nothing', 'cron']), args: { action: 'dance' } }
   }
@@ -127,7 +145,32 @@ function drawnCall(turn: ScriptStep, note: Note): ScriptCall {
 
 function target({ random, around }: ScriptStep): string {
   if (random.chance(0.08)) return around.sessionKey
+  if (around.taskSessions.length > 0 && random.chance(0.1)) return random.pick(around.taskSessions)
   return random.pick(around.sessions)
+}
+
+function drawTask({ random }: ScriptStep, note: Note): object {
+  return {
+    task: writeNote({ ...note, depth: note.depth - 1 }),
+    ...(random.chance(0.3) && { label: 'look' }),
+    ...(random.chance(0.2) && { runTimeoutSeconds: random.pick([1, 10, 120]) }),
+    ...(random.chance(0.8) && { waitSeconds: random.pick([0, 0, 1, 5, 60, 600]) }),
+  }
+}
+
+/** Some commands are unlike all others, some are asked for again and again; one waits for a run as the turn's own. */
+function drawCommand({ random, around }: ScriptStep, note: Note): object {
+  const runId = around.runIds.length > 0 ? random.pick(around.runIds) : 'no-such-run'
+  const command = random.pick([
+    ['ls', '-l'],
+    ['make', 'all'],
+    ['make', 'test'],
+    ['git', 'push', note.token],
+    ['git', 'push', note.token],
+    ['sluice', 'wait', runId, String(random.span(100, 2 * MINUTE))],
+    ['missing'],
+  ])
+  return { command, ...(random.chance(0.2) && { timeout: random.pick([1, 20]) }) }
 }
 
 /** A job whose name is the note's token. Those that people keep an eye on are not removed by themselves. */

@@ -1,6 +1,6 @@
 // Runs a range of seeds and adds up what happened in them, for the test and for the command.
 import { HOUR } from '../../src/base/durations.ts'
-import type { Mutant } from './mutants.ts'
+import type { Mutant } from './planting.ts'
 import type { Counts, Violation } from './sightings.ts'
 import { type Outcome, type SimulationOptions, simulate } from './simulation.ts'
 
@@ -33,9 +33,10 @@ export async function runSeeds({ from, count, ...options }: SeedRange): Promise<
 }
 
 export function summaryLine({ seeds, counts, virtualMs, wallMs, failed }: SeedReport): string {
-  const { calls, turns, refusals, timeouts, crashes, restarts, deaths } = counts
+  const { calls, turns, refusals, timeouts, crashes, restarts, deaths, tasks, commands, questions } = counts
   return [
     `simulated ${seeds} seeds: ${calls} calls, ${turns} turns, ${refusals} refusals, ${timeouts} time-outs`,
+    `${tasks} tasks, ${questions} questions, ${commands} commands`,
     `${crashes} crashes, ${restarts} restarts, ${deaths} lost runners, ${(virtualMs / HOUR).toFixed(1)} virtual hours`,
     `${(wallMs / 1_000).toFixed(1)} s; ${failed.length} failed`,
   ].join(', ')

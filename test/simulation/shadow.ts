@@ -1,6 +1,7 @@
 // A second opinion on who waits for whom, made from what is on disk (which runs live, which one of a session runs) and
 // from the calls that runners were seen to make; it searches every path, and shares no code with the wait-for graph.
 import type { Database } from 'better-sqlite3'
+import { ask } from './disk.ts'
 import type { TurnCall } from './sightings.ts'
 
 export interface LiveRun {
@@ -9,21 +10,31 @@ export interface LiveRun {
   readonly sessionKey: string
   readonly state: 'queued' | 'running'
   readonly jobId: string | null
+  readonly source: string
+  readonly parent: string | null
+  readonly tells: string | null
 }
 
-const LIVE = `SELECT id, run_id AS runId, session_key AS sessionKey, state, job_id AS jobId FROM runs
+const LIVE = `SELECT id, run_id AS runId, session_key AS sessionKey, state, job_id AS jobId, source,
+  parent, tells FROM runs
   WHERE state IN ('queued', 'running') ORDER BY id`
 
 export function liveRuns(reader: Database): LiveRun[] {
-  return reader.prepare(LIVE).all() as LiveRun[]
+  return ask(reader, LIVE).all() as LiveRun[]
 }
 
 /** Whether a call makes its turn wait for another one, and for how long at most. */
 export function waitMsOf(call: Pick<TurnCall, 'name' | 'args'>): number {
   const { name, args } = call
   if (name === 'sessions_send') return Number(args.timeoutSeconds ?? 30) * 1_000
+  if (name === 'sessions_spawn') return Number(args.waitSeconds ?? 0) * 1_000
   if (name === 'sim_wait' || name === 'sim_run') return Number(args.timeoutMs)
   return 0
+}
+
+/** Whether a turn may stand and wait in a call: for a turn, a person or a process. */
+export function isWait(call: Pick<TurnCall, 'name' | 'args'>): boolean {
+  return call.name === 'exec' || waitMsOf(call) > 0
 }
 
 export class Shadow {
@@ -79,13 +90,13 @@ export class Shadow {
       const run = [...this.#live.values()].find(one => one.jobId === call.args.jobId)
       return run && `run:${run.runId}`
     }
-    const sent = sentRunId(call)
-    if (this.#live.has(sent)) return `run:${sent}`
+    const waited = waitedRunId(call)
+    if (this.#live.has(waited)) return `run:${waited}`
     return this.#strict ? undefined : `lane:${call.args.sessionKey}`
   }
 }
 
-/** The run that a `sessions_send` makes: named by its call, so that a repeat finds it. */
-export function sentRunId(call: Pick<TurnCall, 'sessionKey' | 'id'>): string {
-  return `send:session:${call.sessionKey}:${call.id}`
+/** The run that a `sessions_send` or `sessions_spawn` makes: named by its call, so that a repeat finds it. */
+export function waitedRunId({ name, sessionKey, id }: Pick<TurnCall, 'name' | 'sessionKey' | 'id'>): string {
+  return `${name === 'sessions_spawn' ? 'spawn' : 'send'}:session:${sessionKey}:${id}`
 }

@@ -30,6 +30,29 @@ export interface Attempt {
   endedMs?: number
   /** Its runner died: what it asks now is heard by nobody. */
   died?: boolean
+  /** Its place at the provider: from when it asked for one, and from when it has it until its message is handed in. */
+  place: 'none' | 'wanted' | 'had'
+  /** How long it waited for such places. */
+  placeWaitedMs: number
+}
+
+/** A command that a turn had run. */
+export interface CommandRun {
+  readonly boot: number
+  readonly runId: string
+  readonly callId: string
+  readonly line: string
+  readonly startedMs: number
+  /** It has ended, by itself or by its signal. */
+  endedMs?: number
+}
+
+/** Somebody said yes: to one question by its id, or in a chat, at that instant. */
+export interface Yes {
+  readonly id?: string
+  readonly sessionKey?: string
+  readonly always: boolean
+  readonly atMs: number
 }
 
 /** A call from outside any turn. */
@@ -41,15 +64,21 @@ export interface OutsideCall {
   readonly deadlineMs: number | undefined
   /** `lost`: the gateway went away before it answered. */
   state: 'open' | 'answered' | 'refused' | 'lost'
+  /** Of a stop: the runs that it has to reach, as they were on disk when it was asked for. */
+  readonly tree?: readonly string[]
   early?: Readonly<Record<string, unknown>>
   answer?: Readonly<Record<string, unknown>>
   error?: SluiceError
   endedMs?: number
 }
 
+export function isStop({ method, params }: Pick<OutsideCall, 'method' | 'params'>): boolean {
+  return method === 'chat.abort' || params.message === '/stop'
+}
+
 /** What somebody outside wants done once: one key, asked for as often as need be. */
 export interface Request {
-  readonly kind: 'run' | 'job' | 'job-run' | 'send' | 'removal' | 'look' | 'other'
+  readonly kind: 'run' | 'job' | 'job-run' | 'send' | 'removal' | 'look' | 'answer' | 'stop' | 'other'
   readonly key: string | undefined
   readonly method: string
   readonly params: Readonly<Record<string, unknown>>
@@ -70,6 +99,9 @@ export interface Counts {
   crashes: number
   restarts: number
   deaths: number
+  tasks: number
+  commands: number
+  questions: number
 }
 
 export class Sightings {
@@ -80,10 +112,16 @@ export class Sightings {
   readonly requests: Request[] = []
   readonly attempts: Attempt[] = []
   readonly turnCalls: TurnCall[] = []
-  /** Runs, and jobs with their names, in the order in which they were first heard of. */
+  readonly commands: CommandRun[] = []
+  readonly yeses: Yes[] = []
+  /** Runs, sessions of tasks, and jobs with their names, in the order in which they were first heard of. */
   readonly runIds = new Set<string>()
+  readonly taskSessions = new Set<string>()
   readonly jobs = new Map<string, string>()
-  readonly counts: Counts = { calls: 0, turns: 0, refusals: 0, timeouts: 0, crashes: 0, restarts: 0, deaths: 0 }
+  readonly counts: Counts = {
+    ...{ calls: 0, turns: 0, refusals: 0, timeouts: 0, crashes: 0, restarts: 0, deaths: 0 },
+    ...{ tasks: 0, commands: 0, questions: 0 },
+  }
 
   constructor(time: VirtualTime, listen?: (line: string) => void) {
     this.#time = time

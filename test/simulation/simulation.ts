@@ -9,6 +9,7 @@ import { tool } from '../../src/tools/tool.ts'
 import { Toolbox } from '../../src/tools/toolbox.ts'
 import { audit } from './audit.ts'
 import { Boot, scratchFolder } from './boot.ts'
+import { ask } from './disk.ts'
 import { People } from './people.ts'
 import { drawScenario, REST_MS, type Scenario } from './scenario.ts'
 import { liveRuns } from './shadow.ts'
@@ -20,6 +21,8 @@ export interface SimulationOptions {
   /** Told each line of what happens. */
   readonly listen?: (line: string) => void
   readonly wrapStore?: (store: Store) => Store
+  /** The seed's old meaning, without tasks and questions; absent: the seed says. */
+  readonly plain?: boolean
   /** Patches classes for the time of the simulation; answers the function that undoes it. */
   readonly plant?: () => () => void
 }
@@ -37,7 +40,7 @@ const STEPS_MAX = 60_000
 const LOOK_EVERY_MS = 20 * SECOND
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
-  const simulation = new Simulation(drawScenario(seed), options)
+  const simulation = new Simulation(drawScenario(seed, options.plain), options)
   const undo = [options.plant?.(), plantWaitingTools(), watchRefusals((graph, edge) => simulation.refused(graph, edge))]
   try {
     await simulation.run()
@@ -120,6 +123,7 @@ class Simulation {
       },
       stormy: () => this.#stormy,
       wrapStore: this.#options.wrapStore ?? (store => store),
+      onEvent: (name, payload) => this.#people.hear(name, payload),
       onFurnished: house => void this.#graphs.set(house.parts.graph, number),
     })
     await settled()
@@ -142,6 +146,9 @@ class Simulation {
   async #restart(): Promise<void> {
     const stopped = this.#boot
     await stopped.stop()
+    for (const run of this.#seen.commands)
+      if (run.boot === stopped.number && run.endedMs === undefined)
+        this.#seen.violate('process', `${run.line} of ${run.runId} outlives the gateway that was stopped`)
     await this.#start(stopped.image ?? stopped.folder)
     this.#afterStart()
   }
@@ -175,8 +182,8 @@ class Simulation {
   }
 
   #isQuiet(): boolean {
-    const jobs = this.#boot.reader.prepare('SELECT count(*) FROM jobs').pluck().get()
-    return jobs === 0 && this.#watch.atRest && liveRuns(this.#boot.reader).length === 0
+    const isEmpty = ask(this.#boot.reader, 'SELECT 1 FROM jobs LIMIT 1').get() === undefined
+    return isEmpty && this.#watch.atRest && liveRuns(this.#boot.reader).length === 0
   }
 }
 

@@ -1,11 +1,14 @@
-// What must hold at every moment when nothing is ready to run: one turn per session, slots neither exceeded nor idle nor
-// held by those who wait, no cycle among waits, reads answered at once, stops that stop. Judged from what was seen and
-// from the disk. One check stands inside a call: what the wait-for graph refuses is searched for at that very moment.
+// What must hold at every moment when nothing is ready to run: one turn per session, who comes back first in line, no
+// cycle among waits, reads and control answered at once, waits and questions bounded, stops that stop all that they should.
+// Judged from what was seen and from the disk. One check stands inside a call: what the wait-for graph refuses is searched
+// for at that very moment.
 import { WaitGraph } from '../../src/coordination/wait-graph.ts'
 import type { Boot } from './boot.ts'
+import { checkPools, isOver, poolsOf } from './pools.ts'
 import type { Scenario } from './scenario.ts'
-import { type LiveRun, liveRuns, Shadow, sentRunId, waitMsOf } from './shadow.ts'
-import type { Attempt, OutsideCall, Sightings, TurnCall } from './sightings.ts'
+import { type LiveRun, liveRuns, Shadow, waitMsOf } from './shadow.ts'
+import { type Attempt, isStop, type OutsideCall, type Sightings, type TurnCall } from './sightings.ts'
+import { Stops } from './stops.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 export interface WatchParts {
@@ -15,8 +18,6 @@ export interface WatchParts {
   readonly boot: () => Boot
 }
 
-/** The engine lets an aborted runner go after this; a stop is done by then, when the disk is not slow. */
-const GRACE_MS = 5_000
 const READS = new Set(['status', 'cron.list', 'waits.list', 'sessions.list', 'health'])
 
 export class Watch {
@@ -25,15 +26,16 @@ export class Watch {
   #open: TurnCall[] = []
   #callsSeen = 0
   /** Since when the wait of a call that is still open was seen to be over. */
-  readonly #overSince = new Map<TurnCall, number>()
+  readonly #overSince = new Map<TurnCall, { readonly sinceMs: number; readonly phase: number }>()
   #attempts: Attempt[] = []
   #attemptsSeen = 0
   #asked: OutsideCall[] = []
   #requestsSeen = 0
-  readonly #stops = new Map<string, { readonly byMs: number; readonly boot: number }>()
+  readonly #stops: Stops
 
   constructor(parts: WatchParts) {
     this.#parts = parts
+    this.#stops = new Stops(parts)
   }
 
   /** All that is checked when everything that was ready has run. */
@@ -48,9 +50,10 @@ export class Watch {
     const live = liveRuns(at.reader)
     const deadlocked = new Shadow(live, this.#waiting(), true).deadlocked()
     if (deadlocked) seen.violate('no-cycle', `a turn was let wait for itself: ${deadlocked}`)
-    this.#slots(at, live)
-    this.#returnersFirst(live)
-    this.#stopsStop(live)
+    this.#turns(at, live)
+    this.#returnersFirst(at, live)
+    this.#processesEnd(at, live)
+    this.#stops.look(live)
   }
 
   /** Nothing is under way: for the end of a simulation. */
@@ -93,18 +96,9 @@ export class Watch {
     for (const call of asked.slice(this.#requestsSeen)) this.#asked.push(call)
     this.#requestsSeen = asked.length
     for (const call of this.#asked) {
-      if (call.state !== 'open' && call.method === 'chat.abort') this.#noteStop(call)
+      if (call.state === 'answered' && isStop(call)) this.#stops.note(call)
     }
     this.#asked = this.#asked.filter(call => call.state === 'open')
-  }
-
-  #noteStop(call: OutsideCall): void {
-    const { time, scenario } = this.#parts
-    const slack = scenario.faults.slowDisk > 0 ? 6 * scenario.faults.diskDelayMsMax : 0
-    for (const runId of (call.answer?.runIds ?? []) as string[]) {
-      if (!this.#stops.has(runId))
-        this.#stops.set(runId, { byMs: time.nowMs + GRACE_MS + slack + 5_000, boot: call.boot })
-    }
   }
 
   /** Calls that surely stand in a wait now. */
@@ -114,9 +108,14 @@ export class Watch {
   }
 
   #readsAnswer(): void {
-    const { time, seen } = this.#parts
+    const { time, seen, scenario } = this.#parts
+    const { slowDisk, leapInCommit } = scenario.faults
     for (const call of this.#asked) {
-      if (READS.has(call.method) && call.startedMs < time.nowMs) seen.violate('reads', `${call.method} had to wait`)
+      if (call.startedMs === time.nowMs) continue
+      if (READS.has(call.method)) seen.violate('reads', `${call.method} had to wait`)
+      const isControl = isStop(call) || call.method === 'exec.approval.resolve'
+      if (isControl && slowDisk === 0 && leapInCommit === 0)
+        seen.violate('control', `${call.method} ${JSON.stringify(call.params)} had to wait`)
     }
   }
 
@@ -130,51 +129,67 @@ export class Watch {
     }
   }
 
-  #slots(at: Boot, live: readonly LiveRun[]): void {
+  #turns(at: Boot, live: readonly LiveRun[]): void {
     const { scenario, seen } = this.#parts
-    const running = new Map(live.flatMap(run => (run.state === 'running' ? [[run.runId, run]] : [])))
-    const waiting = new Set(this.#open.filter(call => waitMsOf(call) > 0).map(call => call.attempt))
+    const running = new Set(live.flatMap(run => (run.state === 'running' ? [run.runId] : [])))
     const held = this.#attempts.filter(attempt => running.has(attempt.runId))
     const perSession = new Set(held.map(attempt => attempt.sessionKey))
     if (perSession.size < held.length)
       seen.violate('one-turn', `two turns of one session: ${held.map(attempt => attempt.runId).join(', ')}`)
-    const working = held.filter(attempt => !waiting.has(attempt)).length
-    if (working > scenario.slots) seen.violate('slots', `${working} turns work on ${scenario.slots} slots`)
-    const { takenCount, parkedCount } = at.house.parts.slots
-    if (takenCount > scenario.slots || parkedCount < 0)
-      seen.violate('slots', `counters say ${takenCount} taken, ${parkedCount} parked, of ${scenario.slots}`)
-    const busy = new Set(live.filter(run => run.state === 'running').map(run => run.sessionKey))
-    const eager = live.find(run => run.state === 'queued' && !busy.has(run.sessionKey))
-    if (eager && working < scenario.slots)
-      seen.violate('work-conserved', `${eager.runId} could run: ${working} of ${scenario.slots} slots are in use`)
+    checkPools({ at, live, held, open: this.#open }, { scenario, seen })
+    checkQueues(live, { scenario, seen })
   }
 
-  /** Who comes back from a wait gets a slot before who is new. Told apart only while the disk is not slow. */
-  #returnersFirst(live: readonly LiveRun[]): void {
+  /**
+   * Who comes back from a wait gets a place before who is new and needs all the same ones. Told apart only while the disk
+   * is not slow.
+   */
+  #returnersFirst(at: Boot, live: readonly LiveRun[]): void {
     const { scenario, seen, time } = this.#parts
     if (scenario.faults.slowDisk > 0) return
-    const over = this.#open.filter(call => call.name === 'sessions_send' && waitMsOf(call) > 0)
-    for (const call of over) {
-      if (live.some(run => run.runId === sentRunId(call))) continue
-      const sinceMs = this.#overSince.get(call) ?? time.nowMs
-      this.#overSince.set(call, sinceMs)
-      const newer = this.#attempts.find(
-        attempt => attempt.startedMs > sinceMs && attempt.isFirst && attempt.runId !== call.runId,
-      )
+    const runs = new Map(live.map(run => [run.runId, run]))
+    for (const call of this.#open) {
+      const back = runs.get(call.runId)
+      if (!back || !isOver(call, { at, live }, { seen, scenario })) {
+        this.#overSince.delete(call)
+        continue
+      }
+      // A command's call waits twice: for its yes, and for its process.
+      const phase = seen.commands.filter(run => run.callId === call.id).length
+      const known = this.#overSince.get(call)
+      const sinceMs = known?.phase === phase ? known.sinceMs : time.nowMs
+      this.#overSince.set(call, { sinceMs, phase })
+      const newer = this.#attempts.find(attempt => {
+        const run = runs.get(attempt.runId)
+        if (attempt.startedMs <= sinceMs || !attempt.isFirst || attempt.runId === call.runId || !run) return false
+        const pools = poolsOf(run)
+        return poolsOf(back).every(pool => pools.includes(pool))
+      })
       if (newer) seen.violate('first-in-line', `${newer.runId} began while ${call.runId} waited to go on`)
     }
   }
 
-  #stopsStop(live: readonly LiveRun[]): void {
-    const { time, seen, boot } = this.#parts
-    for (const [runId, stop] of this.#stops) {
-      if (stop.boot !== boot().number || !live.some(run => run.runId === runId)) this.#stops.delete(runId)
-      else if (time.nowMs > stop.byMs) {
-        seen.violate('stop', `${runId} was said to be stopped and still lives`)
-        this.#stops.delete(runId)
-      }
+  /** A process does not outlive its turn. */
+  #processesEnd(at: Boot, live: readonly LiveRun[]): void {
+    const { seen } = this.#parts
+    for (const run of seen.commands) {
+      if (run.boot !== at.number || run.endedMs !== undefined) continue
+      if (!live.some(one => one.runId === run.runId && one.state === 'running'))
+        seen.violate('process', `${run.line} runs on, and its turn ${run.runId} does not`)
     }
   }
+}
+
+/** What was refused when a queue was full keeps the queue at its bound; jobs and what a session is told always get in. */
+function checkQueues(live: readonly LiveRun[], { scenario, seen }: Pick<WatchParts, 'scenario' | 'seen'>): void {
+  const { queue, childrenMax } = scenario.allowance
+  const asked = live.filter(run => run.source !== 'told' && run.jobId === null)
+  if (asked.length > queue.all) seen.violate('queue', `${asked.length} runs are taken, ${queue.all} may be`)
+  for (const [session, runs] of Map.groupBy(asked, run => run.sessionKey))
+    if (runs.length > queue.ahead) seen.violate('queue', `${session} has ${runs.length} runs, ${queue.ahead} may be`)
+  const tasks = asked.filter(run => run.source === 'spawn')
+  for (const [session, runs] of Map.groupBy(tasks, run => run.tells ?? ''))
+    if (runs.length > childrenMax) seen.violate('queue', `${session} has ${runs.length} tasks, ${childrenMax} may be`)
 }
 
 /** Tells `listener` what any wait-for graph refuses; answers the function that ends it. */

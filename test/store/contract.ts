@@ -2,9 +2,11 @@
 // guards, and a function of a bench.
 import { describe, test } from 'vitest'
 import { approvalTests } from './contract-approvals.ts'
+import { eventTests } from './contract-events.ts'
 import { handoverTests } from './contract-handover.ts'
 import { jobTests } from './contract-jobs.ts'
 import { ledgerTests } from './contract-ledger.ts'
+import { outboxTests } from './contract-outbox.ts'
 import { runTests } from './contract-runs.ts'
 import { sessionTests } from './contract-sessions.ts'
 import { type OpenStore, type StoreTests, withBench } from './fixtures.ts'
@@ -14,8 +16,10 @@ const ALL: StoreTests = {
   ...handoverTests,
   ...approvalTests,
   ...sessionTests,
+  ...eventTests,
   ...jobTests,
   ...ledgerTests,
+  ...outboxTests,
 }
 
 export function storeContract(adapter: string, openStore: OpenStore): void {

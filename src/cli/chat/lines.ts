@@ -47,6 +47,7 @@ class LineChat {
         this.#back.resolve()
         this.#back = Promise.withResolvers()
       },
+      tooOld: () => void this.#unread().catch((error: unknown) => this.#tellError(asSluiceError(error))),
     })
   }
 
@@ -57,8 +58,7 @@ class LineChat {
     const session = await this.#link.call('sessions.status', { key: sessionKey })
     this.#zone = session.zone
     this.#transcript = new Transcript([sessionKey, session.sessionKey])
-    const told = { sessionKey, zone: this.#zone, transcript: this.#transcript, clock: this.#shell.clock }
-    await showUnread(this.#link, told, lines => this.#print(lines.join('\n')))
+    await this.#unread()
     await this.#ask()
     const stopReading = this.#shell.stdin.read({
       text: chunk => this.#lines.add(chunk),
@@ -75,6 +75,12 @@ class LineChat {
 
   stop(): void {
     this.#link.stop()
+  }
+
+  async #unread(): Promise<void> {
+    const [sessionKey, transcript] = [this.#sessionKey, this.#transcript]
+    const told = { sessionKey, transcript, zone: this.#zone, clock: this.#shell.clock }
+    await showUnread(this.#link, told, lines => this.#print(lines.join('\n')))
   }
 
   #notice(mark: Extract<Mark, { kind: 'notice' }>): void {

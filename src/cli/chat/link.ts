@@ -1,10 +1,13 @@
 // A connection that lasts: lost, it is made again, after 0.5 s, 1 s, up to 10 s, until it is stopped. It says when it is gone and when it is
-// back; what was under way then is for its holder to ask again, with the same keys.
+// back; what was under way then is for its holder to ask again, with the same keys. Events that were missed come first.
 import { SECOND } from '../../base/durations.ts'
 import { asSluiceError, SluiceError } from '../../base/errors.ts'
 import type { Timer, World } from '../../base/world.ts'
 import type { Closed } from '../../client/calls.ts'
 import type { GatewayClient, GatewayEvent } from '../../client/client.ts'
+import { Replay } from '../../client/replay.ts'
+import type { AgentEvent } from '../../protocol/events.ts'
+import type { LiveRunSnapshot } from '../../protocol/methods/events.ts'
 
 const RETRY_MS_MIN = SECOND / 2
 const RETRY_MS_MAX = 10 * SECOND
@@ -13,18 +16,22 @@ export interface LinkListener {
   event(event: GatewayEvent): void
   /** Lost, or not found again: why, in a sentence, and after how long it is tried again. */
   down(why: string, retryMs: number): void
-  /** Found again. */
+  /** Found again; what was missed follows. */
   up(): void
+  /** What was missed cannot be told, and is to be read anew. */
+  tooOld(): void
 }
 
 export class LastingLink {
   readonly #connect: () => Promise<GatewayClient>
   readonly #clock: World['clock']
   readonly #listener: LinkListener
+  readonly #replay: Replay
   #client: GatewayClient | undefined
   #retry: Timer | undefined
   #retryMs = RETRY_MS_MIN
   #stopped = false
+  #wasLost = false
   /** What the gateway said before it closed the connection. */
   #parting: string | undefined
 
@@ -32,6 +39,15 @@ export class LastingLink {
     this.#connect = connect
     this.#clock = clock
     this.#listener = listener
+    this.#replay = new Replay({
+      event: event => listener.event(event),
+      caughtUp: live => this.#tellLive(live),
+      tooOld: live => {
+        // Before the first connection nothing was shown that could have holes.
+        if (this.#wasLost) listener.tooOld()
+        this.#tellLive(live)
+      },
+    })
   }
 
   /** The first connection; that it fails is the caller's to tell. */
@@ -70,8 +86,8 @@ export class LastingLink {
     this.#parting = undefined
     client.onEvent(event => {
       if (event.event === 'shutdown') this.#parting = partingOf(event.payload)
-      this.#listener.event(event)
     })
+    this.#replay.follow(client)
     client.closed.then(closed => this.#lose(client, closed)).catch(() => undefined)
   }
 
@@ -83,6 +99,7 @@ export class LastingLink {
   }
 
   #tryLater(why: string): void {
+    this.#wasLost = true
     const retryMs = this.#retryMs
     this.#retryMs = Math.min(RETRY_MS_MAX, retryMs * 2)
     this.#listener.down(why, retryMs)
@@ -102,6 +119,17 @@ export class LastingLink {
       return
     }
     this.#listener.up()
+  }
+
+  /** What runs have said and begun meanwhile, in the form in which they would have said it. */
+  #tellLive(live: readonly LiveRunSnapshot[]): void {
+    for (const { runId, sessionKey, session, startedAt: ts, text, tools } of live) {
+      const about = { runId, sessionKey, session, ts, seq: 0 }
+      const tell = (payload: Pick<AgentEvent, 'stream' | 'data'>) =>
+        this.#listener.event({ event: 'agent', payload: { ...about, ...payload } })
+      if (text !== '') tell({ stream: 'assistant', data: { text, delta: text } })
+      for (const tool of tools) tell({ stream: 'tool', data: { phase: 'start', ...tool } })
+    }
   }
 }
 

@@ -69,6 +69,7 @@ class ChatScreen {
       event: event => this.#hear(event),
       down: (why, retryMs) => this.#lost(why, retryMs),
       up: () => this.#found(),
+      tooOld: () => this.#anew(),
     })
   }
 
@@ -340,7 +341,8 @@ class ChatScreen {
 
   #lost(why: string, retryMs: number): void {
     if (this.#connection === '') {
-      for (const mark of this.#transcript.forgetRuns()) this.#canvas.show(mark)
+      // What a reply has shown so far stays; the rest of it follows when the gateway is found again.
+      if (this.#transcript.running() !== undefined) this.#canvas.show({ kind: 'break' })
       this.#canvas.say(sanitizeLine(why), 'yellow')
     }
     this.#connection = `no connection; trying again in ${formatDuration(retryMs)}`
@@ -351,8 +353,13 @@ class ChatScreen {
     this.#connection = ''
     this.#canvas.say('Connected again.', 'yellow')
     this.#mailbox?.sendAgain()
-    this.#catchUp().catch((error: unknown) => this.#tellError(error))
     this.#draw()
+  }
+
+  /** What was missed cannot be told event by event. */
+  #anew(): void {
+    for (const mark of this.#transcript.forgetRuns()) this.#canvas.show(mark)
+    this.#do(() => this.#catchUp())
   }
 
   /** What still runs, and what was said while nobody listened: replies wait as unread like anything else. */

@@ -180,6 +180,8 @@ function complete(run: RunShown, final: string): Mark[] {
 function hearTool(run: RunShown, { phase, name, toolCallId, args, isError }: Record<string, unknown>): Mark[] {
   if (typeof name !== 'string' || typeof toolCallId !== 'string') return []
   if (phase === 'start') {
+    // Told once more after a lost connection.
+    if (run.tools.has(toolCallId)) return []
     const label = toolLabel(name, args)
     run.tools.set(toolCallId, label)
     run.before += run.message

@@ -52,6 +52,8 @@ function statusFacts(answer: Result<'status'>, url: string, nowMs: number): Fact
   return [
     ['gateway', `${url}, version ${answer.version}, pid ${answer.pid}, up ${formatDuration(answer.uptimeMs)}`],
     ['state', answer.stateDir],
+    ['store', answer.store.integrity],
+    ...(answer.heldBack === undefined ? [] : [['held back', answer.heldBack] as const]),
     ['zone', answer.zone],
     ['model', answer.model],
     ['runs', `${runs.running} running, ${runs.queued} queued, ${runs.parked} parked, ${runs.slots} slots`],

@@ -80,6 +80,10 @@ export const GATEWAY_METHODS = {
       loopDelayMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
       memoryBytes: z.number(),
       pid: z.number(),
+      /** `not-checked` (after a clean stop), `checking`, `ok`, `damaged: …` or `unknown: …`. */
+      store: z.object({ integrity: z.string() }),
+      /** Why turns and jobs wait since the start: the gateway died again and again. */
+      heldBack: z.string().optional(),
     }),
     scope: 'operator.read',
     replay: 'read',

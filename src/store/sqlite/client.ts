@@ -33,7 +33,13 @@ const WRITE_NAMES: Readonly<Record<WriteName, true>> = {
   claimOccurrence: true,
   skipOccurrences: true,
   markNoticesRead: true,
+  queueControl: true,
+  claimSend: true,
+  endSend: true,
+  recoverSends: true,
+  resend: true,
   resetSession: true,
+  removeOld: true,
 }
 
 interface Pending {

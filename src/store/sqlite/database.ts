@@ -1,12 +1,14 @@
 // Opens the database file: private mode, pragmas, and the refusals that keep a start from destroying anything. A file
 // that is damaged or not ours stops the start with its name in the message; no file is ever replaced or truncated.
 
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../base/errors.ts'
-import { codeOf, storeFailed } from './failures.ts'
-import { migrate, refuseForeign } from './migrations.ts'
+import { storeFailed } from './failures.ts'
+import { refuseForeign } from './migrations.ts'
+import { createPrivateFile } from './private-file.ts'
+import { type UpgradeReached, upgrade } from './upgrade.ts'
 
 /** Memory that each connection may keep of the file, in KiB. */
 const WRITER_CACHE_KIB = 4_096
@@ -24,19 +26,6 @@ export function databaseFile(folder: string): string {
   return join(folder, 'sluice.db')
 }
 
-/**
- * Creates an empty file with mode 0600 unless there is one. It never opens an existing file: closing a second
- * descriptor of it would drop the locks that SQLite holds on it for this whole process.
- */
-export function createPrivateFile(file: string): void {
-  try {
-    closeSync(openSync(file, 'wx', 0o600))
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-    if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
-  }
-}
-
 export function ensureFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -51,8 +40,16 @@ function refuseDamaged(db: Database.Database, file: string): void {
   if (verdict !== 'ok') throw Object.assign(new Error(verdict), { code: 'SQLITE_CORRUPT' })
 }
 
-/** The one write connection, migrated and counted as a new boot. `busyMs`: how long one lock attempt may block later on. */
-export function openForWriting(folder: string, busyMs: number): { db: Database.Database; epoch: number } {
+export interface Opened {
+  readonly db: Database.Database
+  readonly epoch: number
+}
+
+/**
+ * The one write connection, upgraded and counted as a new boot. `busyMs`: how long one lock attempt may block later on.
+ * `reached` hears of each step of an upgrade.
+ */
+export function openForWriting(folder: string, busyMs: number, reached?: UpgradeReached): Opened {
   const file = databaseFile(folder)
   let db: Database.Database | undefined
   try {
@@ -67,7 +64,7 @@ export function openForWriting(folder: string, busyMs: number): { db: Database.D
     db.pragma('temp_store = MEMORY')
     db.pragma(`cache_size = -${WRITER_CACHE_KIB}`)
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-    migrate(db)
+    upgrade(db, file, reached)
     const epoch = db.prepare("UPDATE meta SET value = value + 1 WHERE name = 'epoch' RETURNING value").pluck().get()
     db.pragma(`busy_timeout = ${busyMs}`)
     return { db, epoch: Number(epoch) }

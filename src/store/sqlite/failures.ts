@@ -26,19 +26,29 @@ export function isBusy(error: unknown): boolean {
   return codeOf(error)?.startsWith('SQLITE_BUSY') === true
 }
 
+const OPEN_ADVICE: Readonly<Record<string, string>> = {
+  EISDIR: 'A folder has its name: move that away.',
+  ENOTDIR: 'A part of its path is a file, not a folder: choose another state folder (SLUICE_STATE_DIR).',
+  EROFS: 'The disk is read-only: make it writable, or choose another state folder (SLUICE_STATE_DIR).',
+}
+
 function advice(code: string): string {
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return 'The disk is full: free some space, then try again.'
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT')
+    return 'The disk is full: free some space, then try again.'
   if (code.startsWith('SQLITE_BUSY')) return 'Another process is writing to the store: stop it, then try again.'
   if (code === 'SQLITE_NOTADB') {
-    return 'It is not a database. Nothing was changed: put the right file or a backup in its place, or use another state folder.'
+    return 'It is not a database. Nothing was changed: put the right file or a backup in its place (sluice backup restore <file> --force), or use another state folder.'
   }
   if (code.startsWith('SQLITE_CORRUPT')) {
-    return 'It is damaged. Nothing was replaced: restore a backup, or move the file away to start with an empty store.'
+    return 'It is damaged. Nothing was replaced: stop the gateway and restore a backup (sluice backup restore <file> --force), or move the file away to start with an empty store.'
   }
   if (code.startsWith('SQLITE_READONLY'))
     return 'It cannot be written: check owner, mode and whether the disk is read-only.'
   if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('E')) {
-    return 'It cannot be opened: check that folder and file exist and belong to the user that runs the gateway.'
+    return (
+      OPEN_ADVICE[code] ??
+      'It cannot be opened: check that folder and file exist, are no folder, and belong to the user that runs the gateway.'
+    )
   }
   return 'Check the disk and the system log.'
 }
@@ -47,7 +57,9 @@ function advice(code: string): string {
 export function storeFailed(file: string, error: unknown, outcome: Outcome): SluiceError {
   const code = codeOf(error) ?? ''
   const text = error instanceof Error ? error.message : String(error)
-  return new SluiceError('STORE_FAILED', `The store ${file} failed (${code || 'error'}: ${text}). ${advice(code)}`, {
+  // Node's own texts begin with the code.
+  const reason = text.startsWith(code) ? text : `${code}: ${text}`
+  return new SluiceError('STORE_FAILED', `${file} failed (${reason}). ${advice(code)}`, {
     details: { file, ...(code && { code }) },
     outcome,
     cause: error,

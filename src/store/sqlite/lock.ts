@@ -5,8 +5,8 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../base/errors.ts'
-import { createPrivateFile } from './database.ts'
 import { isBusy, storeFailed } from './failures.ts'
+import { createPrivateFile } from './private-file.ts'
 
 /** Two that start in the same instant see each other for a moment; this lets one of them win. Milliseconds. */
 const LOCK_WAIT_MS_MAX = 250

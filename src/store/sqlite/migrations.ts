@@ -3,6 +3,7 @@
 // steps that were released are never edited, only followed by another.
 import type { Database } from 'better-sqlite3'
 import { SluiceError } from '../../base/errors.ts'
+import { VERSION } from '../../base/node/version.ts'
 
 /** `SLUI`: marks the file as ours. */
 export const APPLICATION_ID = 0x53_4c_55_49
@@ -109,11 +110,42 @@ CREATE INDEX approvals_pending ON approvals (asked_in, seq) WHERE state = 'pendi
 CREATE INDEX approvals_always ON approvals (agent_id, what_hash) WHERE decision = 'allow-always';
 `
 
-/** The step at index n brings a store from version n to n + 1. */
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND]
-const SCHEMA_VERSION = MIGRATIONS.length
+/**
+ * Texts on their way to a chat of a channel. A line is one order of sends: a target's control answers are one, all its
+ * other texts another. Only the head of a line is due or under way, and only one send of a target is under way.
+ */
+const THIRD = `
+CREATE TABLE routes (
+  session_key TEXT PRIMARY KEY REFERENCES sessions (key), channel_id TEXT NOT NULL, chat_id TEXT NOT NULL,
+  text_length_max INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
-function versionOf(db: Database): number {
+CREATE TABLE sends (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, text_id TEXT NOT NULL, session_key TEXT NOT NULL,
+  channel_id TEXT NOT NULL, chat_id TEXT NOT NULL, source TEXT NOT NULL,
+  is_control INTEGER NOT NULL GENERATED ALWAYS AS (source = 'control') VIRTUAL,
+  text TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'queued'
+    CHECK (state IN ('queued', 'sending', 'sent', 'unconfirmed', 'failed', 'expired')),
+  attempt INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
+  due_at_ms INTEGER CHECK (due_at_ms IS NULL OR state = 'queued'),
+  sent_id TEXT, error TEXT,
+  created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ended_at_ms INTEGER
+) STRICT;
+CREATE INDEX sends_due ON sends (channel_id, due_at_ms, seq) WHERE due_at_ms IS NOT NULL;
+CREATE INDEX sends_line ON sends (channel_id, chat_id, is_control, seq) WHERE state = 'queued';
+CREATE UNIQUE INDEX sends_head ON sends (channel_id, chat_id, is_control)
+  WHERE due_at_ms IS NOT NULL OR state = 'sending';
+CREATE UNIQUE INDEX sends_under_way ON sends (channel_id, chat_id) WHERE state = 'sending';
+CREATE INDEX sends_open ON sends (seq) WHERE state <> 'sent';
+CREATE INDEX sends_of_text ON sends (text_id);
+`
+
+/** The step at index n brings a store from version n to n + 1. */
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD]
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+export function versionOf(db: Database): number {
   return Number(db.pragma('user_version', { simple: true }))
 }
 
@@ -130,23 +162,45 @@ export function refuseForeign(db: Database, file: string): void {
     )
   }
   if (version > SCHEMA_VERSION) {
+    const needed = appVersionOf(db)
     throw new SluiceError(
       'STORE_FAILED',
-      `${file} has schema version ${version}, this Sluice knows up to ${SCHEMA_VERSION}. Nothing was changed. ` +
-        'Start the newer Sluice that wrote it, or restore a backup made before the upgrade.',
-      { details: { file, version, known: SCHEMA_VERSION }, outcome: 'not-started' },
+      `${file} has schema version ${version}, this Sluice (${VERSION}) knows up to ${SCHEMA_VERSION}. Nothing was changed. ` +
+        `Start Sluice ${needed ?? 'in the version that wrote it'} or newer, or restore a backup made before the upgrade ` +
+        '(sluice backup restore <file> --force).',
+      {
+        details: { file, version, known: SCHEMA_VERSION, ...(needed !== undefined && { needed }) },
+        outcome: 'not-started',
+      },
     )
   }
 }
 
+/** `1.2.3` as one number, as the meta table has no texts: three digits for each part. */
+function versionNumber(version: string): number {
+  return version
+    .split(/[.+-]/)
+    .slice(0, 3)
+    .reduce((sum, part) => sum * 1_000 + Number(part), 0)
+}
+
+/** The Sluice that last changed the schema; undefined where it was not written down. */
+function appVersionOf(db: Database): string | undefined {
+  const hasMeta = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").get()
+  const value = hasMeta && db.prepare("SELECT value FROM meta WHERE name = 'app_version'").pluck().get()
+  if (typeof value !== 'number') return undefined
+  return [value / 1_000_000, (value / 1_000) % 1_000, value % 1_000].map(Math.floor).join('.')
+}
+
+/** The steps that a database still needs, in the caller's transaction. */
+export function applySteps(db: Database): void {
+  for (const step of MIGRATIONS.slice(versionOf(db))) db.exec(step)
+  db.prepare("INSERT OR REPLACE INTO meta VALUES ('app_version', ?)").run(versionNumber(VERSION))
+  db.pragma(`application_id = ${APPLICATION_ID}`)
+  db.pragma(`user_version = ${SCHEMA_VERSION}`)
+}
+
 /** Brings a database that was not refused to this code's schema, whole or not at all. */
 export function migrate(db: Database): void {
-  const version = versionOf(db)
-  if (version === SCHEMA_VERSION) return
-  const apply = db.transaction(() => {
-    for (const step of MIGRATIONS.slice(version)) db.exec(step)
-    db.pragma(`application_id = ${APPLICATION_ID}`)
-    db.pragma(`user_version = ${SCHEMA_VERSION}`)
-  })
-  apply.immediate()
+  db.transaction(() => applySteps(db)).immediate()
 }

@@ -13,6 +13,7 @@ import {
   type NoticeColumns,
   type OccurrenceColumns,
   type RunColumns,
+  type SendColumns,
   type SessionColumns,
   toApproval,
   toEntry,
@@ -21,6 +22,7 @@ import {
   toNotice,
   toOccurrence,
   toRun,
+  toSend,
   toSession,
 } from './rows.ts'
 
@@ -89,6 +91,8 @@ export function prepareReads(db: Database, commits: () => number): StoreReads {
     ...approvalReads(select),
     ...sessionReads(select),
     ...transcriptReads(select),
+    ...outboxReads(select),
+    ...eventReads(select),
     ...keyReads(select),
   }
 }
@@ -205,7 +209,7 @@ function withoutOrphans(entries: Entry[]): Entry[] {
   return entries.filter(({ body }) => body.kind !== 'result' || messages.has(body.message))
 }
 
-type TranscriptReads = Pick<StoreReads, 'entries' | 'transcript' | 'unreadNotices' | 'eventsSince' | 'lastSeq'>
+type TranscriptReads = Pick<StoreReads, 'entries' | 'transcript' | 'unreadNotices'>
 
 function transcriptReads(select: Select): TranscriptReads {
   const newest = select<EntryColumns>(`SELECT * FROM entries
@@ -214,17 +218,56 @@ function transcriptReads(select: Select): TranscriptReads {
   const page = (rows: EntryColumns[]) => withoutOrphans(rows.reverse().map(toEntry))
   const unread = select<NoticeColumns>(`SELECT * FROM outbox WHERE state = 'unread' AND session_key = ?
     ORDER BY rowid LIMIT ?`)
-  const since = select<{ seq: number; event: string; payload: string }>(
-    'SELECT seq, event, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
-  )
-  // Not the newest row's number: that one may have been pruned.
-  const last = select<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
   return {
     entries: (sessionKey, limit) => page(newest.all([sessionKey, capped(limit)])),
     transcript: (sessionId, limit) => page(ofTranscript.all([sessionId, capped(limit)])),
     unreadNotices: (sessionKey, limit) => unread.all([sessionKey, capped(limit)]).map(toNotice),
-    eventsSince: (seq, limit) => since.all([seq, capped(limit)]).map(toEvent),
-    lastSeq: () => last.get([])?.seq ?? 0,
+  }
+}
+
+function eventReads(select: Select): Pick<StoreReads, 'eventsSince' | 'lastSeq' | 'oldestSeq'> {
+  // Sizes first: payloads that the answer has no room for are never read.
+  const sizes = select<{ seq: number; bytes: number }>(
+    'SELECT seq, octet_length(payload) AS bytes FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
+  )
+  const span = select<{ seq: number; event: string; payload: string }>(
+    'SELECT seq, event, payload FROM events WHERE seq > ? AND seq <= ? ORDER BY seq',
+  )
+  // Not the newest row's number: that one may have been removed.
+  const last = select<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+  const oldest = select<{ seq: number | null }>('SELECT min(seq) AS seq FROM events')
+  const lastSeq = () => last.get([])?.seq ?? 0
+  return {
+    eventsSince(seq, limit, bytesMax = Number.POSITIVE_INFINITY) {
+      const rows = sizes.all([seq, capped(limit)])
+      let bytes = 0
+      const over = rows.findIndex((row, index) => {
+        bytes += row.bytes
+        return index > 0 && bytes > bytesMax
+      })
+      const newest = rows.at(over < 0 ? -1 : over - 1)
+      return newest ? span.all([seq, newest.seq]).map(toEvent) : []
+    },
+    lastSeq,
+    oldestSeq: () => oldest.get([])?.seq ?? lastSeq() + 1,
+  }
+}
+
+function outboxReads(select: Select): Pick<StoreReads, 'send' | 'openSends' | 'dueSends' | 'nextSendAtMs'> {
+  const one = select<SendColumns>('SELECT * FROM sends WHERE id = ?')
+  const open = select<SendColumns>("SELECT * FROM sends WHERE state <> 'sent' ORDER BY seq DESC LIMIT ?")
+  const due = select<SendColumns>(`SELECT * FROM sends WHERE due_at_ms IS NOT NULL AND channel_id = ? AND due_at_ms <= ?
+    ORDER BY due_at_ms, seq LIMIT ?`)
+  const next = select<{ at: number | null }>(`SELECT min(due_at_ms) AS at FROM sends
+    WHERE due_at_ms IS NOT NULL AND channel_id = ? AND due_at_ms > ?`)
+  return {
+    send(id) {
+      const row = one.get([id])
+      return row && toSend(row)
+    },
+    openSends: limit => open.all([capped(limit)]).map(toSend),
+    dueSends: ({ channelId, nowMs, limit }) => due.all([channelId, nowMs, capped(limit)]).map(toSend),
+    nextSendAtMs: (channelId, nowMs) => next.get([channelId, nowMs])?.at ?? undefined,
   }
 }
 

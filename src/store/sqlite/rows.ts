@@ -2,7 +2,7 @@
 // meet our field names. Missing is NULL here and `undefined` there.
 import type { Job, JobMaker, JobState, OccurrenceState } from '../../protocol/job.ts'
 import type { JobRow, OccurrenceRow, StoredEvent } from '../port.ts'
-import type { ApprovalRow, Entry, Notice, RunRow, RunState, SessionRow } from '../rows.ts'
+import type { ApprovalRow, Entry, Notice, RunRow, RunState, SendRow, SessionRow } from '../rows.ts'
 
 type Nullable<T> = T | null
 
@@ -173,6 +173,46 @@ export function toNotice(row: NoticeColumns): Notice {
     jobId: row.job_id ?? undefined,
     atMs: row.at_ms,
     createdAtMs: row.created_at_ms,
+  }
+}
+
+export interface SendColumns {
+  id: string
+  text_id: string
+  session_key: string
+  channel_id: string
+  chat_id: string
+  source: SendRow['source']
+  is_control: number
+  text: string
+  state: SendRow['state']
+  attempt: number
+  epoch: number
+  due_at_ms: Nullable<number>
+  sent_id: Nullable<string>
+  error: Nullable<string>
+  created_at_ms: number
+  expires_at_ms: number
+  ended_at_ms: Nullable<number>
+}
+
+export function toSend(row: SendColumns): SendRow {
+  return {
+    id: row.id,
+    textId: row.text_id,
+    sessionKey: row.session_key,
+    channelId: row.channel_id,
+    chatId: row.chat_id,
+    source: row.source,
+    text: row.text,
+    state: row.state,
+    attempt: row.attempt,
+    dueAtMs: row.due_at_ms ?? undefined,
+    sentId: row.sent_id ?? undefined,
+    error: row.error ?? undefined,
+    createdAtMs: row.created_at_ms,
+    expiresAtMs: row.expires_at_ms,
+    endedAtMs: row.ended_at_ms ?? undefined,
   }
 }
 

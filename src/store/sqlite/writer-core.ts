@@ -32,6 +32,12 @@ export interface WriterOptions {
 
 type Control = 'BEGIN IMMEDIATE' | 'COMMIT' | 'ROLLBACK' | 'SAVEPOINT member' | 'RELEASE member' | 'ROLLBACK TO member'
 
+/** Maintenance goes alone, when nobody waits behind it; its time is nobody else's. */
+function nextGroup(waiting: readonly WriteMessage[]): WriteMessage[] {
+  const others = waiting.filter(({ name }) => name !== 'removeOld')
+  return others.length > 0 ? others.slice(0, GROUP_MEMBERS_MAX) : waiting.slice(0, 1)
+}
+
 export class WriterCore {
   readonly #db: Database
   readonly #file: string
@@ -100,7 +106,7 @@ export class WriterCore {
    */
   commitGroup(drain: () => void): void {
     const refused = this.#begin(drain)
-    const members = [...this.#queue.values()].slice(0, GROUP_MEMBERS_MAX)
+    const members = nextGroup([...this.#queue.values()])
     for (const { id } of members) this.#queue.delete(id)
     if (members.length === 0 && !refused) this.#rollback()
     if (members.length === 0) return

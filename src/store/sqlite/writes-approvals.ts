@@ -8,6 +8,7 @@ import type { ApprovalRow, ApprovalState, RunRow } from '../rows.ts'
 import { onceSame } from './keys.ts'
 import { type ApprovalColumns, toApproval } from './rows.ts'
 import { requireFence } from './runs.ts'
+import { retractSends } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 import {
   agentOf,
@@ -95,6 +96,7 @@ function resolve(tx: Tx, id: string, resolution: Resolution): ApprovalRow {
   const { state, decision = null, by = null, note = null, nowMs } = resolution
   tx.run(RESOLVE, { id, state, decision, by, note, nowMs })
   markRead(tx, id, nowMs)
+  retractSends(tx, id, nowMs)
   const event: ApprovalResolvedEvent = { id, decision, resolvedBy: by, ts: nowMs }
   tx.emit('exec.approval.resolved', event)
   return requireApproval(tx, id)

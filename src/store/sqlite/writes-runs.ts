@@ -2,7 +2,8 @@
 // write is refused with STALE (T3). It decides nothing about lanes: that one turn runs per session is its callers' care.
 import { SECOND } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
-import type { AcceptLimits, NewRun } from '../port.ts'
+import { noReplyOf } from '../announcement.ts'
+import type { AcceptLimits, NewRun, RunEnd } from '../port.ts'
 import type { EntryBody, RunRow } from '../rows.ts'
 import { emitAll } from './events.ts'
 import { type Handing, handOver } from './handover.ts'
@@ -10,6 +11,7 @@ import { once } from './keys.ts'
 import { finishOccurrence, loseOccurrences } from './ledger.ts'
 import { type RunColumns, toRun } from './rows.ts'
 import { findColumns, findRun, insertRun, requireFence, requireRun } from './runs.ts'
+import { queueSends, writeRoute } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 import { cancelApprovals } from './writes-approvals.ts'
 import {
@@ -86,14 +88,16 @@ function withAhead(tx: Tx, run: RunRow): { run: RunRow; ahead: number } {
   return { run, ahead: row?.ahead ?? 0 }
 }
 
-const acceptMessage: WriteFunctions['acceptMessage'] = (tx, { run, limits, key, nowMs }) =>
+const acceptMessage: WriteFunctions['acceptMessage'] = (tx, { run, route, limits, key, nowMs }) =>
   once(tx, {
     key,
     nowMs,
     make: () => {
       if (limits) checkLimits(tx, run, limits)
       if (run.source === 'chat') markRepliesRead(tx, run.sessionKey, nowMs)
-      return withAhead(tx, insertRun(tx, run, nowMs))
+      const queued = insertRun(tx, run, nowMs)
+      if (route) writeRoute(tx, { sessionKey: run.sessionKey, route, nowMs })
+      return withAhead(tx, queued)
     },
     keep: taken => ({ runId: taken.run.runId }),
     again: kept => withAhead(tx, requireRun(tx, kept.runId)),
@@ -155,10 +159,19 @@ const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, events, ...h
   tx.run(END, { runId: run.runId, state, reply: reply ?? null, error: error ?? null, nowMs })
   touchSession(tx, { key: run.sessionKey, nowMs, text: reply })
   emitAll(tx, events)
-  if ((run.source === 'chat' || run.source === 'told') && reply) writeReply(tx, run, { text: reply, nowMs })
+  if (run.source === 'chat' || run.source === 'told') oweEnd(tx, run, { end, nowMs })
   if (notice) writeNotice(tx, notice, nowMs)
   finishOccurrence(tx, { ...run, state: OCCURRENCE_STATE[state], error, summary: reply, nowMs })
   return fresh(afterEnd(tx, run.runId, handing))
+}
+
+/** A person is owed the reply; in a chat of a channel, where nothing else is shown, also why there is none. */
+function oweEnd(tx: Tx, run: RunRow, { end, nowMs }: { end: RunEnd; nowMs: number }): void {
+  if (end.reply) writeReply(tx, run, { text: end.reply, nowMs })
+  else if (end.state !== 'aborted' && end.error !== undefined) {
+    const { runId, sessionKey } = run
+    queueSends(tx, { id: `reply:${runId}`, sessionKey, text: noReplyOf(end.error), source: 'failure' }, nowMs)
+  }
 }
 
 /** What hangs on every end: questions that are moot, and a reply that is owed. */

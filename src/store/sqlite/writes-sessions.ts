@@ -5,6 +5,7 @@ import type { NewNotice, StoreWrites } from '../port.ts'
 import type { EntryBody, RunRow, SessionRow } from '../rows.ts'
 import { onceSame } from './keys.ts'
 import { type SessionColumns, toSession } from './rows.ts'
+import { queueSends } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 
 /** How much of a message a session's row shows, in UTF-16 units. */
@@ -133,6 +134,7 @@ export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
   const ofJob = jobId === undefined ? {} : { jobId }
   insertEntry(tx, { sessionKey, sessionId: session.sessionId, nowMs }, { kind: 'notice', id, text, ...ofJob, atMs })
   tx.run(INSERT_NOTICE, { id, sessionKey, text, source, jobId: jobId ?? null, atMs, nowMs })
+  queueSends(tx, { id, sessionKey, text, source }, nowMs)
   touchSession(tx, { key: sessionKey, nowMs, text })
   tx.emit('chat', {
     runId: `notice:${id}`,
@@ -147,7 +149,9 @@ export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
 /** The reply to a person's message, or to what a session was told, kept until it was shown: the transcript has it already, the chat may be closed. */
 export function writeReply(tx: Tx, run: RunRow, { text, nowMs }: { text: string; nowMs: number }): void {
   const { runId, sessionKey } = run
-  tx.run(INSERT_NOTICE, { id: `reply:${runId}`, sessionKey, text, source: 'reply', jobId: null, atMs: nowMs, nowMs })
+  const reply = { id: `reply:${runId}`, sessionKey, text, source: 'reply' } as const
+  tx.run(INSERT_NOTICE, { ...reply, jobId: null, atMs: nowMs, nowMs })
+  queueSends(tx, reply, nowMs)
 }
 
 export function markRepliesRead(tx: Tx, sessionKey: string, nowMs: number): void {

@@ -1,11 +1,13 @@
 // The one map from a write's name to its function; it does not compile while one is missing.
 
 import { handoverWrites } from './handover.ts'
+import { retentionWrites } from './retention.ts'
 import type { WriteFunctions } from './tx.ts'
 import { approvalWrites } from './writes-approvals.ts'
 import { effectWrites } from './writes-effects.ts'
 import { jobWrites } from './writes-jobs.ts'
 import { occurrenceWrites } from './writes-occurrences.ts'
+import { outboxWrites } from './writes-outbox.ts'
 import { runWrites } from './writes-runs.ts'
 import { sessionWrites } from './writes-sessions.ts'
 
@@ -17,4 +19,6 @@ export const WRITES: WriteFunctions = {
   ...jobWrites,
   ...occurrenceWrites,
   ...sessionWrites,
+  ...outboxWrites,
+  ...retentionWrites,
 }

@@ -1,0 +1,80 @@
+// How the last gateway on a state folder ended, and how often one died lately. The source of truth is `starts.json` in
+// the folder: a start writes its mark there once it holds the folder's lock, and a clean stop takes the mark away. After
+// three deaths in five minutes a start holds turns and jobs back, so that what kills the gateway does not do it for ever.
+import { MINUTE } from '../base/durations.ts'
+import { SluiceError } from '../base/errors.ts'
+import type { World } from '../base/world.ts'
+
+const DEATHS_MAX = 3
+const DEATHS_WINDOW_MS = 5 * MINUTE
+
+interface Kept {
+  /** The id of the start that has not ended cleanly; null: it has. */
+  readonly running: string | null
+  /** Instants of starts that followed a death, by the wall clock; oldest first. */
+  readonly deathsMs: readonly number[]
+}
+
+export interface Start {
+  /** Whether the gateway before this one died or was killed. */
+  readonly afterDeath: boolean
+  /** Why turns and jobs are to be held back, in words for the log, the start and `status`; undefined: they are not. */
+  readonly heldBack: string | undefined
+  /** To be called once the store is closed, and not after a failure. */
+  stoppedCleanly(): void
+}
+
+/** Marks a start in a state folder that this process holds. Throws STORE_FAILED when the mark cannot be read or kept. */
+export function markStart(
+  stateDir: string,
+  { files, clock, random }: Pick<World, 'files' | 'clock' | 'random'>,
+): Start {
+  const path = `${stateDir}/starts.json`
+  const before = onDisk(path, () => keptIn(files.readText(path)))
+  const nowMs = clock.now()
+  const afterDeath = before.running !== null
+  // The distance, either way: a clock that was put back or leapt ahead neither adds deaths nor keeps them for long.
+  const recent = before.deathsMs.filter(atMs => Math.abs(nowMs - atMs) <= DEATHS_WINDOW_MS)
+  const deathsMs = (afterDeath ? [...recent, nowMs] : recent).slice(-DEATHS_MAX)
+  const id = random.uuid()
+  const keep = (kept: Kept) => files.writePrivateText(path, `${JSON.stringify(kept)}\n`)
+  onDisk(path, () => keep({ running: id, deathsMs }))
+  return {
+    afterDeath,
+    heldBack: afterDeath && deathsMs.length >= DEATHS_MAX ? reason(deathsMs.length) : undefined,
+    stoppedCleanly: () => {
+      // Another gateway may have taken the folder since; its mark is its own.
+      if (keptIn(files.readText(path)).running === id) keep({ running: null, deathsMs })
+    },
+  }
+}
+
+function onDisk<T>(path: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    const text = `${path} cannot be kept (${(error as Error).message}). Free space or make it writable, then start again.`
+    throw new SluiceError('STORE_FAILED', text, { outcome: 'not-started', cause: error })
+  }
+}
+
+function reason(deaths: number): string {
+  return (
+    `The gateway died ${deaths} times within 5 minutes, so unfinished turns wait in their queue and no job fires. ` +
+    'Nothing is lost. Look into the log, stop or change what brings it down, then go on with: sluice gateway restart'
+  )
+}
+
+/** A file that cannot be understood says nothing of deaths, and nothing of a clean stop. */
+function keptIn(text: string | undefined): Kept {
+  if (text === undefined) return { running: null, deathsMs: [] }
+  try {
+    const { running, deathsMs } = JSON.parse(text)
+    if ((running === null || typeof running === 'string') && Array.isArray(deathsMs)) {
+      return { running, deathsMs: deathsMs.filter(atMs => typeof atMs === 'number') }
+    }
+  } catch {
+    // Said below.
+  }
+  return { running: 'unreadable', deathsMs: [] }
+}

@@ -1,0 +1,44 @@
+// Handlers that show what a channel's chats are still owed, and have it sent again. Nothing is sent here: rows change, and
+// whoever carries them is told to look.
+import type { Handlers } from '../dispatch/dispatcher.ts'
+import type { Result } from '../protocol/catalogue.ts'
+import type { SendRow } from '../store/rows.ts'
+import type { MethodParts } from './parts.ts'
+
+const LISTED_MAX = 50
+
+/** `delivery` is told that something is owed. */
+type OutboxParts = Pick<MethodParts, 'store' | 'clock'> & { readonly delivery?: { poke(): void } }
+
+export function outboxHandlers(parts: OutboxParts): Pick<Handlers, 'outbox.list' | 'outbox.resend'> {
+  const { store, clock, delivery } = parts
+  return {
+    'outbox.list': ({ params }) => ({ sends: store.read.openSends(params.limit ?? LISTED_MAX).map(shown) }),
+    'outbox.resend': async ({ params, key, signal }) => {
+      const asked = { id: params.id, ...(key && { key }), nowMs: clock.now() }
+      const { value } = await store.write.resend(asked, { signal })
+      delivery?.poke()
+      return { ok: true, queued: value.queued, state: value.send.state }
+    },
+  }
+}
+
+function shown(row: SendRow): Result<'outbox.list'>['sends'][number] {
+  const { id, sessionKey, source, text, state, attempt, dueAtMs, error, createdAtMs, expiresAtMs } = row
+  return {
+    ...{
+      id,
+      sessionKey,
+      channel: row.channelId,
+      chat: row.chatId,
+      source,
+      text,
+      state,
+      attempt,
+      createdAtMs,
+      expiresAtMs,
+    },
+    ...(dueAtMs !== undefined && { dueAtMs }),
+    ...(error !== undefined && { error }),
+  }
+}
