@@ -95,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   house.address.connections = () => server.connectionCount
   // Nothing has been heard from a client yet: unfinished turns are first in their lanes.
   house.resume(unfinished)
+  await house.exchange.start()
   const health = broadcastHealth(house, world)
   const retention = startRetention({ store, clock: world.clock, log: log.log })
   const { modelRef } = house.parts.facts
@@ -123,6 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       health.stop()
       retention.stop()
       house.parts.scheduler.stop()
+      await house.exchange.stop()
       await house.parts.engine.drain()
       await server.close({ reason, restartExpectedMs: more?.restartExpectedMs ?? null })
       await runner.close()

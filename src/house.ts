@@ -5,12 +5,14 @@ import { Causes } from './access/cause.ts'
 import { measureLoopDelay } from './base/node/loop-delay.ts'
 import { VERSION } from './base/node/version.ts'
 import type { Clock, World } from './base/world.ts'
+import type { Channel } from './channels/port.ts'
 import type { Settings } from './config/load.ts'
 import type { Env, Places } from './config/locate.ts'
 import { Joins } from './coordination/joins.ts'
 import { Lanes } from './coordination/lanes.ts'
 import { Slots } from './coordination/slots.ts'
 import { WaitGraph } from './coordination/wait-graph.ts'
+import { Exchange } from './delivery/exchange.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { EventHub } from './dispatch/event-hub.ts'
 import type { Control } from './methods/control.ts'
@@ -18,6 +20,7 @@ import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
+import type { Scope } from './protocol/method.ts'
 import { chooseModel } from './providers/choice.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
@@ -38,6 +41,8 @@ import type { Runner } from './turns/runner.ts'
 const WELL: Condition = { integrity: () => 'not-checked', heldBack: undefined }
 const WAITS_INTERVAL_MS = 100
 const SECRET_BYTES = 32
+/** Who writes in a chat writes and decides there, and looks at nothing else. */
+const CHANNEL_SCOPES: ReadonlySet<Scope> = new Set(['operator.write', 'operator.approvals'])
 
 /** What a house is made from. */
 export interface Building {
@@ -54,6 +59,8 @@ export interface Building {
   /** Reads settings from a config's text; throws where a gateway would not start with it. */
   readonly load: Control['config']['load']
   readonly restart: Control['restart']
+  /** Default: none. */
+  readonly channels?: readonly Channel[]
   /** Default: a store that needed no check, after a start like any other. */
   readonly condition?: Condition
   /** Called when other settings hold, for what is not in the house. */
@@ -93,8 +100,11 @@ export function furnish(building: Building) {
     },
     restart: building.restart,
   }
+  const exchange: Exchange = exchangeOf(building, (name, params, from) => dispatcher.call(name, params, from))
+  // Whatever is owed to a chat comes with an event in its commit.
+  store.onEvents(() => exchange.poke())
   const parts: MethodParts = {
-    ...{ store, clock, random, engine, scheduler, ...waiting, facts, control, settings, publish },
+    ...{ store, clock, random, engine, scheduler, ...waiting, facts, control, settings, publish, delivery: exchange },
     connections: () => address.connections(),
     get counts() {
       return dispatcher.counts
@@ -108,6 +118,7 @@ export function furnish(building: Building) {
     dispatcher,
     hub,
     reach,
+    exchange,
     address,
     loopDelay,
     ...starting(parts, building.log),
@@ -115,6 +126,21 @@ export function furnish(building: Building) {
   }
 }
 export type House = ReturnType<typeof furnish>
+
+/** The channels, whose people are callers like others. */
+function exchangeOf({ store, world, channels = [], log }: Building, call: Dispatcher['call']): Exchange {
+  return new Exchange({
+    ...{ store, log, clock: world.clock, lines: channels },
+    sessionOf: ({ channelId, chatId }) => canonicalSession(`${channelId}:${chatId}`).key,
+    call: (name, params, { key, route }) => {
+      const { channelId } = route
+      return call(name, params, {
+        key,
+        caller: { principal: `channel:${channelId}`, label: channelId, scopes: CHANNEL_SCOPES, route },
+      })
+    },
+  })
+}
 
 /** What carries turns and jobs; both read the settings anew each time. */
 function workers(

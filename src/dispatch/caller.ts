@@ -25,6 +25,8 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>
   /** Present when the call is made by a turn's tool: its authority is the tool policy, not scopes. */
   readonly turn?: TurnCaller
+  /** The chat in which a person wrote, told by its channel; replies go there. */
+  readonly route?: { readonly channelId: string; readonly chatId: string; readonly textLengthMax: number }
   /** Zone in which this caller's bare local times are meant; undefined: UTC (protocol 3 clients). */
   readonly zone?: string
 }

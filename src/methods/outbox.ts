@@ -7,17 +7,14 @@ import type { MethodParts } from './parts.ts'
 
 const LISTED_MAX = 50
 
-/** `delivery` is told that something is owed. */
-type OutboxParts = Pick<MethodParts, 'store' | 'clock'> & { readonly delivery?: { poke(): void } }
-
-export function outboxHandlers(parts: OutboxParts): Pick<Handlers, 'outbox.list' | 'outbox.resend'> {
+export function outboxHandlers(parts: MethodParts): Pick<Handlers, 'outbox.list' | 'outbox.resend'> {
   const { store, clock, delivery } = parts
   return {
     'outbox.list': ({ params }) => ({ sends: store.read.openSends(params.limit ?? LISTED_MAX).map(shown) }),
     'outbox.resend': async ({ params, key, signal }) => {
       const asked = { id: params.id, ...(key && { key }), nowMs: clock.now() }
       const { value } = await store.write.resend(asked, { signal })
-      delivery?.poke()
+      delivery.poke()
       return { ok: true, queued: value.queued, state: value.send.state }
     },
   }

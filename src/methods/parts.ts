@@ -49,6 +49,8 @@ export interface MethodParts {
   /** The present ones: they are replaced as one value. */
   readonly settings: () => Settings
   readonly publish: (event: GatewayEvent) => void
+  /** Told that something is owed to a channel's chats. */
+  readonly delivery: { poke(): void }
   /** What the dispatcher counts of its calls. */
   readonly counts: CallCounts
   /** Open connections of clients. */

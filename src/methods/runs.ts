@@ -68,7 +68,14 @@ export async function accept(parts: MethodParts, run: NewRun, from: AcceptOption
   const { queue } = parts.settings()
   const lineage = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
   const limits = { ...queue, ...(from.childrenMax !== undefined && { children: from.childrenMax }) }
-  const message = { run: { ...run, ...lineage }, limits, ...(from.key && { key: from.key }), nowMs: parts.clock.now() }
+  const { route } = from.caller
+  const message = {
+    run: { ...run, ...lineage },
+    limits,
+    ...(route && { route }),
+    ...(from.key && { key: from.key }),
+    nowMs: parts.clock.now(),
+  }
   const waits = from.waitMs !== undefined && from.waitMs > 0
   const intent = waits ? parts.joins.intend(turn?.standing, laneNode(run.sessionKey), from.waitMs) : undefined
   try {

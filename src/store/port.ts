@@ -24,7 +24,7 @@ export interface StoredEvent extends DurableEvent {
 }
 
 /** What only grows unless old rows are removed. */
-export type AgingTable = 'keys' | 'entries' | 'approvals' | 'runs' | 'occurrences' | 'outbox' | 'events'
+export type AgingTable = 'keys' | 'entries' | 'approvals' | 'runs' | 'occurrences' | 'outbox' | 'sends' | 'events'
 
 /** Fences a runner (T3): refused with STALE unless the run is `running` under just this epoch and attempt. */
 export interface Fence {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { World } from '../../src/base/world.ts'
+import type { Channel } from '../../src/channels/port.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
 import type { Caller } from '../../src/dispatch/caller.ts'
@@ -39,6 +40,7 @@ export interface HouseOptions {
   readonly runner?: Runner
   /** Holds the store's writer, or stands in for its COMMIT. */
   readonly store?: InlineOptions
+  readonly channels?: readonly Channel[]
   /** Parts of the world that are not as usual. */
   readonly world?: Partial<World>
 }
@@ -79,6 +81,7 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
     settings: load(files[places.configPath]),
     env: {},
     binFolder: '/opt/sluice/bin',
+    channels: options.channels ?? [],
     restart: ({ delayMs }) => {
       restarts.push(clock.now() + delayMs)
       return { atMs: restarts[0] as number }
@@ -87,6 +90,7 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
   const events: GatewayEvent[] = []
   house.hub.listen(event => events.push(event))
   house.resume(await house.recover())
+  await house.exchange.start()
   return {
     ...house,
     clock,
@@ -104,6 +108,7 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
       (await house.dispatcher.call(method, params, { caller: operator, early: () => undefined })) as Result<M>,
     leave: async () => {
       house.parts.scheduler.stop()
+      await house.exchange.stop()
       house.loopDelay.stop()
       await settled()
       await store.close()
@@ -118,6 +123,7 @@ export type House = Awaited<ReturnType<typeof openHouse>>
 
 async function end(house: ReturnType<typeof furnish>, store: { close(): Promise<void> }): Promise<void> {
   house.parts.scheduler.stop()
+  await house.exchange.stop()
   await house.parts.engine.drain()
   house.loopDelay.stop()
   await settled()

@@ -19,7 +19,16 @@ import {
 
 const DAY = 86_400_000
 const WEEK = 7 * DAY
-const TABLES: readonly AgingTable[] = ['keys', 'entries', 'approvals', 'runs', 'occurrences', 'outbox', 'events']
+const TABLES: readonly AgingTable[] = [
+  'keys',
+  'entries',
+  'approvals',
+  'runs',
+  'occurrences',
+  'outbox',
+  'sends',
+  'events',
+]
 
 /** Removes all that may go; answers how many rows of each table did, and in how many slices. */
 async function removeOld(store: Store, nowMs: number, sliceMs = 1_000) {

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { DAY } from '../../src/base/durations.ts'
 import type { Route, SendEnd, Store } from '../../src/store/port.ts'
 import type { SendRow } from '../../src/store/rows.ts'
+import { KEPT } from '../../src/store/sqlite/retention.ts'
 import type { StoreTests } from './fixtures.ts'
 import { addJob, begin, claimNominal, effectKey, fenceOf, NOW, newJob, newNotice, newRun, SESSION } from './fixtures.ts'
 
@@ -35,6 +36,18 @@ const end = (store: Store, { id, attempt }: SendRow, how: SendEnd) =>
 const states = (store: Store, ...ids: string[]) => ids.map(id => store.read.send(id)?.state)
 
 export const outboxTests: StoreTests = {
+  'L4: what was sent or given up long ago goes; what is still owed stays, however old': async bench => {
+    const store = await bench.open()
+    await control(store, 'sent')
+    await end(store, await claim(store, 'sent#1'), { state: 'sent', sentId: 's' })
+    await control(store, 'owed')
+    const remove = async (nowMs: number) =>
+      (await store.write.removeOld({ table: 'sends', afterId: 0, sliceMs: 1_000, nowMs })).value.removed
+    expect(await remove(NOW + KEPT.sends.ms)).toBe(0)
+    expect(await remove(NOW + 2 * KEPT.sends.ms)).toBe(1)
+    expect(states(store, 'sent#1', 'owed#1')).toEqual([undefined, 'queued'])
+  },
+
   'L4: replies, failures, notices and questions of a session with a route are sends, in the commit that made them':
     async bench => {
       const store = await bench.open()

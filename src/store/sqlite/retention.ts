@@ -23,6 +23,8 @@ export const KEPT = {
   approvals: { ms: 30 * DAY },
   /** Texts that were shown; the session's transcript has them too. */
   outbox: { ms: 30 * DAY },
+  /** What went to chats of channels, or did not. */
+  sends: { ms: 30 * DAY },
 } as const satisfies Record<AgingTable, { ms: number; newest?: number; rowsMax?: number }>
 
 /** Of the writer's time, for one slice; half of it is left for its commit. */
@@ -104,6 +106,14 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
     rows: rule('outbox', { id: 'rowid', at: 'created_at_ms', needed: "t.state <> 'read' OR t.read_at_ms >= :cut" }),
     remove: ['DELETE FROM outbox WHERE rowid = ?'],
   },
+  sends: {
+    rows: rule('sends', {
+      id: 'seq',
+      at: 'created_at_ms',
+      needed: "t.state IN ('queued', 'sending') OR t.ended_at_ms >= :cut",
+    }),
+    remove: ['DELETE FROM sends WHERE seq = ?'],
+  },
 }
 
 interface AgingRow {
@@ -183,7 +193,16 @@ const PASS_INTERVAL_MS = 6 * HOUR
 const SLICE_PAUSE_MS = 4 * SLICE_MS_MAX
 
 /** What still names a row goes before it. */
-const ORDER: readonly AgingTable[] = ['keys', 'entries', 'approvals', 'runs', 'occurrences', 'outbox', 'events']
+const ORDER: readonly AgingTable[] = [
+  'keys',
+  'entries',
+  'approvals',
+  'runs',
+  'occurrences',
+  'outbox',
+  'sends',
+  'events',
+]
 
 interface RetentionParts {
   readonly store: Store
