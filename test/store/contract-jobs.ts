@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import type { Job } from '../../src/protocol/job.ts'
 import {
   addJob,
+  begin,
   claimNominal,
   effectKey,
   eventNames,
@@ -114,6 +115,33 @@ export const jobTests: StoreTests = {
     const gone = store.write.replaceJob({ job: newJob('x'), expectedRevision: 1, equalKey: '', nowMs: NOW })
     await expect(gone).rejects.toMatchObject({ code: 'NOT_FOUND' })
   },
+
+  'W3: a list of jobs that was read before is the one on disk, whatever was written since, and kept while no job changed':
+    async bench => {
+      const store = await bench.open()
+      const listed = () => {
+        const jobs = store.read.jobs({ includeDisabled: true, limit: 9 })
+        expect(jobs.map(({ job }) => job)).toEqual(jobs.map(({ job }) => store.read.job(job.id)?.job))
+        expect(jobs).toHaveLength(store.read.jobCount({ includeDisabled: true }))
+        return jobs
+      }
+      await addJob(store, newJob('j1'))
+      const first = listed()
+      const chat = await begin(store, newRun('chat'))
+      await store.write.endRun({ fence: fenceOf(chat), end: { state: 'ok', reply: 'hi' }, nowMs: NOW, events: [] })
+      expect(listed()).toBe(first)
+      await claimNominal(store, 'j1', { run: newRun('r1') })
+      expect(listed()[0]?.job.state).toMatchObject({ runningAtMs: NOW })
+      const run = await store.write.claimRun({ runId: 'r1', epoch: store.epoch, nowMs: NOW, events: [] })
+      await store.write.endRun({ fence: fenceOf(run.value as never), end: { state: 'ok' }, nowMs: NOW, events: [] })
+      expect(listed()[0]?.job.state).toMatchObject({ lastStatus: 'ok' })
+      const revision = store.read.job('j1')?.revision ?? 0
+      const skip = { jobId: 'j1', expectedRevision: revision, fromMs: NOW, toMs: NOW, count: 1, reason: 'missed' }
+      await store.write.skipOccurrences({ ...skip, advance: { nextRunAtMs: NOW + 9 }, nowMs: NOW })
+      expect(listed()[0]?.job.state).toMatchObject({ nextRunAtMs: NOW + 9 })
+      await store.write.removeJob({ jobId: 'j1', nowMs: NOW })
+      expect(listed()).toEqual([])
+    },
 
   'W8: jobs come in pages by next instant and id; due ones oldest first': async bench => {
     const store = await bench.open()

@@ -71,7 +71,7 @@ class SqliteStore implements Store {
   #outgoing: ToWriter[] = []
   #lastId = 0
   /** Groups answered so far; reads are remembered in between. */
-  #commits = 0
+  #jobCommits = 0
   #epoch = 0
   #reader: Database | undefined
   #reads: StoreReads | undefined
@@ -91,7 +91,7 @@ class SqliteStore implements Store {
     this.#epoch = await this.#ready.promise
     try {
       this.#reader = openForReading(this.#folder)
-      this.#reads = prepareReads(this.#reader, () => this.#commits)
+      this.#reads = prepareReads(this.#reader, () => this.#jobCommits)
     } catch (error) {
       await this.close()
       throw error
@@ -178,7 +178,7 @@ class SqliteStore implements Store {
         this.#ready.reject(errorFromData(message.error))
         break
       case 'group':
-        this.#commits += 1
+        if (message.jobs) this.#jobCommits += 1
         if (message.events.length > 0) this.#publish(message.events)
         for (const answer of message.answers) this.#settle(answer)
         break

@@ -27,8 +27,13 @@ export interface EventData {
 export type FromWriter =
   | { readonly type: 'ready'; readonly epoch: number }
   | { readonly type: 'refused'; readonly error: ErrorData }
-  /** What one commit decided: sent after COMMIT returned, never before (L1). */
-  | { readonly type: 'group'; readonly answers: readonly Answer[]; readonly events: readonly EventData[] }
+  /** What one commit decided: sent after COMMIT returned, never before (L1). `jobs`: they or their ledger may be others now. */
+  | {
+      readonly type: 'group'
+      readonly answers: readonly Answer[]
+      readonly events: readonly EventData[]
+      readonly jobs: boolean
+    }
   | { readonly type: 'closed' }
 
 export interface WriterHandler {

@@ -60,8 +60,9 @@ const REMEMBERED_MAX = 32
 type Remember = <A, R>(read: (args: A) => R) => (args: A) => R
 
 /**
- * Answers a read again, the very same object, until the next commit: the writer's answers say when that is, before anyone
- * hears that a write was done. So a list that many clients poll is read once. Nothing else is ever kept of what was read.
+ * Answers a read of jobs again, the very same object, until a commit touches them: the writer's answers say when that is,
+ * before anyone hears that a write was done. So a list that many clients poll is read once, whatever turns write
+ * meanwhile. Nothing else is ever kept of what was read.
  */
 function rememberBetweenCommits(commits: () => number): Remember {
   let version = -1
@@ -81,7 +82,7 @@ function rememberBetweenCommits(commits: () => number): Remember {
   }
 }
 
-/** `commits` counts the groups that the writer has answered. */
+/** `commits` counts the groups that the writer has answered and that may have changed jobs or their ledger. */
 export function prepareReads(db: Database, commits: () => number): StoreReads {
   const select = selectOn(db)
   const remember = rememberBetweenCommits(commits)

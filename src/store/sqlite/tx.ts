@@ -8,12 +8,18 @@ import type { EventData } from './link.ts'
 type Value = string | number | null
 type Params = Readonly<Record<string, Value>> | readonly Value[]
 
+/** A statement that changes jobs or their ledger. */
+const TOUCHES_JOBS = /\b(INTO|UPDATE|FROM)\s+(jobs|occurrences)\b/
+
 const INSERT_EVENT = 'INSERT INTO events (event, payload) VALUES (?, ?)'
 
 export class Tx {
   readonly epoch: number
   readonly #db: Database
   readonly #statements = new Map<string, Statement>()
+  /** Of the SQL that was run as a change, whether it touches jobs. */
+  readonly #touches = new Map<string, boolean>()
+  #jobsTouched = false
   #events: EventData[] = []
 
   constructor(db: Database, epoch: number) {
@@ -41,6 +47,12 @@ export class Tx {
 
   /** Answers how many rows changed and the id of the last inserted one. */
   run(sql: string, params: Params = []): { changes: number; id: number } {
+    let touches = this.#touches.get(sql)
+    if (touches === undefined) {
+      touches = TOUCHES_JOBS.test(sql)
+      this.#touches.set(sql, touches)
+    }
+    this.#jobsTouched ||= touches
     const { changes, lastInsertRowid } = this.#statement(sql).run(params)
     return { changes, id: Number(lastInsertRowid) }
   }
@@ -59,6 +71,13 @@ export class Tx {
   /** Forgets the events of a member that was rolled back. */
   forgetEvents(countKept: number): void {
     this.#events.length = countKept
+  }
+
+  /** Whether anything since the last time may have changed jobs or their ledger. */
+  takeJobsTouched(): boolean {
+    const touched = this.#jobsTouched
+    this.#jobsTouched = false
+    return touched
   }
 
   takeEvents(): EventData[] {

@@ -97,7 +97,7 @@ export class WriterCore {
   #cancel(id: number): void {
     if (!this.#queue.delete(id) && !this.#again.delete(id)) return
     const error = new SluiceError('CANCELLED', 'The write was cancelled before it began.', { outcome: 'not-started' })
-    this.#emit({ type: 'group', answers: [{ id, error: errorToData(error) }], events: [] })
+    this.#emit({ type: 'group', answers: [{ id, error: errorToData(error) }], events: [], jobs: false })
   }
 
   /**
@@ -163,7 +163,7 @@ export class WriterCore {
       this.#refuse(members, errorToData(storeFailed(this.#file, error, 'unknown')))
       return true
     }
-    this.#emit({ type: 'group', answers, events: this.#tx.takeEvents() })
+    this.#emit({ type: 'group', answers, events: this.#tx.takeEvents(), jobs: this.#tx.takeJobsTouched() })
     return true
   }
 
@@ -191,7 +191,7 @@ export class WriterCore {
   }
 
   #refuse(members: readonly WriteMessage[], error: ErrorData): void {
-    this.#emit({ type: 'group', answers: members.map(({ id }) => ({ id, error })), events: [] })
+    this.#emit({ type: 'group', answers: members.map(({ id }) => ({ id, error })), events: [], jobs: true })
   }
 
   #commit(): void {
