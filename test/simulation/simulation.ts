@@ -146,8 +146,10 @@ class Simulation {
   async #restart(): Promise<void> {
     const stopped = this.#boot
     await stopped.stop()
+    // A stop that a crash overtook ends nothing any more; only the kernel could.
+    const isClean = stopped.image === undefined
     for (const run of this.#seen.commands)
-      if (run.boot === stopped.number && run.endedMs === undefined)
+      if (isClean && run.boot === stopped.number && run.endedMs === undefined)
         this.#seen.violate('process', `${run.line} of ${run.runId} outlives the gateway that was stopped`)
     await this.#start(stopped.image ?? stopped.folder)
     this.#afterStart()
