@@ -199,7 +199,9 @@ function effectOf({ runs, seen, reader }: Evidence, request: Request): boolean |
 function auditAnswer({ runs, seen, scenario }: Evidence, request: Request, call: OutsideCall): void {
   const what = `${request.method} ${request.key ?? JSON.stringify(request.params)}`
   if (call.state === 'open') seen.violate('answered', `${what} was never answered`)
-  if (call.error) auditRefusal(seen, { what, kind: request.kind, error: call.error })
+  if (call.error) {
+    auditRefusal(seen, { what, kind: request.kind, error: call.error, isRepeat: call !== request.calls[0] })
+  }
   const { answer } = call
   if (!answer) return
   if (answer.status === 'timeout' && request.method !== 'cron.run') {
@@ -233,12 +235,14 @@ const CODES = new Set(['MODEL_FAILED', 'TIMEOUT', 'NOT_FOUND', 'CANCELLED', 'STO
 /** A full queue says when to come back; an answer in a chat may have to say which question it is for. */
 function auditRefusal(
   seen: Sightings,
-  { what, kind, error }: { what: string; kind: Request['kind']; error: SluiceError },
+  { what, kind, error, isRepeat }: { what: string; kind: Request['kind']; error: SluiceError; isRepeat: boolean },
 ): void {
   const { code, outcome, retryAfterMs } = error
   const isBusy = code === 'BUSY' && outcome === 'not-started' && retryAfterMs !== undefined
   const isUnclear = kind === 'answer' && code === 'INVALID_REQUEST' && outcome === 'not-started'
-  if (!CODES.has(code) && !isBusy && !isUnclear)
+  // Asked again so late that its instant has gone by; the first time nothing had been made.
+  const isLate = kind === 'job' && code === 'INVALID_REQUEST' && isRepeat && error.message.includes(' is past, ')
+  if (!CODES.has(code) && !isBusy && !isUnclear && !isLate)
     seen.violate('refusal', `${what} was refused with ${code}: ${error.message}`)
 }
 

@@ -52,7 +52,10 @@ function statusFacts(answer: Result<'status'>, url: string, nowMs: number): Fact
   return [
     ['gateway', `${url}, version ${answer.version}, pid ${answer.pid}, up ${formatDuration(answer.uptimeMs)}`],
     ['state', answer.stateDir],
-    ['store', answer.store.integrity],
+    [
+      'store',
+      answer.store.integrity === 'not-checked' ? 'not checked: the last stop was clean' : answer.store.integrity,
+    ],
     ...(answer.heldBack === undefined ? [] : [['held back', answer.heldBack] as const]),
     ['zone', answer.zone],
     ['model', answer.model],
