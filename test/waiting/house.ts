@@ -8,9 +8,14 @@ import { call, Gate, type ScriptedModel, type Step, startScriptedModel } from '.
 /** Of `agents.defaults.maxConcurrent`. */
 const LIMIT_DEFAULT = 8
 
+/** With every limit at 1: turns, jobs and tasks. */
 const LIMITS = [
-  { limit: 1, defaults: { maxConcurrent: 1 } },
-  { limit: LIMIT_DEFAULT, defaults: {} },
+  {
+    limit: 1,
+    defaults: { maxConcurrent: 1, subagents: { maxConcurrent: 1 } },
+    config: { cron: { maxConcurrentRuns: 1 } },
+  },
+  { limit: LIMIT_DEFAULT, defaults: {}, config: {} },
 ]
 
 export class House {
@@ -132,9 +137,9 @@ function waitsOf({ event, payload }: { event: string; payload: object }, runId: 
 
 /** Tries the shapes with room for one turn, and with the room there is by default. */
 export function atEachLimit(tests: (house: House) => void, more: { config?: object; defaults?: object } = {}): void {
-  describe.each(LIMITS)('with room for $limit turns', ({ limit, defaults }) => {
+  describe.each(LIMITS)('with room for $limit turns', ({ limit, defaults, config }) => {
     const house = new House(limit)
-    beforeAll(() => house.open({ ...defaults, ...more.defaults }, more.config ?? {}))
+    beforeAll(() => house.open({ ...defaults, ...more.defaults }, { ...config, ...more.config }))
     afterEach(() => house.expectIdle())
     afterAll(() => house.close())
     tests(house)
