@@ -23,7 +23,6 @@ import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION, TICK_INTERVAL_MS
 import { chooseModel, OFFLINE_REF } from './providers/choice.ts'
 import { canonicalSession, DEFAULT_AGENT, MAIN_KEY } from './sessions/session-key.ts'
 import type { Store } from './store/port.ts'
-import type { RunRow } from './store/rows.ts'
 import { storeFailed } from './store/sqlite/failures.ts'
 import { checkIntegrity, damageAdvice, type IntegrityCheck } from './store/sqlite/integrity.ts'
 import { openSqliteStore } from './store/sqlite/open.ts'
@@ -79,33 +78,38 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     applied: next => log.setLevel(next.logLevel),
   })
   const server = serve(house, { token, port: settings.port, options, log: log.log })
-  let port: number
-  let unfinished: readonly RunRow[]
-  try {
-    unfinished = await house.recover()
-    port = await server.listen()
-  } catch (error) {
-    await check?.stop()
-    await store.close()
-    start.stoppedCleanly()
-    throw error
-  }
-  const url = `ws://${HOST}:${port}`
-  house.address.url = url
-  house.address.connections = () => server.connectionCount
-  // Nothing has been heard from a client yet: unfinished turns are first in their lanes.
-  house.resume(unfinished)
-  await house.exchange.start()
-  const health = broadcastHealth(house, world)
-  const retention = startRetention({ store, clock: world.clock, log: log.log })
-  const { modelRef } = house.parts.facts
-  log.log('info', 'started', { url, version: VERSION, epoch: store.epoch, zone: settings.zone, model: modelRef })
   const failure = Promise.withResolvers<Error>()
   let hasFailed = false
   store.onFailure(error => {
     hasFailed = true
     failure.resolve(error)
   })
+  const background: { stop(): void }[] = []
+  const close: RunningGateway['close'] = async (reason, more) => {
+    log.log('info', 'stopping', { reason })
+    for (const work of background) work.stop()
+    house.parts.scheduler.stop()
+    await house.exchange.stop()
+    await house.parts.engine.drain()
+    await server.close({ reason, restartExpectedMs: more?.restartExpectedMs ?? null })
+    await runner.close()
+    await check?.stop()
+    await store.close()
+    if (!hasFailed) start.stoppedCleanly()
+    house.loopDelay.stop()
+    log.log('info', 'stopped')
+    log.flush()
+  }
+  let url: string
+  try {
+    url = await open(house, server)
+  } catch (error) {
+    await close('could not start')
+    throw error
+  }
+  background.push(broadcastHealth(house, world), startRetention({ store, clock: world.clock, log: log.log }))
+  const { modelRef } = house.parts.facts
+  log.log('info', 'started', { url, version: VERSION, epoch: store.epoch, zone: settings.zone, model: modelRef })
   const model = (settings.models.primary ?? OFFLINE_REF) === OFFLINE_REF ? undefined : settings.models.primary
   return {
     url,
@@ -119,23 +123,19 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     }),
     failed: failure.promise,
     restartAsked: restart.promise,
-    close: async (reason, more) => {
-      log.log('info', 'stopping', { reason })
-      health.stop()
-      retention.stop()
-      house.parts.scheduler.stop()
-      await house.exchange.stop()
-      await house.parts.engine.drain()
-      await server.close({ reason, restartExpectedMs: more?.restartExpectedMs ?? null })
-      await runner.close()
-      await check?.stop()
-      await store.close()
-      if (!hasFailed) start.stoppedCleanly()
-      house.loopDelay.stop()
-      log.log('info', 'stopped')
-      log.flush()
-    },
+    close,
   }
+}
+
+/** Begins to serve. Nothing has been heard from a client or a channel before unfinished turns are first in their lanes. */
+async function open(house: House, server: GatewayServer): Promise<string> {
+  const unfinished = await house.recover()
+  const url = `ws://${HOST}:${await server.listen()}`
+  house.address.url = url
+  house.address.connections = () => server.connectionCount
+  house.resume(unfinished)
+  await house.exchange.start()
+  return url
 }
 
 /** What a start needs of the disk beside the store; what the disk refuses is said with its place. */

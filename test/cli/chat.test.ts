@@ -199,8 +199,7 @@ test('after a restart it comes back by itself, and shows what was said and what 
 test('W7: a question is shown whole and marked, the next message answers it, and how it ended is told', async () => {
   // Written so that a terminal would hide the second half of it.
   const text = `ls${' '.repeat(100)}\u001b]0;x; rm -rf ~\u0007\n? May ls run this?`
-  const asked = { tool: 'exec', request: {}, agentId: 'main', askedIn: KEY, createdAtMs: 1, expiresAtMs: 2 }
-  const approvals = [{ ...asked, id: 'a1', text, sessionKey: 'agent:main:task' }]
+  const approvals = [{ ...question, id: 'a1', text, sessionKey: 'agent:main:task' }]
   const ended = run(shell, 'chat')
   await until(shell, '> ')
   gateway.answers('approvals.list', { approvals })
@@ -233,17 +232,19 @@ test('W7: a question is shown whole and marked, the next message answers it, and
   await ended
 })
 
+/** Of a question, all but its id and what would run. */
+const question = {
+  tool: 'exec',
+  request: {},
+  agentId: 'main',
+  sessionKey: KEY,
+  askedIn: KEY,
+  createdAtMs: 1,
+  expiresAtMs: 2,
+}
+
 test('W7: a question that was asked while nobody listened is shown at the start, once, and not as news', async () => {
-  const asked = {
-    tool: 'exec',
-    request: {},
-    agentId: 'main',
-    sessionKey: KEY,
-    askedIn: KEY,
-    createdAtMs: 1,
-    expiresAtMs: 2,
-  }
-  const approvals = ['a1', 'a2'].map(id => ({ ...asked, id, text: `run ${id}` }))
+  const approvals = ['a1', 'a2'].map(id => ({ ...question, id, text: `run ${id}` }))
   gateway.answers('approvals.list', { approvals })
   gateway.answers('chat.unread', {
     notices: [{ id: 'a1', sessionKey: KEY, text: 'May exec run this?', source: 'approval', atMs: 1, createdAtMs: 1 }],
@@ -308,19 +309,10 @@ test('without a terminal: lines in, replies out, ends after the last', async () 
 })
 
 test('without a terminal a question names the commands that answer it', async () => {
-  const asked = {
-    tool: 'exec',
-    request: {},
-    agentId: 'main',
-    sessionKey: KEY,
-    askedIn: KEY,
-    createdAtMs: 1,
-    expiresAtMs: 2,
-  }
   gateway.on('agent', ({ asked: { params }, answer }) => {
     final('a1', 'ignored', { notice: { id: 'a1', atMs: 1, source: 'approval' } })
     gateway.on('approvals.list', list => {
-      list.answer({ approvals: [{ ...asked, id: 'a1', text: 'ls \u001b[2J' }] })
+      list.answer({ approvals: [{ ...question, id: 'a1', text: 'ls \u001b[2J' }] })
       answer({ runId: 'r', status: 'ok', result: { payloads: [{ text: `re: ${params.message}` }] } })
     })
   })

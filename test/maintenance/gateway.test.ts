@@ -1,6 +1,8 @@
 // Real gateways that die, find damage or cannot start: they say so, in one line, and control goes on.
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { afterEach, expect, test, vi } from 'vitest'
 import { BOUND_MS } from '../e2e/bound.ts'
@@ -120,4 +122,32 @@ test('what the disk refuses at start is said in one line with what to do, and no
   const ended = await scope.refusedStart({ stateDir: full, fileKbMax: 4 })
   expect(ended.code, ended.stderr).toBe(1)
   expect(ended.stderr).toMatch(/^Error: .*sluice\.db failed/)
+})
+
+test('the commands of docs/guides/backup.md do what they say, and its query reads a backup', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const guide = readFileSync(join(root, 'docs/guides/backup.md'), 'utf8')
+  const blocks = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block.trim())
+  const [backups = '', query = '', restart] = blocks
+  // What the last one does is seen above.
+  expect([blocks.length, restart]).toEqual([3, './bin/sluice gateway restart'])
+  const gateway = await scope.gateway({})
+  const cwd = scope.stateDir()
+  const elsewhere = scope.stateDir()
+  for (const command of backups.split('\n')) {
+    // A restore is for a folder that no gateway holds and that has no store yet.
+    const stateDir = command.includes(' restore ') ? elsewhere : gateway.stateDir
+    const env = { PATH: process.env.PATH, HOME: cwd, SLUICE_STATE_DIR: stateDir }
+    const words = command.replace('./bin/sluice ', '').split(' ')
+    const { status, stdout, stderr } = spawnSync(join(root, 'bin/sluice'), words, { cwd, env, encoding: 'utf8' })
+    expect(status, `${command}\n${stderr}`).toBe(0)
+    expect(stdout, command).not.toBe('')
+  }
+  expect(readdirSync(elsewhere)).toContain('sluice.db')
+  expect(readdirSync(join(gateway.stateDir, 'backups'))).toHaveLength(1)
+  const sql = /^sqlite3 (\S+) "(.*)"$/.exec(query)
+  const db = new Database(join(cwd, sql?.[1] ?? ''), { readonly: true })
+  const names = db.prepare(sql?.[2] ?? '').all()
+  db.close()
+  expect(names).toContainEqual({ name: 'format', value: expect.anything() })
 })

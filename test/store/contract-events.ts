@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { AgingTable, Store } from '../../src/store/port.ts'
-import { KEPT } from '../../src/store/sqlite/retention.ts'
+import { AGING_TABLES, KEPT } from '../../src/store/sqlite/retention.ts'
 import {
   addJob,
   begin,
@@ -19,22 +19,12 @@ import {
 
 const DAY = 86_400_000
 const WEEK = 7 * DAY
-const TABLES: readonly AgingTable[] = [
-  'keys',
-  'entries',
-  'approvals',
-  'runs',
-  'occurrences',
-  'outbox',
-  'sends',
-  'events',
-]
 
 /** Removes all that may go; answers how many rows of each table did, and in how many slices. */
 async function removeOld(store: Store, nowMs: number, sliceMs = 1_000) {
   const removed: Partial<Record<AgingTable, number>> = {}
   let slices = 0
-  for (const table of TABLES) {
+  for (const table of AGING_TABLES) {
     for (let afterId: number | undefined = 0; afterId !== undefined; slices += 1) {
       const { value } = await store.write.removeOld({ table, afterId, sliceMs, nowMs })
       removed[table] = (removed[table] ?? 0) + value.removed

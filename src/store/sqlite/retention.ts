@@ -49,6 +49,7 @@ const rule = (table: string, { id = 'id', at, needed, kin = 'NULL' }: Record<str
   `SELECT ${id} AS id, ${at} < :cut AS old, ${needed} AS needed, ${kin} AS kin FROM ${table} t
    WHERE ${id} > :after ORDER BY ${id} LIMIT ${PAGE_ROWS}`
 
+/** In the order in which they are gone through: what still names a row goes before it. */
 const RULES: Readonly<Record<AgingTable, Rule>> = {
   keys: {
     // A turn that goes on after a long stop makes its last call again, under the key of that call.
@@ -58,10 +59,6 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
       needed: `t.principal LIKE 'session:%' AND ${liveIn('r.session_key = substr(t.principal, 9)')}`,
     }),
     remove: ['DELETE FROM keys WHERE rowid = ?'],
-  },
-  events: {
-    rows: rule('events', { id: 'seq', at: 'seq', needed: '0' }),
-    remove: ['DELETE FROM events WHERE seq = ?'],
   },
   entries: {
     rows: rule('entries', {
@@ -113,6 +110,10 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
       needed: "t.state IN ('queued', 'sending') OR t.ended_at_ms >= :cut",
     }),
     remove: ['DELETE FROM sends WHERE seq = ?'],
+  },
+  events: {
+    rows: rule('events', { id: 'seq', at: 'seq', needed: '0' }),
+    remove: ['DELETE FROM events WHERE seq = ?'],
   },
 }
 
@@ -192,17 +193,7 @@ const PASS_INTERVAL_MS = 6 * HOUR
 /** Between slices: four fifths of the writer's time are others'. */
 const SLICE_PAUSE_MS = 4 * SLICE_MS_MAX
 
-/** What still names a row goes before it. */
-const ORDER: readonly AgingTable[] = [
-  'keys',
-  'entries',
-  'approvals',
-  'runs',
-  'occurrences',
-  'outbox',
-  'sends',
-  'events',
-]
+export const AGING_TABLES = Object.keys(RULES) as AgingTable[]
 
 interface RetentionParts {
   readonly store: Store
@@ -228,7 +219,7 @@ export function startRetention(parts: RetentionParts): { stop(): void } {
 
 async function pass({ store, clock, log }: RetentionParts, signal: AbortSignal): Promise<void> {
   const removed: Partial<Record<AgingTable, number>> = {}
-  for (const table of ORDER) {
+  for (const table of AGING_TABLES) {
     for (let afterId: number | undefined = 0; afterId !== undefined && !signal.aborted; ) {
       const slice = { table, afterId, sliceMs: SLICE_MS_MAX / 2, nowMs: clock.now() }
       const { value } = await store.write.removeOld(slice, { signal })

@@ -8,17 +8,20 @@ import type { EventData } from './link.ts'
 type Value = string | number | null
 type Params = Readonly<Record<string, Value>> | readonly Value[]
 
-/** A statement that changes jobs or their ledger. */
+/** SQL that changes jobs or their ledger, when it is run as a change. */
 const TOUCHES_JOBS = /\b(INTO|UPDATE|FROM)\s+(jobs|occurrences)\b/
 
 const INSERT_EVENT = 'INSERT INTO events (event, payload) VALUES (?, ?)'
 
+interface Prepared {
+  readonly statement: Statement
+  readonly touchesJobs: boolean
+}
+
 export class Tx {
   readonly epoch: number
   readonly #db: Database
-  readonly #statements = new Map<string, Statement>()
-  /** Of the SQL that was run as a change, whether it touches jobs. */
-  readonly #touches = new Map<string, boolean>()
+  readonly #statements = new Map<string, Prepared>()
   #jobsTouched = false
   #events: EventData[] = []
 
@@ -27,33 +30,29 @@ export class Tx {
     this.epoch = epoch
   }
 
-  #statement(sql: string): Statement {
-    let statement = this.#statements.get(sql)
-    if (!statement) {
-      statement = this.#db.prepare(sql)
-      this.#statements.set(sql, statement)
+  #prepared(sql: string): Prepared {
+    let prepared = this.#statements.get(sql)
+    if (!prepared) {
+      prepared = { statement: this.#db.prepare(sql), touchesJobs: TOUCHES_JOBS.test(sql) }
+      this.#statements.set(sql, prepared)
     }
-    return statement
+    return prepared
   }
 
   /** The first row, or undefined. */
   get<R>(sql: string, params: Params = []): R | undefined {
-    return this.#statement(sql).get(params) as R | undefined
+    return this.#prepared(sql).statement.get(params) as R | undefined
   }
 
   all<R>(sql: string, params: Params = []): R[] {
-    return this.#statement(sql).all(params) as R[]
+    return this.#prepared(sql).statement.all(params) as R[]
   }
 
   /** Answers how many rows changed and the id of the last inserted one. */
   run(sql: string, params: Params = []): { changes: number; id: number } {
-    let touches = this.#touches.get(sql)
-    if (touches === undefined) {
-      touches = TOUCHES_JOBS.test(sql)
-      this.#touches.set(sql, touches)
-    }
-    this.#jobsTouched ||= touches
-    const { changes, lastInsertRowid } = this.#statement(sql).run(params)
+    const { statement, touchesJobs } = this.#prepared(sql)
+    this.#jobsTouched ||= touchesJobs
+    const { changes, lastInsertRowid } = statement.run(params)
     return { changes, id: Number(lastInsertRowid) }
   }
 
