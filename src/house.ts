@@ -192,6 +192,12 @@ function starting({ store, clock, engine, scheduler, facts }: MethodParts, log: 
     }
     if (runs.length > 0) log('info', 'going on with unfinished turns', { count: runs.length })
     for (const run of runs) engine.submit(run)
+    for (const run of runs.filter(({ queueMode }) => queueMode === 'interrupt')) {
+      // What it was to stop may have come back with it.
+      engine
+        .interrupt(run)
+        .catch(error => log('error', `turn ${run.runId} could not stop the ones before it`, { error }))
+    }
     scheduler.start()
   }
   return { recover, resume }

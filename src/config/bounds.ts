@@ -1,6 +1,6 @@
 // How much may be under way and how much may wait: places by pool, queues, sub-agents, messages between sessions. Pure;
 // what the numbers bound is elsewhere.
-import type { ConfigFile } from './schema.ts'
+import type { ConfigFile, QueueMode } from './schema.ts'
 
 const TURNS_MAX = 8
 const JOBS_MAX = 4
@@ -28,6 +28,8 @@ export interface Bounds {
   readonly slots: Readonly<Record<string, number>>
   /** Unfinished runs that are accepted: `ahead` of one session, and of `all`. */
   readonly queue: { readonly ahead: number; readonly all: number }
+  /** What a message does while a turn of its session runs; a channel's own wins. */
+  readonly queueModes: { readonly mode: QueueMode; readonly byChannel: Readonly<Record<string, QueueMode>> }
   readonly subagents: {
     /** Sub-agents below a session that is none. */
     readonly depthMax: number
@@ -55,6 +57,7 @@ export function boundsOf({ agents, cron, messages, models, session, tools }: Con
       ...poolsOf('provider', Object.entries(models?.providers ?? {})),
     },
     queue: { ahead: messages?.queue?.cap ?? QUEUED_MAX_SESSION, all: defaults?.maxQueued ?? QUEUED_MAX_ALL },
+    queueModes: { mode: messages?.queue?.mode ?? 'steer', byChannel: messages?.queue?.byChannel ?? {} },
     subagents: {
       depthMax: defaults?.subagents?.maxDepth ?? DEPTH_MAX,
       childrenMax: defaults?.subagents?.maxChildren ?? CHILDREN_MAX,

@@ -28,6 +28,8 @@ const PARTS: readonly Part[] = [
     of: ({ agents, slots }) => [agents, Object.entries(slots).filter(([pool]) => pool.startsWith('agent:'))],
   },
   { key: 'messages.queue.cap', of: settings => settings.queue.ahead },
+  { key: 'messages.queue.mode', of: settings => settings.queueModes.mode },
+  { key: 'messages.queue.byChannel', of: settings => settings.queueModes.byChannel },
   { key: 'session.agentToAgent.maxPingPongTurns', of: settings => settings.hopsMax },
   { key: 'tools.allow', of: settings => settings.toolPolicy.allow },
   { key: 'tools.deny', of: settings => settings.toolPolicy.deny },

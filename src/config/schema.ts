@@ -42,6 +42,12 @@ const toolsSchema = z.looseObject({
   web: z.looseObject({ fetch: z.looseObject({ enabled: z.boolean().optional() }).optional() }).optional(),
 })
 
+const QUEUE_MODES = ['steer', 'followup', 'collect', 'interrupt', 'reject'] as const
+export type QueueMode = (typeof QUEUE_MODES)[number]
+/** The family's names of the same: what merges late becomes a turn of its own with us anyway. */
+const STEER_NAMES: readonly unknown[] = ['queue', 'steer-backlog', 'steer+backlog']
+const queueMode = z.preprocess(value => (STEER_NAMES.includes(value) ? 'steer' : value), z.enum(QUEUE_MODES))
+
 export const configSchema = z.looseObject({
   gateway: z
     .looseObject({
@@ -87,7 +93,15 @@ export const configSchema = z.looseObject({
   methods: z.record(z.string(), timeoutMs).optional(),
   cron: z.looseObject({ enabled: z.boolean().optional(), maxConcurrentRuns: places }).optional(),
   messages: z
-    .looseObject({ queue: z.looseObject({ cap: z.int().min(1).max(10_000).optional() }).optional() })
+    .looseObject({
+      queue: z
+        .looseObject({
+          cap: z.int().min(1).max(10_000).optional(),
+          mode: queueMode.optional(),
+          byChannel: z.record(z.string(), queueMode).optional(),
+        })
+        .optional(),
+    })
     .optional(),
   session: z
     .looseObject({

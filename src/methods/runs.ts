@@ -3,12 +3,13 @@
 import { DAY, SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import { laneNode } from '../coordination/lanes.ts'
-import type { TurnCaller } from '../dispatch/caller.ts'
+import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { MethodName, Result } from '../protocol/catalogue.ts'
+import { runOfStream } from '../protocol/events.ts'
 import { canonicalSession, type SessionName } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
-import type { RunRow } from '../store/rows.ts'
+import type { QueueMode, RunRow } from '../store/rows.ts'
 import { answerApprovals } from './approvals.ts'
 import type { MethodParts } from './parts.ts'
 
@@ -34,15 +35,24 @@ export function waitForRun<M extends MethodName>(
   call: Call<M>,
   wait: { runId: string; timeoutMs: number },
 ): Promise<RunRow | undefined> {
+  const runId = runOf(parts, wait.runId)?.runId ?? wait.runId
   const read = () => {
-    const run = parts.store.read.run(wait.runId)
-    return run && run.state !== 'queued' && run.state !== 'running' ? run : undefined
+    const run = runOf(parts, runId)
+    return run && !isLive(run) ? run : undefined
   }
   const { turn } = call.caller
   const signal = turn ? AbortSignal.any([call.callerSignal, turn.standing.deadline.signal]) : call.callerSignal
-  return call.wait(() =>
-    parts.joins.wait(wait.runId, read, { standing: turn?.standing, timeoutMs: wait.timeoutMs, signal }),
-  )
+  return call.wait(() => parts.joins.wait(runId, read, { standing: turn?.standing, timeoutMs: wait.timeoutMs, signal }))
+}
+
+/** The run that is known under an id: one whose message was merged is the run that took it. */
+function runOf({ store }: MethodParts, id: string): RunRow | undefined {
+  const run = store.read.run(id) ?? store.read.run(runOfStream(id))
+  return run?.mergedInto === undefined ? run : (store.read.run(run.mergedInto) ?? run)
+}
+
+function isLive({ state }: Pick<RunRow, 'state'>): boolean {
+  return state === 'queued' || state === 'running'
 }
 
 export interface Accepted {
@@ -57,6 +67,8 @@ type From = Pick<Call<MethodName>, 'caller' | 'key' | 'signal'>
 interface AcceptOptions extends From {
   readonly waitMs?: number
   readonly childrenMax?: number
+  /** Refused while the session has any unfinished run. */
+  readonly alone?: boolean
 }
 
 /**
@@ -67,7 +79,11 @@ export async function accept(parts: MethodParts, run: NewRun, from: AcceptOption
   const { turn } = from.caller
   const { queue } = parts.settings()
   const lineage = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
-  const limits = { ...queue, ...(from.childrenMax !== undefined && { children: from.childrenMax }) }
+  const limits = {
+    ...queue,
+    ...(from.alone && { ahead: 1 }),
+    ...(from.childrenMax !== undefined && { children: from.childrenMax }),
+  }
   const { route } = from.caller
   const message = {
     run: { ...run, ...lineage },
@@ -102,9 +118,12 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
   const session = canonicalSession(params.sessionKey)
   const answered = await answerApprovals(parts, call, session.key)
   if (answered) return answered
+  const { caller, key, signal } = call
+  const mode = queueModeOf(parts, caller)
   const { run, ahead, repeated } = await accept(
     parts,
     {
+      queueMode: mode === 'reject' ? 'followup' : mode,
       runId: params.idempotencyKey,
       sessionKey: session.key,
       echoKey: params.sessionKey,
@@ -113,23 +132,31 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
       source: 'chat',
       ...(params.timeoutMs !== undefined && params.timeoutMs > 0 && { timeoutMs: params.timeoutMs }),
     },
-    call,
+    { caller, key, signal, alone: mode === 'reject' },
   )
-  if (!repeated) return { runId: run.runId, status: 'started', ahead }
-  if (run.state === 'queued' || run.state === 'running') return { runId: run.runId, status: 'in_flight', ahead }
-  if (run.state === 'ok') return { runId: run.runId, status: 'ok' }
-  return { runId: run.runId, status: 'error', summary: run.error ?? run.state }
+  if (!repeated) {
+    if (mode === 'interrupt') await parts.engine.interrupt(run)
+    return { runId: run.runId, status: 'started', ahead, ...(ahead > 0 && { queueMode: mode }) }
+  }
+  const { state, error } = runOf(parts, run.runId) ?? run
+  if (isLive({ state })) return { runId: run.runId, status: 'in_flight', ahead }
+  if (state === 'ok') return { runId: run.runId, status: 'ok' }
+  return { runId: run.runId, status: 'error', summary: error ?? state }
+}
+
+/** What a message does to a turn that runs; a turn's own messages wait for theirs, or it would talk to itself. */
+function queueModeOf(parts: MethodParts, { turn, route }: Caller): QueueMode | 'reject' {
+  const { mode, byChannel } = parts.settings().queueModes
+  return turn ? 'followup' : ((route && byChannel[route.channelId]) ?? mode)
 }
 
 async function abortChat(parts: MethodParts, params: { sessionKey: string; runId?: string | undefined }) {
   const session = canonicalSession(params.sessionKey)
-  if (params.runId !== undefined) {
-    const run = parts.store.read.run(params.runId)
-    if (run && run.sessionKey !== session.key)
-      throw new SluiceError('INVALID_REQUEST', 'runId does not match sessionKey')
-  }
+  const asked = params.runId === undefined ? undefined : runOf(parts, params.runId)
+  if (asked && asked.sessionKey !== session.key)
+    throw new SluiceError('INVALID_REQUEST', 'runId does not match sessionKey')
   const { read } = parts.store
-  const runs = read.liveRuns(session.key).filter(run => params.runId === undefined || run.runId === params.runId)
+  const runs = read.liveRuns(session.key).filter(run => params.runId === undefined || run.runId === asked?.runId)
   // What turns of this session have others do, and would be told of later, is stopped with it.
   const children = params.runId === undefined ? read.liveChildren(session.key).filter(isTask) : []
   const runIds = await parts.engine.stop({ runs, children }, 'rpc')

@@ -67,6 +67,10 @@ export interface ChatEvent {
   readonly message?: ChatMessage
   readonly errorMessage?: string
   readonly stopReason?: 'rpc' | 'stop' | 'timeout'
+  /** Ours: the run whose turn took this one's message; its reply is there. */
+  readonly mergedInto?: string
+  /** Ours: the turn goes on, and is told under this run id. */
+  readonly resumedAs?: string
   /** Ours: a text that no run of this client asked for, such as a reminder. */
   readonly notice?: { readonly id: string; readonly atMs: number; readonly source: string; readonly jobId?: string }
 }
@@ -112,4 +116,16 @@ export const CHAT_DELTA_INTERVAL_MS = 150
 
 export function chatMessage(role: ChatMessage['role'], text: string, timestamp: number): ChatMessage {
   return { role, content: [{ type: 'text', text }], timestamp }
+}
+
+const STREAM = /~\d+$/
+
+/** The run id under which an attempt is told: a run that is gone on with streams anew, from the beginning of its count. */
+export function streamId({ runId, attempt }: { runId: string; attempt: number }): string {
+  return attempt > 1 ? `${runId}~${attempt}` : runId
+}
+
+/** The run that is told under an id. */
+export function runOfStream(id: string): string {
+  return id.replace(STREAM, '')
 }

@@ -1,6 +1,6 @@
 // The words in which a session is told how work ended that one of its turns had asked for, and in which a person is
 // asked. Pure, so that every adapter says the same; when they are told and how often is the adapters' business.
-import type { NewApproval } from './port.ts'
+import type { NewApproval, RunEnd } from './port.ts'
 import type { RunRow, RunState, SendRow } from './rows.ts'
 
 const ENDED: Readonly<Record<RunState, string>> = {
@@ -25,9 +25,9 @@ export function questionOf({ tool, text }: NewApproval): string {
   return `May ${tool} run this? Answer yes or no.\n${text}`
 }
 
-/** Why a person's message has no reply. */
-export function noReplyOf(error: string): string {
-  return `There is no reply to your message: ${error}`
+/** What a person is told whose message was not answered to the end. */
+export function brokenOff({ reply, error = 'the turn failed' }: Pick<RunEnd, 'reply' | 'error'>): string {
+  return reply ? `${reply}\n\nThe reply broke off here: ${error}` : `There is no reply to your message: ${error}`
 }
 
 const QUOTED_LENGTH_MAX = 60

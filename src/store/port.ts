@@ -2,7 +2,7 @@
 // folder beside this file. Every write answers only after its commit is on disk (L1); it either happened whole or not
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
 import type { Job, JobMaker, OccurrenceState } from '../protocol/job.ts'
-import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
+import type { ApprovalRow, Entry, EntryBody, Notice, QueueMode, RunRow, SendRow, SessionRow } from './rows.ts'
 
 /** Makes an effect happen once (T1): written in the same commit as the effect. */
 export interface EffectKey {
@@ -55,6 +55,8 @@ export interface NewRun {
   readonly hops?: number
   readonly label?: string
   readonly tells?: string
+  /** Absent: `followup`. */
+  readonly queueMode?: QueueMode
 }
 
 /** Bounds that acceptMessage checks in its own commit. */
@@ -65,6 +67,12 @@ export interface AcceptLimits {
   readonly all: number
   /** Unfinished runs that tell the same session (`tells`); one more is refused with LIMIT. */
   readonly children?: number
+}
+
+/** A message that became part of another run's turn. */
+export interface MergedMessage {
+  readonly runId: string
+  readonly input: Extract<EntryBody, { kind: 'input' }>
 }
 
 /** A question to a person, to be made. `whatHash` names exactly what would run: an allow-always holds for equal ones. */
@@ -150,8 +158,18 @@ export interface StoreWrites {
    */
   claimRun(args: { runId: string; epoch: number; nowMs: number; events: DurableEvent[] }): RunRow | undefined
 
-  /** Appends to a run's journal, in order. STALE when the fence does not hold. Answers the new entries' ids. */
-  appendEntries(args: { fence: Fence; entries: EntryBody[]; nowMs: number; events: DurableEvent[] }): number[]
+  /**
+   * Appends to a run's journal, in order. With `merges`, messages of the session that wait as `steer` follow as `input`
+   * entries in the same commit, and their runs end as merged into this one, each with its chat event `final`; not in a
+   * session that has begun a new transcript since. STALE when the fence does not hold.
+   */
+  appendEntries(args: {
+    fence: Fence
+    entries: EntryBody[]
+    merges?: boolean
+    nowMs: number
+    events: DurableEvent[]
+  }): { ids: number[]; merged: MergedMessage[] }
 
   /**
    * Ends a run and all that hangs on it in one commit: the `end` entry, the run row, the

@@ -9,6 +9,12 @@ export type RunState = 'queued' | 'running' | 'ok' | 'failed' | 'aborted' | 'tim
  */
 export type RunSource = 'chat' | 'agent' | 'job' | 'session' | 'event' | 'spawn' | 'told'
 
+/**
+ * What a message does while a turn of its session runs: `steer` merges into it at its next step, `followup` has a turn of
+ * its own after it, `collect` shares one with all that wait, `interrupt` stops it.
+ */
+export type QueueMode = 'steer' | 'followup' | 'collect' | 'interrupt'
+
 /** What is to become of a run's reply: told to nobody, still to be taken by the turn that asked, or taken or told once. */
 export type Handover = 'none' | 'open' | 'taken'
 
@@ -46,6 +52,9 @@ export interface RunRow {
   /** The session that is told how it ended, unless the asking turn took the reply itself. */
   readonly tells: string | undefined
   readonly handover: Handover
+  readonly queueMode: QueueMode
+  /** The run that took this one's message into its own turn: that one's end is this one's. */
+  readonly mergedInto: string | undefined
 }
 
 /** `used`: it was allowed, and what it allows has begun. `cancelled`: the turn that asked is over. */
@@ -100,7 +109,8 @@ export interface EntryCall {
 
 /** What an entry says. Each is durable before the next step begins (L2). */
 export type EntryBody =
-  | { readonly kind: 'input'; readonly text: string }
+  /** `of`: the run whose message it was, merged into this one. */
+  | { readonly kind: 'input'; readonly text: string; readonly of?: string }
   /** Counted before the provider is asked. */
   | { readonly kind: 'attempt'; readonly model: string }
   | {
@@ -144,7 +154,7 @@ export interface Notice {
   readonly id: string
   readonly sessionKey: string
   readonly text: string
-  /** `reply`: the answer to a message of the person's own; its id is `reply:<run id>`. `approval`: a question, by its id. */
+  /** `reply`: the answer to a message of the person's own, or why there is none; its id is `reply:<run id>`. `approval`: a question, by its id. */
   readonly source: 'job' | 'gateway' | 'reply' | 'approval'
   readonly jobId: string | undefined
   readonly atMs: number
@@ -163,8 +173,8 @@ export interface SendRow {
   readonly sessionKey: string
   readonly channelId: string
   readonly chatId: string
-  /** `control`: the answer to a command; `failure`: why there is no reply; `doubt`: that another may not have arrived. */
-  readonly source: Notice['source'] | 'control' | 'failure' | 'doubt'
+  /** `control`: the answer to a command; `doubt`: that another may not have arrived. */
+  readonly source: Notice['source'] | 'control' | 'doubt'
   readonly text: string
   readonly state: SendState
   readonly attempt: number

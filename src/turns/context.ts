@@ -28,7 +28,7 @@ export function buildContext(entries: readonly Entry[], runId: string): TurnCont
   const open: ModelMessage[] = []
   for (const entry of entries) {
     const { body } = entry
-    if (body.kind === 'input') messages.push({ role: 'user', text: body.text })
+    if (body.kind === 'input') messages.push(inputMessage(body))
     // The person heard it in this chat, so the model did say it; providers that want turns to alternate join them.
     if (body.kind === 'notice') messages.push({ role: 'assistant', text: body.text, calls: [] })
     if (body.kind !== 'message') continue
@@ -39,13 +39,19 @@ export function buildContext(entries: readonly Entry[], runId: string): TurnCont
     place.push({ role: 'assistant', text: body.text, calls })
     place.push(...calls.flatMap(call => resultMessage(call, results.get(call.id), entry.runId !== runId)))
   }
-  const own = entries.flatMap(({ runId: ofRun, body }) => (ofRun === runId && body.kind === 'message' ? [body] : []))
+  const own = entries.flatMap(({ runId: ofRun, body }) => (ofRun === runId ? [body] : []))
+  const spoken = own.flatMap(body => (body.kind === 'message' || body.kind === 'input' ? [body] : [])).at(-1)
   return {
     messages: withinLength([...messages, ...open]),
     pending,
-    said: own.map(message => message.text).filter(text => text !== ''),
-    answered: own.at(-1)?.calls.length === 0,
+    said: own.flatMap(body => (body.kind === 'message' && body.text !== '' ? [body.text] : [])),
+    // What a person wrote after the last answer has none yet.
+    answered: spoken?.kind === 'message' && spoken.calls.length === 0,
   }
+}
+
+export function inputMessage({ text }: Extract<Entry['body'], { kind: 'input' }>): ModelMessage {
+  return { role: 'user', text }
 }
 
 type ResultBody = Extract<Entry['body'], { kind: 'result' }>

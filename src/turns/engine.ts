@@ -44,6 +44,8 @@ export interface Released {
 export class TurnEngine {
   readonly #parts: EngineParts
   readonly #carried = new Map<string, Carried>()
+  /** Runs whose messages became part of a turn, by that turn's run, while it lives. */
+  readonly #merged = new Map<string, string[]>()
   #draining = false
   #released: Released = { count: 0 }
 
@@ -81,6 +83,19 @@ export class TurnEngine {
     // One that waits in its lane has no code running that could end it.
     await Promise.all(stopped.filter(carried => !carried.attempt).map(carried => this.#cancelQueued(carried)))
     return stopped.map(carried => carried.run.runId)
+  }
+
+  /** Stops what runs in the session of this run, and what people wrote there before it and waits still. */
+  async interrupt({ runId, sessionKey }: RunRow): Promise<void> {
+    const live = this.#parts.store.read.liveRuns(sessionKey)
+    const before = live.slice(
+      0,
+      Math.max(
+        0,
+        live.findIndex(run => run.runId === runId),
+      ),
+    )
+    await this.stop({ runs: before.filter(run => run.state === 'running' || run.source === 'chat') }, 'stop')
   }
 
   /** The live attempt of a run, while this very call of it is under way. */
@@ -175,8 +190,9 @@ export class TurnEngine {
 
   /** True when the attempt was lost with its runner and the run is queued again. */
   async #claimed(carried: Carried, slot: Slot): Promise<boolean> {
-    const { clock } = this.#parts
-    const events = new RunEvents(carried.run, clock, this.#parts.publish)
+    const { clock, store } = this.#parts
+    const { attempt } = store.read.run(carried.run.runId) ?? carried.run
+    const events = new RunEvents({ ...carried.run, attempt: attempt + 1 }, clock, this.#parts.publish)
     const nowMs = clock.now()
     const run = await this.#claim(carried.run.runId, nowMs, events.started(nowMs))
     if (!run) return false
@@ -205,7 +221,8 @@ export class TurnEngine {
     const over = new AbortController()
     const outer = AbortSignal.any([carried.abort.signal, over.signal])
     const deadline = new Deadline(this.#parts.clock, timeoutMs, { what: 'The turn', outer })
-    const live = new LiveRun(this.#parts, { run, events, standing: { node: `run:${run.runId}`, slot, deadline } })
+    const standing = { node: `run:${run.runId}`, slot, deadline } as const
+    const live = new LiveRun(this.#parts, { run, events, standing, merged: ids => this.#merge(run, ids) })
     carried.live = live
     let outcome: TurnOutcome
     try {
@@ -312,13 +329,31 @@ export class TurnEngine {
     this.#ended({ run, told })
   }
 
+  /** Who waits for one of these waits for the turn from now on. */
+  #merge({ runId, sessionKey }: RunRow, runIds: readonly string[]): void {
+    const { graph, lanes } = this.#parts
+    for (const merged of runIds) {
+      this.#carried.delete(merged)
+      graph.hold(`run:${merged}`, `run:${runId}`)
+      lanes.leave(sessionKey, merged)
+    }
+    this.#merged.set(runId, [...(this.#merged.get(runId) ?? []), ...runIds])
+  }
+
   /** Whether the turn that asked for it stands waiting for it. */
   #isAwaited(run: RunRow): boolean {
     return run.parent !== undefined && this.#parts.graph.has(`run:${run.parent}`, `run:${run.runId}`)
   }
 
   #ended({ run, told }: { run: RunRow; told: readonly RunRow[] }): void {
-    this.#parts.joins.settle(run.runId, run)
+    const { graph, joins } = this.#parts
+    for (const merged of this.#merged.get(run.runId) ?? []) {
+      graph.hold(`run:${merged}`, undefined)
+      graph.name(`run:${merged}`, undefined)
+      joins.settle(merged, run)
+    }
+    this.#merged.delete(run.runId)
+    joins.settle(run.runId, run)
     for (const next of told) this.submit(next)
   }
 

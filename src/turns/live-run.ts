@@ -3,13 +3,14 @@
 import { asSluiceError, SluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import { parked, type Standing } from '../coordination/joins.ts'
+import type { ModelMessage } from '../providers/model.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { EntryBody, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import { askPerson } from './approvals.ts'
-import { buildContext, INTERRUPTED } from './context.ts'
+import { buildContext, INTERRUPTED, inputMessage } from './context.ts'
 import { type EngineParts, providerPool, RETRY_MS, RETRY_MS_MAX, type TurnSettings } from './engine-parts.ts'
-import { type CallResult, TURN_LIMITS, type TurnCall } from './loop.ts'
+import { type CallResult, type LoopAnswer, TURN_LIMITS, type TurnCall } from './loop.ts'
 import { systemPrompt } from './prompt.ts'
 import type { RunEvents } from './run-events.ts'
 import type { TurnLink, TurnMessage, TurnOutcome, TurnTask } from './runner.ts'
@@ -21,6 +22,8 @@ export interface Attempt {
   readonly run: RunRow
   readonly events: RunEvents
   readonly standing: Standing
+  /** These runs' messages are part of this turn now. */
+  readonly merged: (runIds: readonly string[]) => void
 }
 
 /** A turn as its own calls stand in it. */
@@ -68,7 +71,7 @@ export class LiveRun implements TurnLink {
   }
 
   /** A place at the provider is taken for the request that follows, and held until its message is there (W2). */
-  async attempt(model: string): Promise<void> {
+  async attempt(model: string): Promise<LoopAnswer> {
     const { slot, deadline } = this.#attempt.standing
     this.#provider = providerPool(model)
     deadline.pause()
@@ -77,36 +80,29 @@ export class LiveRun implements TurnLink {
     } finally {
       deadline.run()
     }
-    await this.#append([{ kind: 'attempt', model }], [])
+    const { merged } = await this.#append([{ kind: 'attempt', model }], { merges: true })
+    return { merged }
   }
 
-  async message(message: TurnMessage): Promise<number> {
+  async message(message: TurnMessage): Promise<LoopAnswer> {
     if (this.#provider) this.#attempt.standing.slot.narrow(this.#provider)
     this.#attempt.events.messageEnded()
     const calls = message.calls.map((call, ordinal) => ({ ordinal, name: call.name, args: call.args }))
-    const [entry] = await this.#append(
-      [
-        {
-          kind: 'message',
-          text: message.text,
-          calls,
-          model: message.model,
-          ...(message.usage && { usage: message.usage }),
-        },
-      ],
-      [],
-    )
-    return entry as number
+    const { text, model, usage } = message
+    const { ids, merged } = await this.#append([{ kind: 'message', text, calls, model, ...(usage && { usage }) }], {
+      // Between a call and its result there is no place for what a person writes.
+      merges: calls.length === 0,
+    })
+    return { entry: ids[0] as number, merged }
   }
 
   async invoke(call: TurnCall): Promise<CallResult> {
     this.#attempt.events.toolStarted(call)
     this.#open.add(call.id)
     const result = await this.#run(call).finally(() => this.#open.delete(call.id))
-    await this.#append(
-      [{ kind: 'result', message: call.entry, ordinal: call.ordinal, name: call.name, ...result }],
-      this.#attempt.events.toolEnded(call, result),
-    )
+    await this.#append([{ kind: 'result', message: call.entry, ordinal: call.ordinal, name: call.name, ...result }], {
+      events: this.#attempt.events.toolEnded(call, result),
+    })
     return result
   }
 
@@ -138,13 +134,18 @@ export class LiveRun implements TurnLink {
   }
 
   /** A disk that refuses an entry holds the turn up; it is neither failed nor given up, and holds no slot meanwhile. */
-  async #append(entries: EntryBody[], events: DurableEvent[]): Promise<number[]> {
-    const { run } = this.#attempt
+  async #append(
+    entries: EntryBody[],
+    { events = [], merges = false }: { events?: DurableEvent[]; merges?: boolean },
+  ): Promise<{ ids: number[]; merged: ModelMessage[] }> {
+    const { run, merged: tell } = this.#attempt
     const { store, clock, log } = this.#parts
     const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
     for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
-        return (await store.write.appendEntries({ fence, entries, nowMs: clock.now(), events })).value
+        const { value } = await store.write.appendEntries({ fence, entries, merges, nowMs: clock.now(), events })
+        if (value.merged.length > 0) tell(value.merged.map(({ runId }) => runId))
+        return { ids: value.ids, merged: value.merged.map(({ input }) => inputMessage(input)) }
       } catch (thrown) {
         const error = asSluiceError(thrown)
         const mayPass = error.code === 'STORE_FAILED' && error.outcome === 'not-started'

@@ -45,7 +45,6 @@ export interface LoopInput {
 export type LoopEvent =
   | { readonly type: 'attempt'; readonly model: string }
   | { readonly type: 'delta'; readonly text: string }
-  /** The puller answers with the entry's number, by which its calls are known from then on. */
   | {
       readonly type: 'message'
       readonly text: string
@@ -54,6 +53,14 @@ export type LoopEvent =
       readonly usage?: ModelUsage
     }
 
+/** What the puller answers to an attempt or a message. */
+export interface LoopAnswer {
+  /** Of a message: the entry's number, by which its calls are known from then on. */
+  readonly entry?: number
+  /** What people wrote meanwhile; it belongs to the turn now. */
+  readonly merged: readonly ModelMessage[]
+}
+
 export interface LoopEnd {
   readonly state: 'ok' | 'failed' | 'aborted'
   /** All texts of the turn's messages, in order. */
@@ -61,27 +68,30 @@ export interface LoopEnd {
   readonly error?: string
 }
 
-export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, LoopEnd, number | undefined> {
+export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, LoopEnd, LoopAnswer> {
   const messages = [...input.messages]
   const breaker = new CallBreaker(input.limits.identicalCallsMax)
   const texts = [...input.said]
   const end = (state: LoopEnd['state'], error?: string): LoopEnd => ({
     state,
     reply: texts.filter(text => text !== '').join('\n\n'),
-    ...(error !== undefined && { error }),
+    ...(error !== undefined && state === 'failed' && { error }),
   })
   if (input.answered) return end('ok')
   await runCalls(input, input.pending, messages)
-  for (let step = 1; step <= input.limits.stepsMax; step += 1) {
+  for (let left = input.limits.stepsMax; left > 0; left -= 1) {
     if (input.signal.aborted) return end('aborted')
-    yield { type: 'attempt', model: input.model.ref }
+    const begun = yield { type: 'attempt', model: input.model.ref }
+    messages.push(...begun.merged)
     const answer = yield* ask(input, messages)
-    if (answer.type === 'failed') return isAbort(input, answer) ? end('aborted') : end('failed', answer.message)
-    const entry = yield toMessage(input, answer)
+    if (answer.type === 'failed') return end(failureState(input, answer), answer.message)
+    const { entry = 0, merged } = yield toMessage(input, answer)
     texts.push(answer.text)
-    if (answer.calls.length === 0) return end('ok')
-    const calls = number(answer.calls, entry ?? 0)
-    messages.push({ role: 'assistant', text: answer.text, calls })
+    if (answer.calls.length === 0 && merged.length === 0) return end('ok')
+    const calls = number(answer.calls, entry)
+    messages.push({ role: 'assistant', text: answer.text, calls }, ...merged)
+    // The limit is on what a turn does by itself: each word of a person begins it anew.
+    if (begun.merged.length + merged.length > 0) left = input.limits.stepsMax + 1
     const repeated = breaker.trips(calls)
     if (repeated) return end('failed', tooManyEqual(repeated, input.limits))
     await runCalls(input, calls, messages)
@@ -89,8 +99,8 @@ export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, Loop
   return end('failed', `Stopped after ${input.limits.stepsMax} steps, the limit of one turn. Send a message to go on.`)
 }
 
-function isAbort(input: LoopInput, answer: Extract<ModelEvent, { type: 'failed' }>): boolean {
-  return answer.kind === 'aborted' || input.signal.aborted
+function failureState(input: LoopInput, answer: Extract<ModelEvent, { type: 'failed' }>): 'failed' | 'aborted' {
+  return answer.kind === 'aborted' || input.signal.aborted ? 'aborted' : 'failed'
 }
 
 function toMessage(input: LoopInput, answer: Extract<ModelEvent, { type: 'done' }>): LoopEvent {
@@ -105,7 +115,7 @@ function tooManyEqual(name: string, limits: TurnLimits): string {
 async function* ask(
   input: LoopInput,
   messages: readonly ModelMessage[],
-): AsyncGenerator<LoopEvent, Exclude<ModelEvent, { type: 'delta' }>, number | undefined> {
+): AsyncGenerator<LoopEvent, Exclude<ModelEvent, { type: 'delta' }>, LoopAnswer> {
   const stream = input.model.stream({ system: input.system, messages, tools: input.tools, signal: input.signal })
   for await (const event of stream) {
     if (event.type !== 'delta') return event

@@ -1,10 +1,12 @@
 // Drives the loop of one turn against its link: the same code in the gateway's thread and in a worker.
 import type { ModelChoice } from '../providers/choice.ts'
 import type { Model } from '../providers/model.ts'
-import { type LoopEnd, type LoopEvent, runLoop } from './loop.ts'
+import { type LoopAnswer, type LoopEnd, type LoopEvent, runLoop } from './loop.ts'
 import type { Runner, TurnLink, TurnOutcome, TurnTask } from './runner.ts'
 
 export type MakeModel = (choice: ModelChoice) => Promise<Model> | Model
+
+const NOTHING: LoopAnswer = { merged: [] }
 
 export interface Performance {
   readonly task: TurnTask
@@ -15,24 +17,23 @@ export interface Performance {
 
 export async function perform({ task, link, signal, makeModel }: Performance): Promise<TurnOutcome> {
   const loop = runLoop({ ...task, model: await makeModel(task.model), invoke: call => link.invoke(call), signal })
-  let entry: number | undefined
+  let answer = NOTHING
   for (;;) {
-    const next: IteratorResult<LoopEvent, LoopEnd> = await loop.next(entry)
+    const next: IteratorResult<LoopEvent, LoopEnd> = await loop.next(answer)
     if (next.done) return next.value
-    entry = await commit(link, next.value)
+    answer = await commit(link, next.value)
   }
 }
 
-async function commit(link: TurnLink, event: LoopEvent): Promise<number | undefined> {
+async function commit(link: TurnLink, event: LoopEvent): Promise<LoopAnswer> {
   switch (event.type) {
     case 'attempt':
-      await link.attempt(event.model)
-      return undefined
+      return await link.attempt(event.model)
     case 'message':
       return await link.message(event)
     case 'delta':
       link.delta(event.text)
-      return undefined
+      return NOTHING
   }
 }
 

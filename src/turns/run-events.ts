@@ -1,7 +1,7 @@
 // The events of one run as clients know them: numbered per run, in the caller's form of the session key. Deltas are
 // gathered so that a fast model does not flood anyone; what is durable is made here and published by the store.
 import type { Clock, Timer } from '../base/world.ts'
-import { type AgentEvent, CHAT_DELTA_INTERVAL_MS, type ChatEvent, chatMessage } from '../protocol/events.ts'
+import { type AgentEvent, CHAT_DELTA_INTERVAL_MS, type ChatEvent, chatMessage, streamId } from '../protocol/events.ts'
 import type { LiveRunSnapshot } from '../protocol/methods/events.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
@@ -11,8 +11,12 @@ const DELTA_INTERVAL_MS = 40
 /** Hands an event that is not durable to whoever listens. */
 export type Publish = (event: DurableEvent & { readonly droppable?: boolean }) => void
 
+/** Nobody knows how far a lost attempt had counted. */
+const SEQ_LAST = 2 ** 31 - 1
 export class RunEvents {
   readonly #run: RunRow
+  /** The id under which this attempt is told. */
+  readonly #id: string
   readonly #clock: Clock
   readonly #publish: Publish
   #seq = 0
@@ -27,20 +31,40 @@ export class RunEvents {
 
   constructor(run: RunRow, clock: Clock, publish: Publish) {
     this.#run = run
+    this.#id = streamId(run)
     this.#clock = clock
     this.#publish = publish
   }
 
   /** The run as somebody sees it who comes to it now. */
   snapshot(): LiveRunSnapshot {
-    const { runId, echoKey, sessionKey } = this.#run
-    const about = { runId, sessionKey: echoKey, session: sessionKey, startedAt: this.#startedAt }
+    const { echoKey, sessionKey } = this.#run
+    const about = { runId: this.#id, sessionKey: echoKey, session: sessionKey, startedAt: this.#startedAt }
     return { ...about, text: this.#text, tools: [...this.#tools.values()] }
   }
 
   started(startedAt: number): DurableEvent[] {
     this.#startedAt = startedAt
-    return [this.#agent({ stream: 'lifecycle', data: { phase: 'start', startedAt } })]
+    return [...this.#brokenOff(startedAt), this.#agent({ stream: 'lifecycle', data: { phase: 'start', startedAt } })]
+  }
+
+  /** The stream of the attempt before this one ends: nothing more comes under its id. */
+  #brokenOff(ts: number): DurableEvent[] {
+    const { runId, attempt, echoKey, sessionKey } = this.#run
+    if (attempt < 2) return []
+    const before = { runId: streamId({ runId, attempt: attempt - 1 }), sessionKey: echoKey, session: sessionKey }
+    const end: AgentEvent = {
+      ...before,
+      seq: SEQ_LAST,
+      ts,
+      stream: 'lifecycle',
+      data: { phase: 'end', endedAt: ts, aborted: true },
+    }
+    const chat: ChatEvent = { ...before, seq: SEQ_LAST, state: 'aborted', stopReason: 'stop', resumedAs: this.#id }
+    return [
+      { event: 'agent', payload: end },
+      { event: 'chat', payload: chat },
+    ]
   }
 
   delta(text: string): void {
@@ -120,16 +144,26 @@ export class RunEvents {
 
   #agent(part: Pick<AgentEvent, 'stream' | 'data'>): { event: string; payload: AgentEvent } {
     this.#seq += 1
-    const { runId, echoKey, sessionKey } = this.#run
+    const { echoKey, sessionKey } = this.#run
     return {
       event: 'agent',
-      payload: { runId, seq: this.#seq, ts: this.#clock.now(), sessionKey: echoKey, session: sessionKey, ...part },
+      payload: {
+        runId: this.#id,
+        seq: this.#seq,
+        ts: this.#clock.now(),
+        sessionKey: echoKey,
+        session: sessionKey,
+        ...part,
+      },
     }
   }
 
   #chat(part: Omit<ChatEvent, 'runId' | 'sessionKey' | 'session' | 'seq'>): { event: string; payload: ChatEvent } {
     this.#seq += 1
-    const { runId, echoKey, sessionKey } = this.#run
-    return { event: 'chat', payload: { runId, sessionKey: echoKey, session: sessionKey, seq: this.#seq, ...part } }
+    const { echoKey, sessionKey } = this.#run
+    return {
+      event: 'chat',
+      payload: { runId: this.#id, sessionKey: echoKey, session: sessionKey, seq: this.#seq, ...part },
+    }
   }
 }

@@ -2,7 +2,7 @@
 // turn that matters: all of it is in the journal, kept by the gateway over the link that the turn already has (W1).
 import type { ModelChoice } from '../providers/choice.ts'
 import type { ModelCall, ModelMessage, ModelUsage, ToolSpec } from '../providers/model.ts'
-import type { CallResult, TurnCall, TurnLimits } from './loop.ts'
+import type { CallResult, LoopAnswer, TurnCall, TurnLimits } from './loop.ts'
 
 /** All that a runner needs to begin; cloneable. */
 export interface TurnTask {
@@ -26,9 +26,8 @@ export interface TurnMessage {
 
 /** What a turn asks of its gateway. Each promise resolves after the commit; it rejects when the turn must end. */
 export interface TurnLink {
-  attempt(model: string): Promise<void>
-  /** Answers the entry's number. */
-  message(message: TurnMessage): Promise<number>
+  attempt(model: string): Promise<LoopAnswer>
+  message(message: TurnMessage): Promise<LoopAnswer>
   /** Runs the call and commits its result. */
   invoke(call: TurnCall): Promise<CallResult>
   delta(text: string): void

@@ -2,6 +2,7 @@
 // else. It opens no connection to the gateway and keeps nothing when a turn has ended.
 import type { MessagePort } from 'node:worker_threads'
 import { errorFromData, errorToData } from '../base/errors.ts'
+import type { LoopAnswer } from './loop.ts'
 import { type MakeModel, perform } from './perform.ts'
 import type { TurnLink, TurnTask } from './runner.ts'
 import type { Ask, FromRunner, ToRunner } from './thread-link.ts'
@@ -39,8 +40,8 @@ export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
   }
 
   const linkOf = (runId: string): TurnLink => ({
-    attempt: async model => void (await ask(runId, { kind: 'attempt', model })),
-    message: async message => (await ask(runId, { kind: 'message', message })) as number,
+    attempt: async model => (await ask(runId, { kind: 'attempt', model })) as LoopAnswer,
+    message: async message => (await ask(runId, { kind: 'message', message })) as LoopAnswer,
     invoke: async call => (await ask(runId, { kind: 'invoke', call })) as { text: string; isError: boolean },
     delta: text => say(runId, text),
   })

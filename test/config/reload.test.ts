@@ -47,6 +47,8 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'agents.list.0.name': { to: 'Ann', told: 'agents.list' },
   'agents.list.0.maxConcurrent': { to: 3, told: 'agents.list' },
   'messages.queue.cap': { to: 3 },
+  'messages.queue.mode': { to: 'collect' },
+  'messages.queue.byChannel': { to: { loopback: 'reject' } },
   'session.agentToAgent.maxPingPongTurns': { to: 3 },
   'tools.allow': { to: ['cron'] },
   'tools.deny': { to: ['cron'] },

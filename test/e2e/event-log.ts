@@ -1,6 +1,6 @@
 // What a client has heard, in order, and a way to await what it will hear: no test sleeps or polls.
 import type { GatewayEvent } from '../../src/client/client.ts'
-import type { ChatEvent, CronEvent } from '../../src/protocol/events.ts'
+import { type ChatEvent, type CronEvent, runOfStream } from '../../src/protocol/events.ts'
 import { within } from './bound.ts'
 
 export class EventLog {
@@ -30,10 +30,13 @@ export class EventLog {
     }
   }
 
-  /** The end of a run: final, aborted or error. */
+  /** The end of a run: final, aborted or error; that an attempt of it was broken off is none. */
   async ended(runId: string): Promise<ChatEvent> {
     const isEnd = ({ event, payload }: GatewayEvent) =>
-      event === 'chat' && payload.runId === runId && payload.state !== 'delta'
+      event === 'chat' &&
+      runOfStream(payload.runId) === runId &&
+      payload.state !== 'delta' &&
+      payload.resumedAs === undefined
     return (await this.until(`the end of run ${runId}`, isEnd)).payload as ChatEvent
   }
 

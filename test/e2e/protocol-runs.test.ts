@@ -167,12 +167,14 @@ describe('chat.send', () => {
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b))
   })
 
-  test('two spellings of a session are one: their turns come one after the other', async () => {
+  test('two spellings of a session are one: what is written in the other joins the turn that runs', async () => {
     const gate = new Gate()
     model.script('agent:main:lane', gate.hold({ text: 'first' }), { text: 'second' })
     await chatSend('lane', 'a', 'lane-1')
     await gate.reached
-    expect(await chatSend('AGENT:main:Lane', 'b', 'lane-2')).toMatchObject({ payload: { status: 'started', ahead: 1 } })
+    expect(await chatSend('AGENT:main:Lane', 'b', 'lane-2')).toMatchObject({
+      payload: { status: 'started', ahead: 1, queueMode: 'steer' },
+    })
     expect(await socket.ask('sessions.status', { key: 'LANE' })).toMatchObject({
       payload: {
         state: 'running',
@@ -184,11 +186,10 @@ describe('chat.send', () => {
     })
     expect(model.asks('agent:main:lane')).toHaveLength(1)
     gate.open()
-    await endOf('lane-2')
-    const ends = socket.frames.flatMap(({ event, payload }) =>
-      event === 'chat' && payload?.session === 'agent:main:lane' && payload.state === 'final' ? [payload.runId] : [],
-    )
-    expect(ends).toEqual(['lane-1', 'lane-2'])
+    // The client that waits for its own run hears that it is part of the other's, whose end says it all.
+    expect(await endOf('lane-2')).toMatchObject({ state: 'final', mergedInto: 'lane-1' })
+    expect(await endOf('lane-1')).toMatchObject({ message: { content: [{ text: 'first\n\nsecond' }] } })
+    expect(await socket.ask('agent.wait', { runId: 'lane-2' })).toMatchObject({ payload: { status: 'ok' } })
   })
 
   test('T1: a repeat of the same key is in flight, then ok; nothing runs twice', async () => {

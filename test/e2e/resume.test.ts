@@ -40,7 +40,7 @@ async function restarted(gateway: GatewayProcess): Promise<TestClient> {
 }
 
 describe('killed while a turn is held at the model', () => {
-  test('L2: the turn goes on and is answered once, and so is the message behind it', async () => {
+  test('L2: the turn goes on and is answered once, and so is the message that joins it', async () => {
     const gateway = await start()
     const before = talk(await gateway.client(), 'held')
     const gate = new Gate()
@@ -48,17 +48,16 @@ describe('killed while a turn is held at the model', () => {
     await before.send('held-1')
     await gate.reached
     expect(await before.send('held-2')).toMatchObject({ status: 'started', ahead: 1 })
-    model.script('agent:main:held', { text: 'first answer' }, { text: 'second answer' })
+    model.script('agent:main:held', { text: 'one answer to both' })
     const client = await restarted(gateway)
     expect(await client.call('agent.wait', { runId: 'held-1' })).toMatchObject({ status: 'ok' })
     expect(await client.call('agent.wait', { runId: 'held-2' })).toMatchObject({ status: 'ok' })
     expect(await talk(client, 'held').lines()).toEqual([
       'user: message held-1',
-      'assistant: first answer',
       'user: message held-2',
-      'assistant: second answer',
+      'assistant: one answer to both',
     ])
-    expect(model.asks('agent:main:held')).toHaveLength(3)
+    expect(model.asks('agent:main:held')).toHaveLength(2)
   })
 
   test('T1: chat.send with the same key attaches to the run, before and after its end', async () => {
@@ -152,6 +151,10 @@ describe('killed while a turn is held at the model', () => {
     expect(await client.call('agent.wait', { runId: 'deadly-1' })).toMatchObject({
       status: 'error',
       error: expect.stringMatching(/given up: 3 attempts were lost/),
+    })
+    // Its person may be away.
+    expect(await client.call('chat.unread', { sessionKey: 'deadly' })).toMatchObject({
+      notices: [{ id: 'reply:deadly-1', text: expect.stringMatching(/^There is no reply to your message: given up/) }],
     })
   })
 })

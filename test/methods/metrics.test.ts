@@ -56,7 +56,7 @@ const labelsOf = ({ samples }: Family) =>
 async function openBusyHouse() {
   const model = Promise.withResolvers<void>()
   const house = await openHouse(() => model.promise.then(() => text('done')), {
-    config: { agents: { defaults: { maxConcurrent: 1 } } },
+    config: { agents: { defaults: { maxConcurrent: 1 } }, messages: { queue: { mode: 'followup' } } },
   })
   const waits: Promise<unknown>[] = []
   for (let n = 0; n < 50; n += 1) {

@@ -103,7 +103,7 @@ export function configOf(
     },
     cron: { maxConcurrentRuns: pools.jobs },
     ...(provider !== undefined && { models: { providers: { [PROVIDER]: { baseUrl, maxConcurrent: provider } } } }),
-    messages: { queue: { cap: queue.ahead } },
+    messages: { queue: { cap: queue.ahead, mode: 'followup' } },
     session: { agentToAgent: { maxPingPongTurns: allowance.hopsMax / 2 } },
     tools: {
       ...{ cron: timed, sessions_send: timed, sessions_spawn: timed },

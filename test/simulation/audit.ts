@@ -1,6 +1,8 @@
 // What must hold when a simulated world has come to rest: the journals, the ledger, the keys and the answers that people
 // and turns were given, all compared with what is in the database file. Reads SQL of its own, not the store's reads.
+
 import type { SluiceError } from '../../src/base/errors.ts'
+import { streamId } from '../../src/protocol/events.ts'
 import { auditCommands } from './audit-commands.ts'
 import { auditDelegation } from './audit-delegation.ts'
 import type { Boot } from './boot.ts'
@@ -100,7 +102,7 @@ function oneTurnAtATime({ seen, entries }: Evidence): void {
   }
 }
 
-/** Each begun run said once that it started, per attempt, and once that it ended. */
+/** Each stream of a run, one per attempt, said once that it ended. */
 function auditEnds({ reader, runs, seen }: Evidence): void {
   const rows = reader.prepare("SELECT payload FROM events WHERE event = 'agent'").pluck().all() as string[]
   const ends = new Map<string, number>()
@@ -108,8 +110,11 @@ function auditEnds({ reader, runs, seen }: Evidence): void {
     if (payload.stream !== 'lifecycle' || payload.data.phase === 'start') continue
     ends.set(payload.runId, (ends.get(payload.runId) ?? 0) + 1)
   }
-  for (const runId of runs.keys()) {
-    if (ends.get(runId) !== 1) seen.violate('ends', `${runId} was said to end ${ends.get(runId) ?? 0} times`)
+  for (const [runId, { attempt: attempts }] of runs) {
+    for (let attempt = 1; attempt <= Math.max(1, attempts); attempt += 1) {
+      const stream = streamId({ runId, attempt })
+      if (ends.get(stream) !== 1) seen.violate('ends', `${stream} was said to end ${ends.get(stream) ?? 0} times`)
+    }
   }
 }
 

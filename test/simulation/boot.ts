@@ -9,6 +9,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
 import { furnish } from '../../src/house.ts'
 import { isMethodName } from '../../src/protocol/catalogue.ts'
+import { runOfStream } from '../../src/protocol/events.ts'
 import type { Store } from '../../src/store/port.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { commandsOf } from './commands.ts'
@@ -162,7 +163,7 @@ export class Boot {
     const { seen } = this.#parts
     seen.trace(`event ${name} ${JSON.stringify(payload)}`)
     const { runId, jobId, action } = payload as { runId?: string; jobId?: string; action?: string }
-    if (name === 'agent' && runId) seen.runIds.add(runId)
+    if (name === 'agent' && runId) seen.runIds.add(runOfStream(runId))
     if (name === 'cron' && jobId && action === 'added') this.#noteJobs()
     this.#parts.onEvent(name, payload as Readonly<Record<string, unknown>>)
   }

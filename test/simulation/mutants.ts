@@ -189,7 +189,7 @@ const JOURNAL: readonly Mutant[] = [
         const written = write.appendEntries(args)
         if (args.entries[0]?.kind === 'message') return await written
         written.catch(() => undefined)
-        return { value: [0], repeated: false }
+        return { value: { ids: [0], merged: [] }, repeated: false }
       },
     })),
   },
@@ -198,7 +198,7 @@ const JOURNAL: readonly Mutant[] = [
     wrapStore: withWrites(write => ({
       appendEntries: args =>
         args.entries[0]?.kind === 'attempt'
-          ? Promise.resolve({ value: [0], repeated: false })
+          ? Promise.resolve({ value: { ids: [0], merged: [] }, repeated: false })
           : write.appendEntries(args),
     })),
   },

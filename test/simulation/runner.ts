@@ -150,11 +150,11 @@ class WatchedLink implements TurnLink {
     this.#watch = watch
   }
 
-  attempt(model: string): Promise<void> {
+  attempt(model: string): ReturnType<TurnLink['attempt']> {
     return this.#ask(() => this.#attempt(model))
   }
 
-  message(message: Parameters<TurnLink['message']>[0]): Promise<number> {
+  message(message: Parameters<TurnLink['message']>[0]): ReturnType<TurnLink['message']> {
     return this.#ask(() => {
       this.#watch.attempt.place = 'none'
       return this.#watch.link.message(message)
@@ -180,13 +180,14 @@ class WatchedLink implements TurnLink {
     return attempt.died || this.#parts.isDead() ? await never : answered
   }
 
-  async #attempt(model: string): Promise<void> {
+  async #attempt(model: string): ReturnType<TurnLink['attempt']> {
     const { attempt, link } = this.#watch
     const sinceMs = this.#parts.clock.now()
     attempt.place = 'wanted'
     try {
-      await link.attempt(model)
+      const answer = await link.attempt(model)
       attempt.place = 'had'
+      return answer
     } finally {
       attempt.placeWaitedMs += this.#parts.clock.now() - sinceMs
     }

@@ -69,7 +69,7 @@ export const outboxTests: StoreTests = {
         // The run that asked is over: nobody is asked any more.
         ['a1#1', 'approval', 'expired'],
         ['reply:good#1', 'reply', 'queued'],
-        ['reply:bad#1', 'failure', 'queued'],
+        ['reply:bad#1', 'reply', 'queued'],
         ['n1#1', 'job', 'queued'],
       ])
       for (const [n, text] of ['ls', 'fine', 'no model', 'tell n1'].entries()) expect(rows[n]?.text).toContain(text)

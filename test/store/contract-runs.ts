@@ -43,7 +43,7 @@ export const runTests: StoreTests = {
         { kind: 'attempt', model: 'm' },
         { kind: 'message', text: 'let me see', calls, model: 'm', usage },
       ])
-    ).value
+    ).value.ids
     if (message === undefined) throw new Error('no id')
     await append([{ kind: 'result', message, ordinal: 0, name: 'cron', text: 'none', isError: false }])
     const end = { state: 'ok', reply: 'there are none' } as const
@@ -89,7 +89,7 @@ export const runTests: StoreTests = {
     const other = fenceOf(await begin(store, newRun('r2', { sessionKey: 'agent:main:other' })))
     const calls = [{ ordinal: 0, name: 'read', args: {} }]
     const entries = [{ kind: 'message', text: '', calls, model: 'm' } as const]
-    const [message] = (await store.write.appendEntries({ fence, entries, nowMs: NOW, events: [] })).value
+    const [message] = (await store.write.appendEntries({ fence, entries, nowMs: NOW, events: [] })).value.ids
     const result = {
       kind: 'result',
       message: message ?? 0,

@@ -38,7 +38,7 @@ export const sessionTests: StoreTests = {
     const calls = [0, 1, 2].map(ordinal => ({ ordinal, name: 'read', args: {} }))
     const append = (entries: Parameters<typeof store.write.appendEntries>[0]['entries']) =>
       store.write.appendEntries({ fence, entries, nowMs: NOW, events: [] })
-    const [message = 0] = (await append([{ kind: 'message', text: 'a', calls, model: 'm' }])).value
+    const [message = 0] = (await append([{ kind: 'message', text: 'a', calls, model: 'm' }])).value.ids
     const result = { kind: 'result', message, name: 'read', text: '', isError: false } as const
     await append(calls.map(({ ordinal }) => ({ ...result, ordinal })))
     await append([{ kind: 'message', text: 'b', calls: [], model: 'm' }])

@@ -235,7 +235,7 @@ describe('rounds and queues', () => {
         await gate.promise
         return text('done')
       },
-      { config: { messages: { queue: { cap: 2 } } } },
+      { config: { messages: { queue: { cap: 2, mode: 'followup' } } } },
     )
     const send = (key: string) => one.call('chat.send', { sessionKey: 'main', message: key, idempotencyKey: key })
     await send('1')

@@ -24,6 +24,8 @@ const chats = (one: House, runId: string) =>
     return event.event === 'chat' && payload.runId === runId ? [payload] : []
   })
 
+const FOLLOWUP = { config: { messages: { queue: { mode: 'followup' } } } }
+
 describe('a turn', () => {
   test('L1, L2: is accepted, journaled and answered; the transcript is its entries', async () => {
     const one = await house(({ messages }) =>
@@ -50,10 +52,10 @@ describe('a turn', () => {
       const last = messages.at(-1)
       if (last?.role === 'user' && last.text === 'first') await gate.promise
       return text(`to ${last?.role === 'user' ? last.text : ''}`)
-    })
+    }, FOLLOWUP)
     const send = (message: string) => one.call('chat.send', { message, sessionKey: 'main', idempotencyKey: message })
     expect(await send('first')).toEqual({ runId: 'first', status: 'started', ahead: 0 })
-    expect(await send('second')).toEqual({ runId: 'second', status: 'started', ahead: 1 })
+    expect(await send('second')).toEqual({ runId: 'second', status: 'started', ahead: 1, queueMode: 'followup' })
     expect(await one.call('sessions.status', { key: 'agent:main:main' })).toMatchObject({ state: 'running' })
     gate.resolve()
     expect(await one.call('agent.wait', { runId: 'second' })).toMatchObject({ status: 'ok' })

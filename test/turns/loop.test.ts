@@ -4,7 +4,14 @@ import { describe, expect, test } from 'vitest'
 import type { Model, ModelCall, ModelEvent, ModelMessage } from '../../src/providers/model.ts'
 import type { Entry, EntryBody } from '../../src/store/rows.ts'
 import { buildContext } from '../../src/turns/context.ts'
-import { type LoopEnd, type LoopInput, runLoop, type TurnCall } from '../../src/turns/loop.ts'
+import {
+  type LoopAnswer,
+  type LoopEnd,
+  type LoopEvent,
+  type LoopInput,
+  runLoop,
+  type TurnCall,
+} from '../../src/turns/loop.ts'
 
 type Answer = Extract<ModelEvent, { type: 'done' | 'failed' }>
 const text = (words: string): Answer => ({ type: 'done', text: words, calls: [] })
@@ -25,7 +32,13 @@ function scripted(answers: readonly Answer[]): Model & { seen: ModelMessage[][] 
   }
 }
 
-async function play(input: Partial<LoopInput> & { model: Model }): Promise<{ log: string[]; end: LoopEnd }> {
+interface Play extends Partial<LoopInput> {
+  readonly model: Model
+  /** What people wrote before this event, of which the log says what came before it. */
+  readonly merges?: (event: LoopEvent, log: readonly string[]) => ModelMessage[]
+}
+
+async function play({ merges = () => [], ...input }: Play): Promise<{ log: string[]; end: LoopEnd }> {
   const log: string[] = []
   const loop = runLoop({
     system: '',
@@ -42,14 +55,15 @@ async function play(input: Partial<LoopInput> & { model: Model }): Promise<{ log
       return (await input.invoke?.(made)) ?? { text: `result of ${made.id}`, isError: false }
     },
   })
-  let entry: number | undefined
+  let answer: LoopAnswer = { merged: [] }
   let entries = 100
   for (;;) {
-    const next = await loop.next(entry)
+    const next = await loop.next(answer)
     if (next.done) return { log, end: next.value }
     log.push(next.value.type)
     if (next.value.type === 'message') entries += 1
-    entry = next.value.type === 'message' ? entries : undefined
+    const merged = merges(next.value, log)
+    answer = next.value.type === 'message' ? { entry: entries, merged } : { merged }
   }
 }
 

@@ -35,10 +35,13 @@ function task(script: string): TurnTask {
 function recording(overrides: Partial<TurnLink> = {}) {
   const log: string[] = []
   const link: TurnLink = {
-    attempt: async model => void log.push(`attempt ${model}`),
+    attempt: async model => {
+      log.push(`attempt ${model}`)
+      return { merged: [] }
+    },
     message: async (message: TurnMessage) => {
       log.push(`message ${message.text}${message.calls.map((made: ModelCall) => ` ${made.name}`).join('')}`)
-      return 7
+      return { entry: 7, merged: [] }
     },
     invoke: async made => {
       log.push(`invoke ${made.id} ${JSON.stringify(made.args)}`)
@@ -205,7 +208,7 @@ test('T3: the asks of a turn that was let go are answered STALE, each once, and 
   const commit = Promise.withResolvers<void>()
   let attempts = 0
   const witness = recording({
-    attempt: () => commit.promise,
+    attempt: () => commit.promise.then(() => ({ merged: [] })),
     delta: text => {
       const frame = JSON.parse(text)
       if (frame.type === 'answer') told.push(frame)
@@ -216,7 +219,7 @@ test('T3: the asks of a turn that was let go are answered STALE, each once, and 
     attempt: () => {
       attempts += 1
       asked.resolve()
-      return commit.promise
+      return commit.promise.then(() => ({ merged: [] }))
     },
   })
   const watched = runner.run({ ...task('x'), runId: 'witness' }, witness.link, never)

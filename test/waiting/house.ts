@@ -18,6 +18,9 @@ const LIMITS = [
   { limit: LIMIT_DEFAULT, defaults: {}, config: {} },
 ]
 
+/** Most traps are set for turns behind turns. */
+const FOLLOWUP = { messages: { queue: { mode: 'followup' } } }
+
 export class House {
   readonly limit: number
   readonly #scope = new Scope()
@@ -33,7 +36,8 @@ export class House {
     this.#model = await startScriptedModel()
     const { server } = this.#model
     this.#scope.onEnd(() => server.close())
-    this.#gateway = await this.#scope.gateway({ config: { ...config, ...this.#model.config(defaults) } })
+    const all = { ...FOLLOWUP, ...config, ...this.#model.config(defaults) }
+    this.#gateway = await this.#scope.gateway({ config: all })
     this.#client = await this.#gateway.client()
   }
 

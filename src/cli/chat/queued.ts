@@ -4,8 +4,8 @@ import { sanitizeLine } from '../text/sanitize.ts'
 
 interface Waiting {
   readonly shown: string
-  /** Turns before this one; undefined until the gateway has taken the message. */
-  ahead?: number
+  /** What becomes of it; undefined until the gateway has taken the message. */
+  fate?: string
 }
 
 export class Queued {
@@ -15,9 +15,10 @@ export class Queued {
     this.#waiting.set(key, { shown })
   }
 
-  setAhead(key: string, ahead: number): void {
+  /** `steers`: it becomes part of the turn that runs. */
+  setAhead(key: string, { ahead, steers }: { ahead: number; steers: boolean }): void {
     const waiting = this.#waiting.get(key)
-    if (waiting) waiting.ahead = ahead
+    if (waiting) waiting.fate = steers ? 'is read at the next step' : `queued, ${ahead} ahead`
   }
 
   take(key: string): string | undefined {
@@ -27,8 +28,6 @@ export class Queued {
   }
 
   notes(): string[] {
-    return [...this.#waiting.values()].map(({ shown, ahead }) =>
-      sanitizeLine(`> ${shown} (${ahead === undefined ? 'not taken yet' : `queued, ${ahead} ahead`})`),
-    )
+    return [...this.#waiting.values()].map(({ shown, fate = 'not taken yet' }) => sanitizeLine(`> ${shown} (${fate})`))
   }
 }

@@ -297,7 +297,8 @@ class ChatScreen {
       this.#unfinished.delete(key)
       this.#echo(key)
     }
-    if (ack.ahead) this.#queued.setAhead(key, ack.ahead)
+    const { ahead = 0, queueMode } = ack
+    if (ahead > 0) this.#queued.setAhead(key, { ahead, steers: queueMode === 'steer' })
     this.#draw()
   }
 
@@ -330,7 +331,7 @@ class ChatScreen {
 
   #showEnd(mark: Extract<Mark, { kind: 'ended' }>): void {
     this.#unfinished.delete(mark.runId)
-    if (mark.how === 'ok') void markRead(this.#link, [replyId(mark.runId)])
+    if (mark.how !== 'stopped') void markRead(this.#link, [replyId(mark.runId)])
     if (mark.note)
       this.#canvas.say(
         sanitizeLine(mark.how === 'failed' ? `✗ ${mark.note.replace(/^Error: /, '')}` : `· ${mark.note}`),

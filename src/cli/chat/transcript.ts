@@ -1,7 +1,7 @@
 // What is seen of a session's events: a model that turns each event into marks for the screen, and remembers what was
 // shown, so that a text that comes twice (streamed, then final) or with holes is seen once and whole. Pure; prints nothing.
 import type { GatewayEvent } from '../../client/client.ts'
-import type { AgentEvent, ChatEvent } from '../../protocol/events.ts'
+import { type AgentEvent, type ChatEvent, runOfStream } from '../../protocol/events.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 
 export type Mark =
@@ -58,12 +58,17 @@ export class Transcript {
 
   hear(heard: GatewayEvent): Mark[] {
     if (heard.event !== 'agent' && heard.event !== 'chat') return []
-    const { sessionKey, session = sessionKey, runId } = heard.payload
+    const { sessionKey, session = sessionKey } = heard.payload
     if (typeof session !== 'string' || !this.#keys.has(session.toLowerCase())) return []
     if (heard.event === 'chat' && heard.payload.notice) return this.#hearNotice(heard.payload)
-    if (typeof runId !== 'string' || this.#ended.has(runId)) return []
+    if (typeof heard.payload.runId !== 'string') return []
+    const runId = runOfStream(heard.payload.runId)
+    if (this.#ended.has(runId)) return []
     const begun: Mark[] = this.#runs.has(runId) ? [] : [{ kind: 'begin', runId }]
-    return [...begun, ...(heard.event === 'agent' ? this.#hearAgent(heard.payload) : this.#hearChat(heard.payload))]
+    return [
+      ...begun,
+      ...(heard.event === 'agent' ? this.#hearAgent(runId, heard.payload) : this.#hearChat(runId, heard.payload)),
+    ]
   }
 
   /** Whether a notice is new; it counts as shown from now on. */
@@ -95,7 +100,7 @@ export class Transcript {
     return [{ kind: 'notice', id: notice.id, atMs: Number(notice.atMs), source: notice.source, text: textOf(message) }]
   }
 
-  #hearAgent({ runId, stream, data }: AgentEvent): Mark[] {
+  #hearAgent(runId: string, { stream, data }: AgentEvent): Mark[] {
     const fields = fieldsOf(data)
     if (stream === 'lifecycle') return this.#hearLifecycle(runId, fields)
     const run = this.#run(runId)
@@ -112,8 +117,10 @@ export class Transcript {
     return this.#finish(runId, { how: 'failed', note: typeof error === 'string' ? error : 'The run failed.' })
   }
 
-  #hearChat({ runId, state, message, errorMessage, stopReason }: ChatEvent): Mark[] {
+  #hearChat(runId: string, { state, message, errorMessage, stopReason, resumedAs }: ChatEvent): Mark[] {
     const run = this.#run(runId)
+    // It goes on, and says all of its present message anew.
+    if (resumedAs !== undefined) return this.#breakOff(runId)
     switch (state) {
       case 'delta':
         return run.heardAgent ? [] : grow(run, textOf(message))
@@ -131,14 +138,19 @@ export class Transcript {
     }
   }
 
-  #finish(runId: string, end: { how: 'ok' | 'stopped' | 'failed'; note?: string }): Mark[] {
+  #breakOff(runId: string): Mark[] {
     const open = [...(this.#runs.get(runId)?.tools ?? [])]
-    this.end(runId)
+    this.#runs.delete(runId)
     return [
       ...open.map(([callId, label]): Mark => ({ kind: 'tool-end', callId, label, isError: true })),
       { kind: 'break' },
-      { kind: 'ended', runId, ...end },
     ]
+  }
+
+  #finish(runId: string, end: { how: 'ok' | 'stopped' | 'failed'; note?: string }): Mark[] {
+    const marks = this.#breakOff(runId)
+    this.end(runId)
+    return [...marks, { kind: 'ended', runId, ...end }]
   }
 
   #run(runId: string): RunShown {

@@ -75,6 +75,8 @@ const CHAT_METHODS = {
         summary: z.string().optional(),
         /** Ours: how many unfinished turns of the session are ahead of this one. */
         ahead: z.number().optional(),
+        /** Ours: what becomes of it, where there are such. */
+        queueMode: z.enum(['steer', 'followup', 'collect', 'interrupt', 'reject']).optional(),
         /** Ours: what the message decided, when it answered a question that a turn waits with. */
         approvals: z.array(z.object({ id: z.string(), state: z.string() })).optional(),
       }),

@@ -141,8 +141,15 @@ CREATE INDEX sends_open ON sends (seq) WHERE state <> 'sent';
 CREATE INDEX sends_of_text ON sends (text_id);
 `
 
+/** What a message does to a turn that runs already, and the run in which it then has its answer. */
+const QUEUE_MODES = `
+ALTER TABLE runs ADD COLUMN queue_mode TEXT NOT NULL DEFAULT 'followup';
+ALTER TABLE runs ADD COLUMN merged_into TEXT;
+CREATE INDEX runs_merged ON runs (merged_into, id) WHERE merged_into IS NOT NULL;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD]
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, QUEUE_MODES]
 export const SCHEMA_VERSION = MIGRATIONS.length
 
 export function versionOf(db: Database): number {

@@ -36,6 +36,8 @@ export interface RunColumns {
   handover: RunRow['handover']
   /** The call that took the reply, or the run that told it; NULL also when nobody was to be told. */
   taken_by: Nullable<string>
+  queue_mode: RunRow['queueMode']
+  merged_into: Nullable<string>
 }
 
 export function toRun(row: RunColumns): RunRow {
@@ -65,6 +67,8 @@ export function toRun(row: RunColumns): RunRow {
     label: row.label ?? undefined,
     tells: row.tells ?? undefined,
     handover: row.handover,
+    queueMode: row.queue_mode,
+    mergedInto: row.merged_into ?? undefined,
   }
 }
 

@@ -10,9 +10,10 @@ import { ensureSession, touchSession } from './writes-sessions.ts'
 const FIND = 'SELECT * FROM runs WHERE run_id = ?'
 const INSERT = `INSERT INTO runs
   (run_id, session_key, session_id, echo_key, agent_id, source, state, model, extra_prompt, timeout_ms, job_id, occurrence,
-   fresh_session, parent, hops, label, tells, handover, created_at_ms)
+   fresh_session, parent, hops, label, tells, handover, queue_mode, created_at_ms)
   VALUES (:runId, :sessionKey, :sessionId, :echoKey, :agentId, :source, 'queued', :model, :extraPrompt, :timeoutMs, :jobId,
-   :occurrence, :freshSession, :parent, :hops, :label, :tells, :handover, :nowMs)`
+   :occurrence, :freshSession, :parent, :hops, :label, :tells, :handover, :queueMode,
+   :nowMs)`
 const INSERT_INBOX = `INSERT INTO inbox (session_key, run_id, text, created_at_ms)
   VALUES (:sessionKey, :runId, :text, :nowMs)`
 
@@ -81,6 +82,7 @@ export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
     label: run.label ?? null,
     tells: run.tells ?? null,
     handover: run.tells === undefined ? 'none' : 'open',
+    queueMode: run.queueMode ?? 'followup',
   })
   tx.run(INSERT_INBOX, { sessionKey, runId, text: run.text, nowMs })
   touchSession(tx, { key: sessionKey, nowMs, text: run.text })

@@ -2,16 +2,17 @@
 // write is refused with STALE (T3). It decides nothing about lanes: that one turn runs per session is its callers' care.
 import { SECOND } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
-import { noReplyOf } from '../announcement.ts'
+import { brokenOff } from '../announcement.ts'
 import type { AcceptLimits, NewRun, RunEnd } from '../port.ts'
 import type { EntryBody, RunRow } from '../rows.ts'
 import { emitAll } from './events.ts'
 import { type Handing, handOver } from './handover.ts'
 import { once } from './keys.ts'
 import { finishOccurrence, loseOccurrences } from './ledger.ts'
+import { hasMerged, mergeWaiting } from './merging.ts'
 import { type RunColumns, toRun } from './rows.ts'
 import { findColumns, findRun, insertRun, requireFence, requireRun } from './runs.ts'
-import { queueSends, writeRoute } from './sends.ts'
+import { writeRoute } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 import { cancelApprovals } from './writes-approvals.ts'
 import {
@@ -124,6 +125,7 @@ const claimRun: WriteFunctions['claimRun'] = (tx, { runId, epoch, nowMs, events 
   tx.run(CLAIM, { runId, epoch, sessionId, nowMs })
   const run = requireRun(tx, runId)
   consumeInbox(tx, run, nowMs)
+  if (run.queueMode === 'collect') mergeWaiting(tx, run, { mode: 'collect', nowMs })
   touchSession(tx, { key: run.sessionKey, nowMs })
   emitAll(tx, events)
   return fresh(run)
@@ -142,11 +144,11 @@ function appendEntry(tx: Tx, { run, nowMs }: { run: RunRow; nowMs: number }, ent
   return insertEntry(tx, { ...run, nowMs }, entry)
 }
 
-const appendEntries: WriteFunctions['appendEntries'] = (tx, { fence, entries, nowMs, events }) => {
+const appendEntries: WriteFunctions['appendEntries'] = (tx, { fence, entries, merges, nowMs, events }) => {
   const run = requireFence(tx, fence)
   const ids = entries.map(entry => appendEntry(tx, { run, nowMs }, entry))
   emitAll(tx, events)
-  return fresh(ids)
+  return fresh({ ids, merged: merges ? mergeWaiting(tx, run, { mode: 'steer', nowMs }) : [] })
 }
 
 const OCCURRENCE_STATE = { ok: 'ok', failed: 'failed', aborted: 'cancelled', 'timed-out': 'timed-out' } as const
@@ -159,19 +161,16 @@ const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, events, ...h
   tx.run(END, { runId: run.runId, state, reply: reply ?? null, error: error ?? null, nowMs })
   touchSession(tx, { key: run.sessionKey, nowMs, text: reply })
   emitAll(tx, events)
-  if (run.source === 'chat' || run.source === 'told') oweEnd(tx, run, { end, nowMs })
+  if (run.source === 'chat' || run.source === 'told' || hasMerged(tx, run.runId)) oweEnd(tx, run, { end, nowMs })
   if (notice) writeNotice(tx, notice, nowMs)
   finishOccurrence(tx, { ...run, state: OCCURRENCE_STATE[state], error, summary: reply, nowMs })
   return fresh(afterEnd(tx, run.runId, handing))
 }
 
-/** A person is owed the reply; in a chat of a channel, where nothing else is shown, also why there is none. */
+/** A person is owed the reply, and where the turn broke off, that it did and why; one who stopped it knows. */
 function oweEnd(tx: Tx, run: RunRow, { end, nowMs }: { end: RunEnd; nowMs: number }): void {
-  if (end.reply) writeReply(tx, run, { text: end.reply, nowMs })
-  else if (end.state !== 'aborted' && end.error !== undefined) {
-    const { runId, sessionKey } = run
-    queueSends(tx, { id: `reply:${runId}`, sessionKey, text: noReplyOf(end.error), source: 'failure' }, nowMs)
-  }
+  const text = end.state === 'ok' || end.state === 'aborted' ? end.reply : brokenOff(end)
+  if (text) writeReply(tx, run, { text, nowMs })
 }
 
 /** What hangs on every end: questions that are moot, and a reply that is owed. */
