@@ -9,6 +9,7 @@ import { gatewayHandlers } from './gateway.ts'
 import { outboxHandlers } from './outbox.ts'
 import type { MethodParts } from './parts.ts'
 import { runHandlers } from './runs.ts'
+import { sessionAdminHandlers } from './session-admin.ts'
 import { sessionHandlers } from './sessions.ts'
 
 export function allHandlers(parts: MethodParts): Handlers {
@@ -18,6 +19,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...cronHandlers(parts),
     ...runHandlers(parts),
     ...sessionHandlers(parts),
+    ...sessionAdminHandlers(parts),
     ...delegationHandlers(parts),
     ...approvalHandlers(parts),
     ...outboxHandlers(parts),

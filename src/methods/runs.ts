@@ -119,7 +119,9 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
   const answered = await answerApprovals(parts, call, session.key)
   if (answered) return answered
   const { caller, key, signal } = call
-  const mode = queueModeOf(parts, caller)
+  const { settings } = parts.store.read.session(session.key) ?? {}
+  if (settings?.sendPolicy === 'deny') throw new SluiceError('INVALID_REQUEST', 'send blocked by session policy')
+  const mode = queueModeOf(parts, caller, settings?.queueMode)
   const { run, ahead, repeated } = await accept(
     parts,
     {
@@ -145,9 +147,9 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
 }
 
 /** What a message does to a turn that runs; a turn's own messages wait for theirs, or it would talk to itself. */
-function queueModeOf(parts: MethodParts, { turn, route }: Caller): QueueMode | 'reject' {
+function queueModeOf(parts: MethodParts, { turn, route }: Caller, own: string | undefined): QueueMode | 'reject' {
   const { mode, byChannel } = parts.settings().queueModes
-  return turn ? 'followup' : ((route && byChannel[route.channelId]) ?? mode)
+  return turn ? 'followup' : ((own as QueueMode | undefined) ?? (route && byChannel[route.channelId]) ?? mode)
 }
 
 async function abortChat(parts: MethodParts, params: { sessionKey: string; runId?: string | undefined }) {

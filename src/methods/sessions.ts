@@ -97,6 +97,7 @@ function toRow(parts: MethodParts, row: SessionRow): Result<'sessions.list'>['se
     inputTokens: row.inputTokens,
     outputTokens: row.outputTokens,
     totalTokens: row.inputTokens + row.outputTokens,
+    ...(row.label !== undefined && { label: row.label }),
     ...(row.lastMessage !== undefined && { lastMessagePreview: row.lastMessage }),
     state: stateOf(parts, row.key),
   }

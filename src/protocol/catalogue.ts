@@ -7,6 +7,7 @@ import { CRON_METHODS } from './methods/cron.ts'
 import { EVENT_METHODS } from './methods/events.ts'
 import { GATEWAY_METHODS } from './methods/gateway.ts'
 import { OUTBOX_METHODS } from './methods/outbox.ts'
+import { SESSION_ADMIN_METHODS } from './methods/session-admin.ts'
 import { SESSION_SCOPE_METHODS } from './methods/sessions.ts'
 
 export const CATALOGUE = {
@@ -14,6 +15,7 @@ export const CATALOGUE = {
   ...CONFIG_METHODS,
   ...CRON_METHODS,
   ...SESSION_SCOPE_METHODS,
+  ...SESSION_ADMIN_METHODS,
   ...APPROVAL_METHODS,
   ...OUTBOX_METHODS,
   ...EVENT_METHODS,

@@ -345,6 +345,26 @@ export interface StoreWrites {
   /** Sends again what is unconfirmed, failed or expired; anything else stays as it is (`queued: false`). NOT_FOUND. */
   resend(args: { id: string; key?: EffectKey; nowMs: number }): { send: SendRow; queued: boolean }
 
+  /**
+   * Sets what holds for one session (made when missing); null takes a setting back. CONFLICT: `label already in use: <l>`.
+   */
+  patchSession(args: {
+    sessionKey: string
+    agentId: string
+    patch: Readonly<Record<string, string | null>>
+    key?: EffectKey
+    nowMs: number
+  }): SessionRow
+
+  /**
+   * Deletes a session: its settings are gone, its transcript is kept as long as retention says and shown to nobody. What is
+   * written to it later begins it anew. False when there was none.
+   */
+  deleteSession(args: { sessionKey: string; key?: EffectKey; nowMs: number }): { deleted: boolean; sessionId?: string }
+
+  /** Tells a session a text, once per key. NOT_FOUND: `session not found`. */
+  tellSession(args: { notice: NewNotice; key?: EffectKey; nowMs: number }): { id: string }
+
   /** Starts a new transcript for a session (made when missing); the old entries stay under their session id. */
   resetSession(args: { sessionKey: string; agentId: string; key?: EffectKey; nowMs: number }): SessionRow
 
@@ -419,6 +439,8 @@ export interface StoreReads {
   session(sessionKey: string): SessionRow | undefined
   /** Newest first. */
   sessions(page: { limit: number; agentId?: string; updatedSinceMs?: number; search?: string }): SessionRow[]
+  /** By its label, or by its present transcript. */
+  sessionNamed(name: { label?: string; sessionId?: string }): SessionRow | undefined
   sessionCount(): number
   /** The newest `limit` entries of the session's present transcript, oldest first; never splits a message from its results. */
   entries(sessionKey: string, limit: number): Entry[]

@@ -98,7 +98,14 @@ export interface SessionRow {
   /** First 200 characters of the last message of either side. */
   readonly lastMessage: string | undefined
   readonly model: string | undefined
+  /** A name by which it can be found; no two sessions have the same. */
+  readonly label: string | undefined
+  /** What was set for this session only, by key. */
+  readonly settings: SessionSettings
 }
+
+/** `model` and `queueMode` win over the config's, `sendPolicy: deny` refuses messages; others are kept for clients. */
+export type SessionSettings = Readonly<Record<string, string>>
 
 export interface EntryCall {
   /** `<journal id of the message>:<ordinal>` once stored; what T1 keys and pairs by, never the provider's id. */

@@ -166,7 +166,7 @@ export class LiveRun implements TurnLink {
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
       runId: run.runId,
-      model: chooseModel(run.model),
+      model: chooseModel(run.model ?? store.read.session(run.sessionKey)?.settings.model),
       system: systemPrompt({
         sessionKey: run.sessionKey,
         zone,

@@ -102,6 +102,38 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     count: house => house.store.read.entries('agent:main:main', 100).length,
     same: whole,
   },
+  'sessions.patch': {
+    params: () => ({ key: 'a', label: 'one' }),
+    others: () => ({ key: 'a', label: 'two' }),
+    count: house => house.store.read.session('agent:main:a')?.updatedAtMs ?? -1,
+    same: whole,
+  },
+  'sessions.delete': {
+    before: async house => {
+      await house.call('agent', { sessionKey: 'a', message: 'before', idempotencyKey: 'before' })
+      return 'a'
+    },
+    params: key => ({ key }),
+    others: () => ({ key: 'other' }),
+    count: house => house.store.read.sessionCount(),
+    same: whole,
+  },
+  'chat.inject': {
+    before: async house => {
+      await house.call('agent', { sessionKey: 'a', message: 'before', idempotencyKey: 'before' })
+      return 'a'
+    },
+    params: key => ({ sessionKey: key, message: 'hello' }),
+    others: key => ({ sessionKey: key, message: 'other words' }),
+    count: house => house.store.read.unreadNotices('agent:main:a', 100).length,
+    same: whole,
+  },
+  wake: {
+    params: () => ({ mode: 'now', text: 'hello' }),
+    others: () => ({ mode: 'now', text: 'other words' }),
+    count: house => inputs(house, 'hello'),
+    same: whole,
+  },
   'exec.approval.resolve': {
     before: askedFor,
     params: id => ({ id, decision: 'deny' }),

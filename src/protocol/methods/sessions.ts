@@ -39,6 +39,7 @@ export const sessionRowSchema = z.object({
   inputTokens: z.number(),
   outputTokens: z.number(),
   totalTokens: z.number(),
+  label: z.string().optional(),
   lastMessagePreview: z.string().optional(),
   /** Ours: what it does now. */
   state: z.enum(['idle', 'running', 'queued']),

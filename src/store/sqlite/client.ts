@@ -38,6 +38,9 @@ const WRITE_NAMES: Readonly<Record<WriteName, true>> = {
   endSend: true,
   recoverSends: true,
   resend: true,
+  patchSession: true,
+  deleteSession: true,
+  tellSession: true,
   resetSession: true,
   removeOld: true,
 }

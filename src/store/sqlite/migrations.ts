@@ -148,8 +148,16 @@ ALTER TABLE runs ADD COLUMN merged_into TEXT;
 CREATE INDEX runs_merged ON runs (merged_into, id) WHERE merged_into IS NOT NULL;
 `
 
+/** What was set for one session, and sessions that were deleted: they are named again when somebody writes to them. */
+const SESSION_SETTINGS = `
+ALTER TABLE sessions ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE sessions ADD COLUMN label TEXT;
+ALTER TABLE sessions ADD COLUMN deleted_at_ms INTEGER;
+CREATE UNIQUE INDEX sessions_label ON sessions (label) WHERE label IS NOT NULL;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, QUEUE_MODES]
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, QUEUE_MODES, SESSION_SETTINGS]
 export const SCHEMA_VERSION = MIGRATIONS.length
 
 export function versionOf(db: Database): number {

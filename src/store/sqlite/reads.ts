@@ -183,12 +183,15 @@ function approvalReads(select: Select): Pick<StoreReads, 'approval' | 'approvalO
   }
 }
 
-function sessionReads(select: Select): Pick<StoreReads, 'session' | 'sessions' | 'sessionCount'> {
-  const one = select<SessionColumns>('SELECT * FROM sessions WHERE key = ?')
-  const count = select<{ n: number }>('SELECT count(*) AS n FROM sessions')
-  const page = select<SessionColumns>(`SELECT * FROM sessions WHERE updated_at_ms >= :since
+function sessionReads(select: Select): Pick<StoreReads, 'session' | 'sessions' | 'sessionNamed' | 'sessionCount'> {
+  const one = select<SessionColumns>('SELECT * FROM sessions WHERE key = ? AND deleted_at_ms IS NULL')
+  const count = select<{ n: number }>('SELECT count(*) AS n FROM sessions WHERE deleted_at_ms IS NULL')
+  const labelled = select<SessionColumns>('SELECT * FROM sessions WHERE label = ? AND deleted_at_ms IS NULL')
+  const byId = select<SessionColumns>('SELECT * FROM sessions WHERE session_id = ? AND deleted_at_ms IS NULL')
+  const page = select<SessionColumns>(`SELECT * FROM sessions WHERE updated_at_ms >= :since AND deleted_at_ms IS NULL
     AND (:agentId IS NULL OR agent_id = :agentId)
-    AND (:like IS NULL OR key LIKE :like ESCAPE '\\' OR last_message LIKE :like ESCAPE '\\')
+    AND (:like IS NULL OR key LIKE :like ESCAPE '\\' OR last_message LIKE :like ESCAPE '\\'
+      OR label LIKE :like ESCAPE '\\')
     ORDER BY updated_at_ms DESC, key DESC LIMIT :limit`)
   return {
     session(sessionKey) {
@@ -199,6 +202,10 @@ function sessionReads(select: Select): Pick<StoreReads, 'session' | 'sessions' |
       const like = search ? `%${search.replaceAll(/[\\%_]/g, '\\$&')}%` : null
       const params = { since: updatedSinceMs ?? 0, agentId: agentId ?? null, like, limit: capped(limit) }
       return page.all(params).map(toSession)
+    },
+    sessionNamed({ label, sessionId }) {
+      const row = label === undefined ? byId.get([sessionId ?? '']) : labelled.get([label])
+      return row && toSession(row)
     },
     sessionCount: () => count.get([])?.n ?? 0,
   }
@@ -214,7 +221,7 @@ type TranscriptReads = Pick<StoreReads, 'entries' | 'transcript' | 'unreadNotice
 
 function transcriptReads(select: Select): TranscriptReads {
   const newest = select<EntryColumns>(`SELECT * FROM entries
-    WHERE session_id = (SELECT session_id FROM sessions WHERE key = ?) ORDER BY id DESC LIMIT ?`)
+    WHERE session_id = (SELECT session_id FROM sessions WHERE key = ? AND deleted_at_ms IS NULL) ORDER BY id DESC LIMIT ?`)
   const ofTranscript = select<EntryColumns>('SELECT * FROM entries WHERE session_id = ? ORDER BY id DESC LIMIT ?')
   const page = (rows: EntryColumns[]) => withoutOrphans(rows.reverse().map(toEntry))
   const unread = select<NoticeColumns>(`SELECT * FROM outbox WHERE state = 'unread' AND session_key = ?

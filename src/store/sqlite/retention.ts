@@ -65,7 +65,7 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
       at: 'created_at_ms',
       needed: `${liveIn('r.session_key = t.session_key AND r.session_id = t.session_id')}
         OR EXISTS (SELECT 1 FROM runs r WHERE r.run_id = t.run_id AND (r.${LIVE} OR r.handover = 'open'))`,
-      kin: '(SELECT s.session_id FROM sessions s WHERE s.key = t.session_key AND s.session_id = t.session_id)',
+      kin: '(SELECT s.session_id FROM sessions s WHERE s.key = t.session_key AND s.session_id = t.session_id AND s.deleted_at_ms IS NULL)',
     }),
     remove: ['DELETE FROM entries WHERE id = ?'],
     newest: `SELECT id FROM entries WHERE session_id = ? ${nth(KEPT.entries.newest)}`,

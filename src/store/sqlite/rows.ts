@@ -122,6 +122,9 @@ export interface SessionColumns {
   output_tokens: number
   last_message: Nullable<string>
   model: Nullable<string>
+  label: Nullable<string>
+  settings: string
+  deleted_at_ms: Nullable<number>
 }
 
 export function toSession(row: SessionColumns): SessionRow {
@@ -135,6 +138,8 @@ export function toSession(row: SessionColumns): SessionRow {
     outputTokens: row.output_tokens,
     lastMessage: row.last_message ?? undefined,
     model: row.model ?? undefined,
+    label: row.label ?? undefined,
+    settings: JSON.parse(row.settings),
   }
 }
 

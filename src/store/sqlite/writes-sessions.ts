@@ -11,12 +11,14 @@ import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 /** How much of a message a session's row shows, in UTF-16 units. */
 const LAST_MESSAGE_LENGTH_MAX = 200
 
-const FIND = 'SELECT * FROM sessions WHERE key = ?'
+const FIND = 'SELECT * FROM sessions WHERE key = ? AND deleted_at_ms IS NULL'
+const IS_DELETED = 'SELECT 1 FROM sessions WHERE key = ? AND deleted_at_ms IS NOT NULL'
 const INSERT = `INSERT INTO sessions (key, agent_id, session_id, created_at_ms, updated_at_ms)
   VALUES (:key, :agentId, :sessionId, :nowMs, :nowMs)`
 const COUNT_MADE = "UPDATE meta SET value = value + 1 WHERE name = 'sessions_made' RETURNING value"
 const RENEW = `UPDATE sessions SET session_id = :sessionId, updated_at_ms = max(updated_at_ms, :nowMs),
-  input_tokens = 0, output_tokens = 0, last_message = NULL WHERE key = :key`
+  input_tokens = 0, output_tokens = 0, last_message = NULL, settings = json_remove(settings, '$.model'),
+  deleted_at_ms = NULL WHERE key = :key`
 const TOUCH = `UPDATE sessions SET updated_at_ms = max(updated_at_ms, :nowMs),
   last_message = ifnull(:text, last_message), model = ifnull(:model, model),
   input_tokens = input_tokens + :input, output_tokens = output_tokens + :output WHERE key = :key`
@@ -57,18 +59,10 @@ export function ensureSession(tx: Tx, name: SessionName): SessionRow {
   const found = findSession(tx, name.key)
   if (found) return found
   const sessionId = newSessionId(tx, name)
-  tx.run(INSERT, { key: name.key, agentId: name.agentId, sessionId, nowMs: name.nowMs })
-  return {
-    key: name.key,
-    agentId: name.agentId,
-    sessionId,
-    createdAtMs: name.nowMs,
-    updatedAtMs: name.nowMs,
-    inputTokens: 0,
-    outputTokens: 0,
-    lastMessage: undefined,
-    model: undefined,
-  }
+  const isDeleted = tx.get(IS_DELETED, [name.key]) !== undefined
+  if (isDeleted) tx.run(RENEW, { key: name.key, sessionId, nowMs: name.nowMs })
+  else tx.run(INSERT, { key: name.key, agentId: name.agentId, sessionId, nowMs: name.nowMs })
+  return findSession(tx, name.key) as SessionRow
 }
 
 /** Gives the session a new, empty transcript; what was said stays under the old session id. Made when missing. */

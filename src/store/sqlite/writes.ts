@@ -9,6 +9,7 @@ import { jobWrites } from './writes-jobs.ts'
 import { occurrenceWrites } from './writes-occurrences.ts'
 import { outboxWrites } from './writes-outbox.ts'
 import { runWrites } from './writes-runs.ts'
+import { sessionAdminWrites } from './writes-session-admin.ts'
 import { sessionWrites } from './writes-sessions.ts'
 
 export const WRITES: WriteFunctions = {
@@ -19,6 +20,7 @@ export const WRITES: WriteFunctions = {
   ...jobWrites,
   ...occurrenceWrites,
   ...sessionWrites,
+  ...sessionAdminWrites,
   ...outboxWrites,
   ...retentionWrites,
 }
