@@ -52,6 +52,7 @@ const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which
 const approvals = () => import('./commands/approvals.ts')
 const backup = () => import('./commands/backup.ts')
 const gateway = () => import('./commands/gateway.ts')
+const sessions = () => import('./commands/sessions.ts')
 const status = () => import('./commands/status.ts')
 const cron = () => import('./commands/cron.ts')
 const cronEdit = () => import('./commands/cron-edit.ts')
@@ -212,6 +213,47 @@ const BACKUP_COMMANDS: readonly Command[] = [
   },
 ]
 
+const SESSION_COMMANDS: readonly Command[] = [
+  {
+    name: 'sessions',
+    aliases: ['sessions list'],
+    summary: 'List the sessions, newest first.',
+    flags: { limit: { value: '<n>', summary: 'At most so many (50).' }, ...RPC_FLAGS },
+    example: 'sessions --limit 10',
+    load: async () => (await sessions()).list,
+  },
+  {
+    name: 'sessions show',
+    summary: 'Show what was said in a session, oldest first.',
+    positionals: ['key'],
+    flags: { limit: { value: '<n>', summary: 'At most so many messages, the newest (50).' }, ...RPC_FLAGS },
+    example: 'sessions show main',
+    load: async () => (await sessions()).show,
+  },
+  {
+    name: 'sessions set',
+    summary: 'Set what holds for one session; an empty text takes it back.',
+    positionals: ['key'],
+    flags: {
+      label: { value: '<text>', summary: 'A name by which to find it.' },
+      model: { value: '<model>', summary: 'The model of its turns.' },
+      queue: { value: '<mode>', summary: 'While a turn runs: steer, followup, collect, interrupt or reject.' },
+      ...RPC_FLAGS,
+    },
+    example: 'sessions set main --queue collect',
+    load: async () => (await sessions()).set,
+  },
+  {
+    name: 'sessions rm',
+    aliases: ['sessions delete', 'sessions remove'],
+    summary: 'Delete a session; its turns are stopped.',
+    positionals: ['key'],
+    flags: RPC_FLAGS,
+    example: 'sessions rm agent:main:old',
+    load: async () => (await sessions()).rm,
+  },
+]
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'gateway',
@@ -270,14 +312,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'waits',
     load: async () => (await status()).waits,
   },
-  {
-    name: 'sessions',
-    aliases: ['sessions list'],
-    summary: 'List the sessions, newest first.',
-    flags: { limit: { value: '<n>', summary: 'At most so many (50).' }, ...RPC_FLAGS },
-    example: 'sessions --limit 10',
-    load: async () => (await status()).sessions,
-  },
+  ...SESSION_COMMANDS,
   {
     name: 'gateway restart',
     summary: 'Restart the gateway; what its turns do goes on afterwards.',

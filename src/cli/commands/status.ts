@@ -1,12 +1,12 @@
-// What the gateway says of itself: health, status and its sessions.
+// What the gateway says of itself: health, status and who waits.
 import { formatDuration } from '../../base/durations.ts'
 import type { Result } from '../../protocol/catalogue.ts'
 import type { Run } from '../command.ts'
 import { withGateway, writeJson } from '../gateway-link.ts'
-import { EXIT, type Shell } from '../shell.ts'
-import { paintFor } from '../text/paint.ts'
+import { EXIT } from '../shell.ts'
+import { tableFor } from '../tables.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
-import { type Column, renderTable } from '../text/table.ts'
+import type { Column } from '../text/table.ts'
 import { relative } from '../text/times.ts'
 
 export const health: Run = async (args, shell) => {
@@ -107,34 +107,10 @@ export const waits: Run = async (args, shell) => {
   return EXIT.ok
 }
 
-export const sessions: Run = async (args, shell) => {
-  const limit = args.whole('limit', { min: 1, max: 500 }) ?? 50
-  const answer = await withGateway(args, shell, ({ call }) => call('sessions.list', { limit }))
-  if (args.has('json')) writeJson(shell, answer)
-  else if (answer.sessions.length === 0) shell.stdout.write('No sessions yet.\n')
-  else {
-    const nowMs = shell.clock.now()
-    const columns: readonly Column<Result<'sessions.list'>['sessions'][number]>[] = [
-      { title: 'Session', cell: row => sanitizeLine(row.key), widthMin: 16 },
-      { title: 'State', cell: row => row.state },
-      { title: 'Last', cell: row => relative(row.updatedAt ?? undefined, nowMs) },
-      { title: 'Tokens', cell: row => String(row.totalTokens), leaves: 1 },
-      { title: 'Last message', cell: row => sanitizeLine(row.lastMessagePreview ?? ''), widthMin: 12, leaves: 2 },
-    ]
-    shell.stdout.write(tableFor(shell)(answer.sessions, columns))
-  }
-  return EXIT.ok
-}
-
 type Fact = readonly [string, string]
 
 function facts(rows: readonly Fact[]): string {
   return rows.map(([name, text]) => `${name.padEnd(9)} ${sanitizeLine(text)}\n`).join('')
-}
-
-function tableFor(shell: Shell) {
-  const look = { width: shell.stdout.columns(), paint: paintFor(shell.color) }
-  return <Row>(rows: readonly Row[], columns: readonly Column<Row>[]) => renderTable(rows, columns, look)
 }
 
 function ms(value: number): string {
