@@ -1,16 +1,20 @@
-// Loads the config: reads, substitutes ${ENV}, validates, and turns it into the plain settings that each folder is
-// handed, at start and whenever it changes. A wrong value is refused with its path and what is allowed; nothing starts,
-// or goes on, half-configured.
+// Loads the config: reads, resolves references, validates, and turns it into the plain settings that each folder is
+// handed, at start and whenever it changes. A wrong value is refused with its path, the value and what is allowed; nothing
+// starts, or goes on, half-configured.
 import { MINUTE, SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Files } from '../base/world.ts'
 import { isZone } from '../base/zoned-time.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
 import { reportKeys } from './known-keys.ts'
-import { type Env, gatewayPort, type Places, readConfigFile, workspaceOf } from './locate.ts'
+import { type Env, gatewayPort, type Places, parseConfig, workspaceOf } from './locate.ts'
+import { type Overridden, overriddenKeys } from './overridden.ts'
+import { resolveReferences, wrong } from './references.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
+import { isSecretPath, valueAt } from './secrets.ts'
 
 const ISSUES_TOLD_MAX = 10
+const VALUE_LENGTH_MAX = 80
 const TURN_TIMEOUT_MS_DEFAULT = 10 * MINUTE
 const EXEC_TIMEOUT_MS_DEFAULT = 30 * MINUTE
 const APPROVAL_TIMEOUT_MS_DEFAULT = 10 * MINUTE
@@ -55,6 +59,8 @@ export interface Settings extends Bounds {
   readonly logLevel: string
   /** What is said at start: keys that are unknown or not used yet. */
   readonly warnings: readonly string[]
+  /** Keys of the file that something else wins over. */
+  readonly overridden: readonly Overridden[]
 }
 
 export interface ConfigSources {
@@ -67,10 +73,27 @@ export interface ConfigSources {
   readonly isMethod: (name: string) => boolean
 }
 
+/** Reads settings from a config's text as a gateway that starts with it would; throws where it would not start. */
+export type LoadSettings = (text: string | undefined) => Settings
+
+/** `judge` throws where the settings cannot be carried out, such as for a model that nobody serves. */
+export function settingsLoader(sources: ConfigSources, judge: (settings: Settings) => void): LoadSettings {
+  return text => {
+    const settings = settingsOf(text, sources)
+    judge(settings)
+    return settings
+  }
+}
+
 export function loadSettings(sources: ConfigSources): Settings {
+  return settingsOf(sources.files.readText(sources.places.configPath), sources)
+}
+
+function settingsOf(text: string | undefined, sources: ConfigSources): Settings {
   const { env, places } = sources
-  const raw = substituteEnv(readConfigFile(sources.files, places.configPath) ?? {}, env, [])
-  const config = validated(raw, places.configPath)
+  const written = parseConfig(text, places.configPath) ?? {}
+  const raw = resolveReferences(written, sources)
+  const config = validated({ raw, written }, places.configPath)
   const zone = zoneOf(config, sources)
   const defaults = config.agents?.defaults
   return {
@@ -88,7 +111,8 @@ export function loadSettings(sources: ConfigSources): Settings {
     agents: agentsOf(config),
     cronEnabled: config.cron?.enabled ?? true,
     logLevel: config.logging?.level ?? 'info',
-    warnings: keyWarnings(raw),
+    warnings: keyWarnings(written),
+    overridden: overriddenKeys(written, sources),
   }
 }
 
@@ -122,10 +146,13 @@ export interface ConfigIssue {
   readonly message: string
 }
 
-function validated(raw: unknown, configPath: string): ConfigFile {
+function validated({ raw, written }: { raw: unknown; written: unknown }, configPath: string): ConfigFile {
   const result = configSchema.safeParse(raw)
   if (result.success) return result.data
-  const issues = result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }))
+  const issues = result.error.issues.map(({ path, message }) => {
+    const names = path.map(String)
+    return { path: names.join('.'), message: `${message}${shownValue(names, valueAt(written, names))}` }
+  })
   const lines = issues.slice(0, ISSUES_TOLD_MAX).map(({ path, message }) => `  ${path || '(root)'}: ${message}`)
   throw new SluiceError(
     'INVALID_REQUEST',
@@ -134,27 +161,11 @@ function validated(raw: unknown, configPath: string): ConfigFile {
   )
 }
 
-/** A value that only the surroundings show to be wrong. */
-function wrong(path: string, message: string): SluiceError {
-  return new SluiceError('INVALID_REQUEST', `The config's ${path} ${message}`, {
-    details: { issues: [{ path, message }] },
-  })
-}
-
-/** `${NAME}` in any string is replaced by the environment's value; one that is not set is refused by its path. */
-function substituteEnv(value: unknown, env: Env, path: readonly string[]): unknown {
-  if (typeof value === 'string') {
-    return value.replaceAll(/\$\{([A-Z][A-Z0-9_]*)\}/g, (_, name: string) => {
-      const found = env[name]
-      if (found !== undefined) return found
-      throw wrong(path.join('.'), `names \${${name}}, which is not set in the environment.`)
-    })
-  }
-  if (Array.isArray(value)) return value.map((item, index) => substituteEnv(item, env, [...path, String(index)]))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [key, substituteEnv(child, env, [...path, key])]),
-  )
+/** As it is written in the file, so that nothing of the environment is told; a secret is not shown. */
+function shownValue(path: readonly string[], value: unknown): string {
+  if (value === undefined || typeof value === 'object' || isSecretPath(path)) return ''
+  const text = JSON.stringify(value)
+  return ` (it is ${text.length > VALUE_LENGTH_MAX ? `${text.slice(0, VALUE_LENGTH_MAX)}…` : text})`
 }
 
 function zoneOf(config: ConfigFile, sources: ConfigSources): Pick<Settings, 'zone' | 'zoneFrom'> {
@@ -199,9 +210,14 @@ function toolTimeouts(config: ConfigFile): Map<string, number> {
 function keyWarnings(raw: unknown): string[] {
   const { unused, unknown } = reportKeys(raw)
   return [
-    ...unknown.map(
-      ({ path, meant }) => `config: ${path} is not known${meant === undefined ? '' : `; did you mean ${meant}?`}`,
-    ),
+    ...(hasInclude(raw) ? ['config: $include is not supported: put all of the config into one file'] : []),
+    ...unknown
+      .filter(({ path }) => path !== '$include')
+      .map(({ path, meant }) => `config: ${path} is not known${meant === undefined ? '' : `; did you mean ${meant}?`}`),
     ...(unused.length === 0 ? [] : [`config: understood but not used by this version: ${unused.join(', ')}`]),
   ]
+}
+
+function hasInclude(raw: unknown): boolean {
+  return typeof raw === 'object' && raw !== null && Object.hasOwn(raw, '$include')
 }

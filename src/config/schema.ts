@@ -1,115 +1,253 @@
-// The config as this version uses it. Keys are those of the family where the meaning is the same. What is not here is
-// either known and not used yet (known-keys.ts) or unknown; both are said at start, neither stops it.
+// The config as this version uses it, and what each key means, in words for people. Keys are those of the family where the
+// meaning is the same. What is not here is either known and not used yet (known-keys.ts) or unknown; both are said at
+// start, neither stops it. A default that is told here is the one that holds; tests compare the two.
 import * as z from 'zod'
 
-const timeoutMs = z.strictObject({ timeoutMs: z.int().min(1).max(86_400_000).optional() }).loose()
-
 /** How many may be at it at once. */
-const places = z.int().min(1).max(1_000).optional()
-const seconds = z.int().min(1).max(86_400).optional()
-const names = z.array(z.string().min(1)).optional()
+const places = z.int().min(1).max(1_000)
+const seconds = z.int().min(1).max(86_400)
+const names = z.array(z.string().min(1))
+const timeoutMs = z.int().min(1).max(86_400_000)
 
-const modelRef = z.string().regex(/^[^/\s]+\/\S+$/, 'write a model as <provider>/<model id>, e.g. local/llama-3.3')
+/** A text that is never shown; in the file it may also be `{ file: '/path' }` (secrets.ts). */
+const secret = (description: string) => ({ description, secret: true })
+
+const MODEL_WANTED = 'write a model as <provider>/<model id>, e.g. local/llama-3.3'
+const modelRef = z.string({ error: MODEL_WANTED }).regex(/^[^/\s]+\/\S+$/, MODEL_WANTED)
 
 export const providerSchema = z.looseObject({
-  baseUrl: z.url({ protocol: /^https?$/, error: 'give an http(s) URL, e.g. http://127.0.0.1:11434/v1' }),
-  apiKey: z.string().min(1).optional(),
-  api: z.literal('openai-completions', { error: 'only "openai-completions" is supported by this version' }).optional(),
-  headers: z.record(z.string(), z.string()).optional(),
-  maxConcurrent: places,
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: 'give an http(s) URL, e.g. http://127.0.0.1:11434/v1' })
+    .describe('Where its API is, up to and with /v1.'),
+  apiKey: z.string().min(1).optional().meta(secret('Its key; best as ${NAME} of the environment or { file }.')),
+  api: z
+    .literal('openai-completions', { error: 'only "openai-completions" is supported by this version' })
+    .optional()
+    .meta({ description: 'Which API it speaks.', default: 'openai-completions' }),
+  headers: z.record(z.string(), z.string()).optional().meta(secret('More headers for its requests.')),
+  maxConcurrent: places.optional().describe('Requests to it at once; no limit without it.'),
 })
 
 const agentSchema = z.looseObject({
-  id: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'an agent id is up to 64 small letters, digits, - and _'),
-  name: z.string().min(1).max(100).optional(),
-  maxConcurrent: places,
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'an agent id is up to 64 small letters, digits, - and _')
+    .describe('Its name in session keys and commands.'),
+  name: z.string().min(1).max(100).optional().describe('What people call it.'),
+  maxConcurrent: places.optional().describe('Turns of it at once; no limit of its own without it.'),
 })
 
-const toolsSchema = z.looseObject({
-  allow: names,
-  deny: names,
-  exec: z
+const execSchema = z.looseObject({
+  security: z.enum(['deny', 'allowlist', 'full']).optional().meta({
+    description:
+      'Whether turns may start processes: none, those of `allow` (and others as `ask` says), or all. With `deny` there is no exec tool.',
+    default: 'deny',
+  }),
+  ask: z.enum(['off', 'on-miss', 'always']).optional().meta({
+    description: 'When a person is asked first: never, for what `allow` does not name, or always.',
+    default: 'on-miss',
+  }),
+  allow: names
+    .optional()
+    .meta({ description: 'Commands that need no question, by name or absolute path.', default: [] }),
+  timeoutSec: seconds.optional().meta({ description: 'Bound on the work of one process, in seconds.', default: 1_800 }),
+  approvalTimeoutSec: seconds
+    .optional()
+    .meta({ description: 'How long a question to a person stands, in seconds.', default: 600 }),
+  workdir: z
+    .string()
+    .regex(/^\//, 'give an absolute path')
+    .optional()
+    .describe('Where commands run that name no folder; the workspace in the state folder without it.'),
+})
+
+const toolsSchema = z
+  .looseObject({
+    allow: names.optional().describe('The only tools that turns have; all without it.'),
+    deny: names.optional().meta({ description: 'Tools that no turn has; wins over `allow`.', default: [] }),
+    exec: execSchema.optional(),
+    subagents: z
+      .looseObject({
+        tools: z
+          .looseObject({
+            allow: names
+              .optional()
+              .describe('Tools that tasks have although they reach beyond the task, such as cron or sessions_send.'),
+            deny: names.optional().meta({ description: 'More tools that tasks do not have.', default: [] }),
+          })
+          .optional(),
+      })
+      .optional(),
+    web: z
+      .looseObject({
+        fetch: z
+          .looseObject({
+            enabled: z
+              .boolean()
+              .optional()
+              .meta({ description: 'Whether turns may fetch public web pages.', default: false }),
+          })
+          .optional(),
+      })
+      .optional(),
+  })
+  // Any other key of it is a tool's name, or one of the family's that is not used yet.
+  .catchall(
+    z.union([
+      z.looseObject({
+        timeoutMs: timeoutMs.optional().describe("Bound on the work of one call of this tool; wins over its method's."),
+      }),
+      z.unknown(),
+    ]),
+  )
+
+const subagentsSchema = z.looseObject({
+  maxConcurrent: places.optional().meta({ description: 'Turns of tasks at once.', default: 8 }),
+  maxDepth: z
+    .int()
+    .min(0)
+    .max(10)
+    .optional()
+    .meta({ description: 'How deep tasks may make tasks; 0: there are none.', default: 2 }),
+  maxChildren: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .meta({ description: 'Unfinished tasks that one session may have.', default: 8 }),
+})
+
+const defaultsSchema = z.looseObject({
+  model: z
+    .union(
+      [modelRef, z.looseObject({ primary: modelRef.optional().describe("The same, in the family's longer form.") })],
+      { error: MODEL_WANTED },
+    )
+    .optional()
+    .describe('The model that answers, as <provider>/<model id>; the built-in offline model without it.'),
+  userTimezone: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The zone in which times without one are meant, such as Europe/Berlin; that of the machine without it.'),
+  timeoutSeconds: seconds.optional().meta({ description: 'Bound on the work of one turn, in seconds.', default: 600 }),
+  maxConcurrent: places.optional().meta({ description: 'Turns at once, of all agents.', default: 8 }),
+  maxQueued: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .meta({ description: 'Unfinished turns that are accepted, of all sessions.', default: 5_000 }),
+  subagents: subagentsSchema.optional(),
+})
+
+const gatewaySchema = z.looseObject({
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .meta({
+      description: 'Port to listen on; 0: any free one. SLUICE_GATEWAY_PORT and --port win over it.',
+      default: 18_789,
+    }),
+  bind: z
+    .literal('loopback', { error: 'only "loopback" is supported by this version; it is never widened by itself' })
+    .optional()
+    .meta({ description: 'Who can reach it: this machine alone.', default: 'loopback' }),
+  auth: z
     .looseObject({
-      security: z.enum(['deny', 'allowlist', 'full']).optional(),
-      ask: z.enum(['off', 'on-miss', 'always']).optional(),
-      allow: names,
-      timeoutSec: seconds,
-      approvalTimeoutSec: seconds,
-      workdir: z.string().regex(/^\//, 'give an absolute path').optional(),
+      mode: z
+        .literal('token', { error: 'only "token" is supported by this version' })
+        .optional()
+        .meta({ description: 'How clients show that they may connect.', default: 'token' }),
+      token: z
+        .string()
+        .min(16, 'a token needs at least 16 characters')
+        .optional()
+        .meta(
+          secret(
+            'The token of clients; one is made in the state folder without it. SLUICE_GATEWAY_TOKEN wins over it.',
+          ),
+        ),
     })
     .optional(),
-  subagents: z.looseObject({ tools: z.looseObject({ allow: names, deny: names }).optional() }).optional(),
-  web: z.looseObject({ fetch: z.looseObject({ enabled: z.boolean().optional() }).optional() }).optional(),
 })
 
 const QUEUE_MODES = ['steer', 'followup', 'collect', 'interrupt', 'reject'] as const
 export type QueueMode = (typeof QUEUE_MODES)[number]
 /** The family's names of the same: what merges late becomes a turn of its own with us anyway. */
-const STEER_NAMES: readonly unknown[] = ['queue', 'steer-backlog', 'steer+backlog']
-const queueMode = z.preprocess(value => (STEER_NAMES.includes(value) ? 'steer' : value), z.enum(QUEUE_MODES))
+const STEER_NAMES = ['queue', 'steer-backlog', 'steer+backlog'] as const
+const queueMode = z
+  .enum([...QUEUE_MODES, ...STEER_NAMES])
+  .transform((name): QueueMode => QUEUE_MODES.find(mode => mode === name) ?? 'steer')
 
 export const configSchema = z.looseObject({
-  gateway: z
-    .looseObject({
-      port: z.int().min(0).max(65_535).optional(),
-      bind: z
-        .literal('loopback', { error: 'only "loopback" is supported by this version; it is never widened by itself' })
-        .optional(),
-      auth: z
-        .looseObject({
-          mode: z.literal('token', { error: 'only "token" is supported by this version' }).optional(),
-          token: z.string().min(16, 'a token needs at least 16 characters').optional(),
-        })
-        .optional(),
-    })
-    .optional(),
+  gateway: gatewaySchema.optional(),
   models: z.looseObject({ providers: z.record(z.string().regex(/^[^/\s]+$/), providerSchema).optional() }).optional(),
   agents: z
     .looseObject({
-      defaults: z
-        .looseObject({
-          model: z.union([modelRef, z.looseObject({ primary: modelRef.optional() })]).optional(),
-          userTimezone: z.string().min(1).optional(),
-          timeoutSeconds: seconds,
-          maxConcurrent: places,
-          maxQueued: z.int().min(1).max(100_000).optional(),
-          subagents: z
-            .looseObject({
-              maxConcurrent: places,
-              maxDepth: z.int().min(0).max(10).optional(),
-              maxChildren: z.int().min(0).max(100).optional(),
-            })
-            .optional(),
-        })
-        .optional(),
+      defaults: defaultsSchema.optional(),
       list: z
         .array(agentSchema)
         .refine(agents => new Set(agents.map(agent => agent.id)).size === agents.length, 'two agents have the same id')
         .optional(),
     })
     .optional(),
-  // Any other key of it is a tool's name, or one of the family's that is not used yet.
   tools: toolsSchema.optional(),
-  methods: z.record(z.string(), timeoutMs).optional(),
-  cron: z.looseObject({ enabled: z.boolean().optional(), maxConcurrentRuns: places }).optional(),
+  methods: z
+    .record(
+      z.string(),
+      z.looseObject({ timeoutMs: timeoutMs.optional().describe('Bound on the work of one call of this method.') }),
+    )
+    .optional(),
+  cron: z
+    .looseObject({
+      enabled: z.boolean().optional().meta({ description: 'Whether jobs fire.', default: true }),
+      maxConcurrentRuns: places.optional().meta({ description: 'Turns of jobs at once.', default: 4 }),
+    })
+    .optional(),
   messages: z
     .looseObject({
       queue: z
         .looseObject({
-          cap: z.int().min(1).max(10_000).optional(),
-          mode: queueMode.optional(),
-          byChannel: z.record(z.string(), queueMode).optional(),
+          cap: z
+            .int()
+            .min(1)
+            .max(10_000)
+            .optional()
+            .meta({ description: 'Messages that may wait in one session.', default: 50 }),
+          mode: queueMode.optional().meta({
+            description: 'What a message does while a turn of its session runs (docs/guides/while-a-turn-runs.md).',
+            default: 'steer',
+          }),
+          byChannel: z
+            .record(z.string(), queueMode)
+            .optional()
+            .describe('The same for one channel, by its name; it wins.'),
         })
         .optional(),
     })
     .optional(),
   session: z
     .looseObject({
-      agentToAgent: z.looseObject({ maxPingPongTurns: z.int().min(0).max(100).optional() }).optional(),
+      agentToAgent: z
+        .looseObject({
+          maxPingPongTurns: z.int().min(0).max(100).optional().meta({
+            description: 'Rounds that two sessions may go by themselves after one message by a person.',
+            default: 5,
+          }),
+        })
+        .optional(),
     })
     .optional(),
   logging: z
-    .looseObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).optional() })
+    .looseObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .optional()
+        .meta({ description: 'What the log keeps: this and all that is worse.', default: 'info' }),
+    })
     .optional(),
 })
 export type ConfigFile = z.output<typeof configSchema>
