@@ -8,11 +8,12 @@ import { type Log, openLog } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
 import type { World } from './base/world.ts'
-import { type ConfigSources, loadSettings, type Settings } from './config/load.ts'
+import { type LoadSettings, type Settings, settingsLoader } from './config/load.ts'
 import { type Env, type Places, workspaceOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
 import { furnish, type House } from './house.ts'
 import { markStart, type Start } from './maintenance/starts.ts'
+import { watchConfig } from './methods/config-watch.ts'
 import { restartOnce } from './methods/control.ts'
 import { healthOf } from './methods/gateway.ts'
 import { metricsText } from './methods/metrics.ts'
@@ -58,7 +59,7 @@ export interface RunningGateway {
 
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { places, env, world } = options
-  const load = settingsLoader(options)
+  const load = loaderOf(options)
   const { settings, token } = prepare(options, load)
   const log = openLog(`${places.stateDir}/logs/gateway.log`, settings.logLevel)
   const store = await openSqliteStore({ folder: places.stateDir })
@@ -107,7 +108,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await close('could not start')
     throw error
   }
-  background.push(broadcastHealth(house, world), startRetention({ store, clock: world.clock, log: log.log }))
+  background.push(
+    broadcastHealth(house, world),
+    startRetention({ store, clock: world.clock, log: log.log }),
+    watchConfig({ parts: house.parts, watchFile: world.watchFile, log: log.log }),
+  )
   const { modelRef } = house.parts.facts
   log.log('info', 'started', { url, version: VERSION, epoch: store.epoch, zone: settings.zone, model: modelRef })
   const model = (settings.models.primary ?? OFFLINE_REF) === OFFLINE_REF ? undefined : settings.models.primary
@@ -139,7 +144,7 @@ async function open(house: House, server: GatewayServer): Promise<string> {
 }
 
 /** What a start needs of the disk beside the store; what the disk refuses is said with its place. */
-function prepare({ places, world }: GatewayOptions, load: (text: string | undefined) => Settings) {
+function prepare({ places, world }: GatewayOptions, load: LoadSettings) {
   const { files } = world
   const settings = load(onDisk(places.configPath, () => files.readText(places.configPath)))
   for (const folder of [places.stateDir, workspaceOf(places)]) onDisk(folder, () => files.ensurePrivateFolder(folder))
@@ -176,18 +181,11 @@ function withWarning(settings: Settings, warning: string | undefined): Settings 
   return warning === undefined ? settings : { ...settings, warnings: [warning, ...settings.warnings] }
 }
 
-/** Reads settings from a config's text as a gateway that starts with it would; throws where it would not start. */
-function settingsLoader({ places, env, world, portOverride }: GatewayOptions): (text: string | undefined) => Settings {
+/** Reads settings from a config's text; a model that cannot be reached by name is refused before anything is opened. */
+function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSettings {
   const systemZone = Intl.DateTimeFormat().resolvedOptions().timeZone
-  return text => {
-    const readText = (path: string) => (path === places.configPath ? text : world.files.readText(path))
-    const files = { ...world.files, readText }
-    const sources: ConfigSources = { files, env, places, portOverride, systemZone, isMethod: isMethodName }
-    const settings = loadSettings(sources)
-    // A model that cannot be reached by name is refused before anything is opened.
-    chooseModel(settings.models)
-    return settings
-  }
+  const sources = { files: world.files, env, places, portOverride, systemZone, isMethod: isMethodName }
+  return settingsLoader(sources, settings => void chooseModel(settings.models))
 }
 
 interface Serving {

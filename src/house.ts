@@ -6,8 +6,9 @@ import { measureLoopDelay } from './base/node/loop-delay.ts'
 import { VERSION } from './base/node/version.ts'
 import type { Clock, World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
-import type { Settings } from './config/load.ts'
+import type { LoadSettings, Settings } from './config/load.ts'
 import type { Env, Places } from './config/locate.ts'
+import { compareSettings } from './config/reload.ts'
 import { Joins } from './coordination/joins.ts'
 import { Lanes } from './coordination/lanes.ts'
 import { Slots } from './coordination/slots.ts'
@@ -15,7 +16,7 @@ import { WaitGraph } from './coordination/wait-graph.ts'
 import { Exchange } from './delivery/exchange.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { EventHub } from './dispatch/event-hub.ts'
-import type { Control } from './methods/control.ts'
+import type { ConfigState, Control } from './methods/control.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
@@ -57,7 +58,7 @@ export interface Building {
   readonly binFolder: string
   readonly log: EngineParts['log']
   /** Reads settings from a config's text; throws where a gateway would not start with it. */
-  readonly load: Control['config']['load']
+  readonly load: LoadSettings
   readonly restart: Control['restart']
   /** Default: none. */
   readonly channels?: readonly Channel[]
@@ -90,16 +91,10 @@ export function furnish(building: Building) {
     engine: () => engine,
   })
   const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach })
-  const control: Control = {
-    config: { path: building.places.configPath, files: world.files, load: building.load },
-    apply: next => {
-      live.replace(next)
-      waiting.slots.limit(next.slots)
-      scheduler.poke()
-      building.applied?.(next)
-    },
-    restart: building.restart,
-  }
+  const control = controlOf(building, live, next => {
+    waiting.slots.limit(next.slots)
+    scheduler.poke()
+  })
   const exchange: Exchange = exchangeOf(building, (name, params, from) => dispatcher.call(name, params, from))
   // Whatever is owed to a chat comes with an event in its commit.
   store.onEvents(() => exchange.poke())
@@ -126,6 +121,26 @@ export function furnish(building: Building) {
   }
 }
 export type House = ReturnType<typeof furnish>
+
+/** What the config's methods may do; `applied` tells the rooms that look at settings only when they are told to. */
+function controlOf(building: Building, live: LiveSettings, applied: (next: Settings) => void): Control {
+  const { places, world, load, restart } = building
+  let problem: ConfigState['problem']
+  return {
+    config: { path: places.configPath, files: world.files, load },
+    configState: () => ({ problem, restart: compareSettings(building.settings, live.settings).restart }),
+    apply: next => {
+      problem = undefined
+      live.replace(next)
+      applied(next)
+      building.applied?.(next)
+    },
+    refuse: issues => {
+      problem = { issues, sinceMs: world.clock.now() }
+    },
+    restart,
+  }
+}
 
 /** The channels, whose people are callers like others. */
 function exchangeOf({ store, world, channels = [], log }: Building, call: Dispatcher['call']): Exchange {

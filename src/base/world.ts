@@ -84,11 +84,18 @@ export type PublicGet = (
   options: { readonly bytesMax: number; readonly signal: AbortSignal },
 ) => Promise<PublicAnswer>
 
+/**
+ * Calls back, soon and not at once, whenever a file may have changed, was made or is gone: also where it is replaced, and on
+ * folders that are mounted from elsewhere. Does not keep the process alive.
+ */
+export type WatchFile = (path: string, changed: () => void) => { stop(): void }
+
 export interface World {
   readonly clock: Clock
   readonly random: Random
   readonly fetch: Fetch
   readonly publicGet: PublicGet
   readonly files: Files
+  readonly watchFile: WatchFile
   readonly processes: Processes
 }

@@ -8,6 +8,19 @@ export function patched(config: unknown, patch: unknown): unknown {
   return merged({ now: config, shown: redacted(config) }, patch, [])
 }
 
+/** A whole document, with what came back redacted put in again. Throws INVALID_REQUEST. */
+export function restored(config: unknown, document: unknown): unknown {
+  return filled({ now: config, shown: redacted(config) }, document, [])
+}
+
+function filled(place: Place, value: unknown, path: readonly string[]): unknown {
+  if (value === REDACTED && place.now !== undefined) return place.now
+  if (!isRecord(value)) return replaced(place, value, path)
+  return Object.fromEntries(
+    Object.entries(value).map(([name, child]) => [name, filled(below(place, name), child, [...path, name])]),
+  )
+}
+
 /** One place of the config: what stands there, and what was shown of it. */
 interface Place {
   readonly now: unknown
@@ -20,7 +33,7 @@ function merged(place: Place, patch: unknown, path: readonly string[]): unknown 
   const result = new Map<string, unknown>(isRecord(place.now) ? Object.entries(place.now) : [])
   for (const [name, child] of Object.entries(patch)) {
     if (child === null) result.delete(name)
-    else result.set(name, merged({ now: own(place.now, name), shown: own(place.shown, name) }, child, [...path, name]))
+    else result.set(name, merged(below(place, name), child, [...path, name]))
   }
   return Object.fromEntries(result)
 }
@@ -38,6 +51,10 @@ function replaced(place: Place, value: unknown, path: readonly string[]): unknow
     details: { issues: [{ path: name, message }] },
     outcome: 'not-started',
   })
+}
+
+function below({ now, shown }: Place, name: string): Place {
+  return { now: own(now, name), shown: own(shown, name) }
 }
 
 function own(value: unknown, name: string): unknown {

@@ -19,7 +19,7 @@ export const providerSchema = z.looseObject({
   baseUrl: z
     .url({ protocol: /^https?$/, error: 'give an http(s) URL, e.g. http://127.0.0.1:11434/v1' })
     .describe('Where its API is, up to and with /v1.'),
-  apiKey: z.string().min(1).optional().meta(secret('Its key; best as ${NAME} of the environment or { file }.')),
+  apiKey: z.string().min(1).optional().meta(secret('Its key; best taken from the environment or from a file.')),
   api: z
     .literal('openai-completions', { error: 'only "openai-completions" is supported by this version' })
     .optional()
@@ -142,15 +142,10 @@ const defaultsSchema = z.looseObject({
 })
 
 const gatewaySchema = z.looseObject({
-  port: z
-    .int()
-    .min(0)
-    .max(65_535)
-    .optional()
-    .meta({
-      description: 'Port to listen on; 0: any free one. SLUICE_GATEWAY_PORT and --port win over it.',
-      default: 18_789,
-    }),
+  port: z.int().min(0).max(65_535).optional().meta({
+    description: 'Port to listen on; 0: any free one. SLUICE_GATEWAY_PORT and --port win over it.',
+    default: 18_789,
+  }),
   bind: z
     .literal('loopback', { error: 'only "loopback" is supported by this version; it is never widened by itself' })
     .optional()

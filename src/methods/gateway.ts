@@ -37,7 +37,14 @@ export function healthOf(parts: MethodParts): Result<'health'> {
     defaultAgentId: DEFAULT_AGENT,
     agents: [{ agentId: DEFAULT_AGENT, isDefault: true, sessions }],
     sessions,
+    config: configStateOf(parts),
   }
+}
+
+function configStateOf({ control }: MethodParts): Result<'status'>['config'] {
+  const { problem, restart } = control.configState()
+  const issues = [...(problem?.issues ?? [])]
+  return { path: control.config.path, valid: problem === undefined, issues, restartNeeded: [...restart] }
 }
 
 function statusOf(parts: MethodParts): Result<'status'> {
@@ -63,6 +70,7 @@ function statusOf(parts: MethodParts): Result<'status'> {
     memoryBytes: facts.memoryBytes(),
     pid: facts.pid,
     store: { integrity: facts.condition.integrity() },
+    config: configStateOf(parts),
     ...(facts.condition.heldBack !== undefined && { heldBack: facts.condition.heldBack }),
   }
 }

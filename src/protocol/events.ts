@@ -12,12 +12,16 @@ export const EVENT_NAMES = [
   'health',
   'cron',
   'waits',
+  'config',
   'exec.approval.requested',
   'exec.approval.resolved',
 ] as const
 
 /** Events that only holders of a scope hear, live or later, by the beginning of their names. */
-const EVENT_SCOPES: Readonly<Record<string, Scope>> = { 'exec.approval.': 'operator.approvals' }
+const EVENT_SCOPES: Readonly<Record<string, Scope>> = {
+  'exec.approval.': 'operator.approvals',
+  config: 'operator.admin',
+}
 
 export function mayHearEvent(scopes: ReadonlySet<Scope>, event: string): boolean {
   const [, scope] = Object.entries(EVENT_SCOPES).find(([prefix]) => event.startsWith(prefix)) ?? []
@@ -109,6 +113,19 @@ export interface ApprovalResolvedEvent {
   readonly decision: 'allow-once' | 'allow-always' | 'deny' | null
   readonly resolvedBy: string | null
   readonly ts: number
+}
+
+/** The config file was changed by hand: what became of it. Not durable; `status` says the same later. */
+export interface ConfigEvent {
+  /** False: it is wrong, and the settings before it hold. */
+  readonly ok: boolean
+  readonly path: string
+  readonly issues: readonly { readonly path: string; readonly message: string }[]
+  /** Changed keys that hold from now on. */
+  readonly applied: readonly string[]
+  /** Changed keys that hold only after a restart. */
+  readonly restartNeeded: readonly string[]
+  readonly overridden: readonly { readonly key: string; readonly by: string }[]
 }
 
 /** At most one chat delta per run in this time. */

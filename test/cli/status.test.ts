@@ -28,6 +28,7 @@ const quiet: Result<'status'> = {
   memoryBytes: 94_371_840,
   pid: 1_234_567,
   store: { integrity: 'not-checked' },
+  config: { path: '/home/you/.sluice/sluice.json', valid: true, issues: [], restartNeeded: [] },
 }
 
 const busy: Result<'status'> = {

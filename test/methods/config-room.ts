@@ -3,14 +3,17 @@ import { createHash } from 'node:crypto'
 import { SluiceError } from '../../src/base/errors.ts'
 import { loadSettings, type Settings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
+import { compareSettings } from '../../src/config/reload.ts'
 import type { Caller } from '../../src/dispatch/caller.ts'
 import { Dispatcher, type Handlers } from '../../src/dispatch/dispatcher.ts'
 import { configHandlers } from '../../src/methods/config.ts'
-import { restartOnce } from '../../src/methods/control.ts'
+import { type ConfigState, type Control, restartOnce } from '../../src/methods/control.ts'
 import { isMethodName, type MethodName, type ParamsInput, type Result } from '../../src/protocol/catalogue.ts'
 import type { EffectKey, Store } from '../../src/store/port.ts'
 import { FakeClock } from '../fakes/clock.ts'
 
+/** Secrets that a config may name. */
+export const FILES: Readonly<Record<string, string>> = { '/run/token': 'a token in a file, long enough\n' }
 export const ENV = { KEY: 'the value of KEY' }
 const places = locate({}, '/nowhere')
 const admin: Caller = { principal: 'operator', label: 'test', scopes: new Set(['operator.admin']) }
@@ -37,7 +40,7 @@ function effectKeys() {
 }
 
 /** `running`: the text by which the gateway started, when that is another than the one on disk now. */
-export function openRoom(text: string | undefined, running = text ?? '') {
+export function openRoom(text: string | undefined, running = text ?? '', env: Record<string, string> = ENV) {
   const clock = new FakeClock()
   const keys = effectKeys()
   const state = { text, writes: 0, applied: 0, broken: undefined as 'before' | 'after' | undefined }
@@ -51,31 +54,34 @@ export function openRoom(text: string | undefined, running = text ?? '') {
     },
     ensurePrivateFolder: () => undefined,
   }
-  const load = (raw: string): Settings =>
+  const load = (raw: string | undefined): Settings =>
     loadSettings({
-      files: { ...files, readText: () => raw },
-      env: ENV,
+      files: { ...files, readText: path => (path === places.configPath ? raw : FILES[path]) },
+      env,
       places,
       portOverride: undefined,
       systemZone: 'Europe/Berlin',
       isMethod: isMethodName,
     })
   let settings = load(running)
+  const started = settings
+  let problem: ConfigState['problem']
   const restarts: (string | undefined)[] = []
-  const handlers = configHandlers({
-    store: keys.store,
-    clock,
-    facts: { pid: 7 } as never,
-    settings: () => settings,
-    control: {
-      config: { path: places.configPath, files, load },
-      apply: next => {
-        settings = next
-        state.applied += 1
-      },
-      restart: restartOnce(clock, reason => restarts.push(reason)),
+  const control: Control = {
+    config: { path: places.configPath, files, load },
+    configState: () => ({ problem, restart: compareSettings(started, settings).restart }),
+    apply: next => {
+      settings = next
+      problem = undefined
+      state.applied += 1
     },
-  })
+    refuse: issues => {
+      problem = { issues, sinceMs: clock.now() }
+    },
+    restart: restartOnce(clock, reason => restarts.push(reason)),
+  }
+  const facts = { pid: 7, version: '9.9.9', startedAtMs: clock.now() } as never
+  const handlers = configHandlers({ store: keys.store, clock, facts, settings: () => settings, control })
   const dispatcher = new Dispatcher(handlers as Handlers, clock)
   return {
     state,
@@ -84,6 +90,7 @@ export function openRoom(text: string | undefined, running = text ?? '') {
     restarts,
     load,
     settings: () => settings,
+    control,
     call: async <M extends MethodName>(method: M, params: ParamsInput<M>, caller = admin) =>
       (await dispatcher.call(method, params, { caller })) as Result<M>,
     /** A patch on the file as it is. */

@@ -161,6 +161,18 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     count: house => house.parts.settings().queue.ahead,
     same: whole,
   },
+  'config.set': {
+    params: () => ({ raw: '{ messages: { queue: { cap: 7 } } }', baseHash: '' }),
+    others: () => ({ raw: '{ messages: { queue: { cap: 8 } } }', baseHash: '' }),
+    count: house => house.parts.settings().queue.ahead,
+    same: whole,
+  },
+  'config.apply': {
+    params: () => ({ raw: '{ messages: { queue: { cap: 7 } } }', baseHash: '' }),
+    others: () => ({ raw: '{ messages: { queue: { cap: 8 } } }', baseHash: '' }),
+    count: house => house.parts.settings().queue.ahead,
+    same: whole,
+  },
   'gateway.restart': {
     params: () => ({ reason: 'new' }),
     others: () => ({ reason: 'other' }),
@@ -178,7 +190,7 @@ const world = {
 }
 
 async function withHash(house: House, method: MethodName, params: object): Promise<object> {
-  return method === 'config.patch' ? { ...params, baseHash: (await house.call('config.get')).hash } : params
+  return method.startsWith('config.') ? { ...params, baseHash: (await house.call('config.get')).hash } : params
 }
 
 describe.each(Object.keys(CASES) as MethodName[])('T1: %s', method => {
@@ -191,7 +203,7 @@ describe.each(Object.keys(CASES) as MethodName[])('T1: %s', method => {
     const others = {
       ...params,
       ...one.others(id, first),
-      ...(method === 'config.patch' && { baseHash: (params as { baseHash: string }).baseHash }),
+      ...(method.startsWith('config.') && { baseHash: (params as { baseHash: string }).baseHash }),
     }
     const keyed = (sent: object) =>
       (sent as { idempotencyKey?: string }).idempotencyKey ? sent : { ...sent, idempotencyKey: 'key' }

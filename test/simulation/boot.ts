@@ -240,6 +240,7 @@ function worldOf(clock: BootClock, { uuid, processes }: { uuid: () => string; pr
     random: { uuid, hex: bytes => '0'.repeat(bytes * 2) },
     fetch: () => Promise.reject(new Error('no network in this world')),
     publicGet: () => Promise.reject(new Error('no network in this world')),
+    watchFile: () => ({ stop: () => undefined }),
     processes,
     files: { readText: () => undefined, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
   }

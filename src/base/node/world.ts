@@ -10,11 +10,15 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  unwatchFile,
+  watchFile,
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock, Files, Processes, Random, World } from '../world.ts'
 
+/** Looked at, not listened to: this works on every file system, for links and for files that are replaced. */
+const WATCH_INTERVAL_MS = 1_000
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 export const nodeClock: Clock = {
@@ -76,5 +80,10 @@ export const nodeWorld: World = {
   fetch: (input, init) => globalThis.fetch(input, init),
   publicGet: async (url, options) => (await import('./public-get.ts')).publicGet(url, options),
   files: nodeFiles,
+  watchFile: (path, changed) => {
+    const listener = () => changed()
+    watchFile(path, { persistent: false, interval: WATCH_INTERVAL_MS }, listener)
+    return { stop: () => unwatchFile(path, listener) }
+  },
   processes: nodeProcesses,
 }

@@ -17,6 +17,16 @@ const waitSchema = z.object({
   untilMs: z.number().optional(),
 })
 
+/** How the config file stands to the settings that hold. */
+const configState = z.object({
+  path: z.string(),
+  /** False: the file is wrong as it is now, and the settings before it hold. */
+  valid: z.boolean(),
+  issues: z.array(z.object({ path: z.string(), message: z.string() })),
+  /** Keys that were changed since the start and hold only after a restart. */
+  restartNeeded: z.array(z.string()),
+})
+
 export const GATEWAY_METHODS = {
   'waits.list': method({
     summary: 'Show who waits for what, since when and until when.',
@@ -39,6 +49,7 @@ export const GATEWAY_METHODS = {
       defaultAgentId: z.string(),
       agents: z.array(z.object({ agentId: z.string(), isDefault: z.boolean() }).loose()),
       sessions: z.object({ path: z.string(), count: z.number(), recent: z.array(recentSession) }),
+      config: configState,
     }),
     scope: 'operator.read',
     replay: 'read',
@@ -82,6 +93,7 @@ export const GATEWAY_METHODS = {
       pid: z.number(),
       /** `not-checked` (after a clean stop), `checking`, `ok`, `damaged: …` or `unknown: …`. */
       store: z.object({ integrity: z.string() }),
+      config: configState,
       /** Why turns and jobs wait since the start: the gateway died again and again. */
       heldBack: z.string().optional(),
     }),
