@@ -3,6 +3,7 @@
 // old ones. What commands do is in cli/; a gateway is put together in gateway.ts.
 
 import type { Backups } from './cli/backups.ts'
+import type { OwnConfig } from './cli/own-config.ts'
 import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
 import type { OpenSocket } from './client/socket.ts'
 
@@ -71,6 +72,7 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
     connect: wishes => connect(wishes, shell),
     runGateway: portOverride => runGateway(portOverride, shell),
     backups: () => ownBackups(shell),
+    ownConfig: () => ownConfigOf(shell),
     onInterrupt: listener => on(['SIGINT'], listener),
     onResize: listener => {
       process.stdout.on('resize', listener)
@@ -143,6 +145,23 @@ async function ownBackups({ clock, version }: Shell): Promise<Backups> {
     ])
   const store = { write: writeBackup, read: readBackup, restore: restoreBackup }
   return new BackupKeeper({ places: locate(process.env, homedir()), files: nodeFiles, clock, version, store })
+}
+
+async function ownConfigOf({ zone }: Shell): Promise<OwnConfig> {
+  const [{ ownConfig }, { chooseModel }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
+    import('./maintenance/own-config.ts'),
+    import('./providers/choice.ts'),
+    import('./config/locate.ts'),
+    import('./base/node/world.ts'),
+    import('node:os'),
+  ])
+  return ownConfig({
+    places: locate(process.env, homedir()),
+    files: nodeFiles,
+    env: process.env,
+    systemZone: zone,
+    judge: settings => void chooseModel(settings.models),
+  })
 }
 
 async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {

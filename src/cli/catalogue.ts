@@ -50,6 +50,7 @@ const JOB_FLAGS: Flags = {
 const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which session (the main one).' }
 
 const approvals = () => import('./commands/approvals.ts')
+const config = () => import('./commands/config.ts')
 const backup = () => import('./commands/backup.ts')
 const gateway = () => import('./commands/gateway.ts')
 const sessions = () => import('./commands/sessions.ts')
@@ -254,6 +255,58 @@ const SESSION_COMMANDS: readonly Command[] = [
   },
 ]
 
+const CONFIG_COMMANDS: readonly Command[] = [
+  {
+    name: 'config get',
+    summary: 'Show what the config says, all of it or one key; never its secrets.',
+    positionals: ['key'],
+    flags: RPC_FLAGS,
+    example: 'config get agents.defaults.model',
+    load: async () => (await config()).get,
+  },
+  {
+    name: 'config set',
+    summary: 'Set one key; a wrong value is refused. Comments of the file stay.',
+    positionals: ['key', 'value'],
+    flags: {
+      text: { summary: 'Take the value as a text, also where it looks like a number or a list.' },
+      ...RPC_FLAGS,
+    },
+    example: 'config set agents.defaults.userTimezone Europe/Berlin',
+    load: async () => (await config()).set,
+  },
+  {
+    name: 'config unset',
+    summary: 'Take one key away; its default holds.',
+    positionals: ['key'],
+    flags: RPC_FLAGS,
+    example: 'config unset cron.maxConcurrentRuns',
+    load: async () => (await config()).unset,
+  },
+  {
+    name: 'config validate',
+    summary: 'Say what is wrong with the config file, or with another in its place.',
+    positionals: ['file'],
+    flags: { json: JSON_FLAG },
+    example: 'config validate new.json5',
+    load: async () => (await config()).validate,
+  },
+  {
+    name: 'config schema',
+    summary: 'Print the JSON Schema of the config.',
+    flags: { json: JSON_FLAG },
+    example: 'config schema',
+    load: async () => (await config()).schema,
+  },
+  {
+    name: 'config path',
+    summary: 'Say where the config file is.',
+    flags: {},
+    example: 'config path',
+    load: async () => (await config()).path,
+  },
+]
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'gateway',
@@ -289,6 +342,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...CRON_COMMANDS,
   ...APPROVAL_COMMANDS,
+  ...CONFIG_COMMANDS,
   ...BACKUP_COMMANDS,
   {
     name: 'health',

@@ -6,7 +6,7 @@ import { SluiceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import type { MethodName, ParamsInput, Result } from '../protocol/catalogue.ts'
 import type { ConnectParams, HelloOk } from '../protocol/connect.ts'
-import type { AgentEvent, ChatEvent, CronEvent } from '../protocol/events.ts'
+import type { AgentEvent, ChatEvent, ConfigEvent, CronEvent } from '../protocol/events.ts'
 import type { EventFrame, ResponseFrame } from '../protocol/frames.ts'
 import { PROTOCOL_VERSION } from '../protocol/limits.ts'
 import { type CallOptions, Calls, type Closed } from './calls.ts'
@@ -22,6 +22,7 @@ export type GatewayEvent =
   | { readonly event: 'agent'; readonly payload: AgentEvent; readonly seq?: number }
   | { readonly event: 'chat'; readonly payload: ChatEvent; readonly seq?: number }
   | { readonly event: 'cron'; readonly payload: CronEvent; readonly seq?: number }
+  | { readonly event: 'config'; readonly payload: ConfigEvent; readonly seq?: number }
   | { readonly event: 'shutdown'; readonly payload: { readonly reason?: string }; readonly seq?: number }
 
 export interface GatewayClient {
@@ -211,7 +212,8 @@ class Connection implements GatewayClient {
       return new SluiceError('UNAVAILABLE', message, { outcome: 'not-started' })
     }
     const advice = startCommand ? ` Start one with: ${startCommand}` : ''
-    return new SluiceError('UNAVAILABLE', `No gateway answers at ${url}.${advice}`, { outcome: 'not-started' })
+    const details = { isListening: false }
+    return new SluiceError('UNAVAILABLE', `No gateway answers at ${url}.${advice}`, { details, outcome: 'not-started' })
   }
 }
 

@@ -100,7 +100,8 @@ function objectEdits(node: ObjectNode, { before, after }: { before: Record_; aft
 function removal(member: Member, { text }: Style): Edit {
   const before = /\r?\n[ \t]*$/.exec(text.slice(0, member.start))
   const isAlone = before !== null && /^[ \t]*(\r?\n|$)/.test(text.slice(member.end))
-  return { start: isAlone ? before.index : member.start, end: member.end, text: '' }
+  const gap = /[ \t]*$/.exec(text.slice(0, member.start))?.[0].length ?? 0
+  return { start: isAlone ? before.index : member.start - gap, end: member.end, text: '' }
 }
 
 function addition(

@@ -80,6 +80,7 @@ export function testShell(url: string, options: { tty?: boolean; nowMs?: number;
       return 0
     },
     backups: () => Promise.reject(new Error('this test has no backups')),
+    ownConfig: () => Promise.reject(new Error('this test has no config file')),
     onInterrupt: listener => listen(interrupts, listener),
     onResize: listener => listen(resizes, listener),
     onTerminate: () => () => undefined,

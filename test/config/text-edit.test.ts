@@ -53,7 +53,7 @@ describe('only what changes is written', () => {
       FILE.replace(/\n {2}cron: [\s\S]*$/, '\n}\n').replace('  },\n}', '  }\n}'),
     )
     expect(changed(config => void delete (config.gateway as { port?: number }).port)).toBe(
-      FILE.replace('port: 1234 /* odd */,', ''),
+      FILE.replace(' port: 1234 /* odd */,', ''),
     )
   })
 

@@ -57,6 +57,7 @@ function statusFacts(answer: Result<'status'>, url: string, nowMs: number): Fact
       answer.store.integrity === 'not-checked' ? 'not checked: the last stop was clean' : answer.store.integrity,
     ],
     ...(answer.heldBack === undefined ? [] : [['held back', answer.heldBack] as const]),
+    ...configFacts(answer.config),
     ['zone', answer.zone],
     ['model', answer.model],
     ['runs', `${runs.running} running, ${runs.queued} queued, ${runs.parked} parked, ${runs.slots} slots`],
@@ -69,6 +70,16 @@ function statusFacts(answer: Result<'status'>, url: string, nowMs: number): Fact
     ['loop', `delay p50 ${ms(loopDelayMs.p50)}, p99 ${ms(loopDelayMs.p99)}, max ${ms(loopDelayMs.max)}`],
     ['memory', `${Math.round(answer.memoryBytes / 1_048_576)} MB`],
   ]
+}
+
+/** Said only where there is something to do about it. */
+function configFacts({ path, issues, valid, restartNeeded }: Result<'status'>['config']): Fact[] {
+  const wrong = issues.map(issue => `${issue.path} ${issue.message}`.trim()).join('; ')
+  const told = [
+    ...(valid ? [] : [`${path} is wrong, so the settings from before hold: ${wrong}`]),
+    ...(restartNeeded.length === 0 ? [] : [`changed, and holds after a restart: ${restartNeeded.join(', ')}`]),
+  ]
+  return told.map(text => ['config', text])
 }
 
 const POOL_COLUMNS: readonly Column<Result<'status'>['pools'][number]>[] = [
