@@ -3,6 +3,7 @@
 // old ones. What commands do is in cli/; a gateway is put together in gateway.ts.
 
 import type { Backups } from './cli/backups.ts'
+import type { Examine } from './cli/commands/doctor.ts'
 import type { OwnConfig } from './cli/own-config.ts'
 import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
 import type { OpenSocket } from './client/socket.ts'
@@ -72,7 +73,8 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
     connect: wishes => connect(wishes, shell),
     runGateway: portOverride => runGateway(portOverride, shell),
     backups: () => ownBackups(shell),
-    ownConfig: () => ownConfigOf(shell),
+    ownConfig: async () => ownConfigOn(await surroundings(shell)),
+    doctor: () => doctorOf(shell),
     onInterrupt: listener => on(['SIGINT'], listener),
     onResize: listener => {
       process.stdout.on('resize', listener)
@@ -147,21 +149,44 @@ async function ownBackups({ clock, version }: Shell): Promise<Backups> {
   return new BackupKeeper({ places: locate(process.env, homedir()), files: nodeFiles, clock, version, store })
 }
 
-async function ownConfigOf({ zone }: Shell): Promise<OwnConfig> {
-  const [{ ownConfig }, { chooseModel }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
+type OwnConfigModule = typeof import('./maintenance/own-config.ts')
+
+/** What commands need that work on this machine's config themselves. */
+async function surroundings({ zone }: Shell) {
+  const [module, { chooseModel }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
     import('./maintenance/own-config.ts'),
     import('./providers/choice.ts'),
     import('./config/locate.ts'),
     import('./base/node/world.ts'),
     import('node:os'),
   ])
-  return ownConfig({
+  const around: Parameters<OwnConfigModule['ownConfig']>[0] = {
     places: locate(process.env, homedir()),
     files: nodeFiles,
     env: process.env,
     systemZone: zone,
     judge: settings => void chooseModel(settings.models),
-  })
+  }
+  return { module, around }
+}
+
+function ownConfigOn({ module, around }: Awaited<ReturnType<typeof surroundings>>): OwnConfig {
+  return module.ownConfig(around)
+}
+
+async function doctorOf(shell: Shell): Promise<Examine> {
+  const [{ module, around }, { examine }, { nodeDisk }, { inspectStore }] = await Promise.all([
+    surroundings(shell),
+    import('./maintenance/doctor.ts'),
+    import('./base/node/disk.ts'),
+    import('./store/sqlite/inspect.ts'),
+  ])
+  const { places } = around
+  const config = module.configPlace(around, places.configPath)
+  const { clock } = shell
+  const host = '127.0.0.1'
+  const parts = { places, config, disk: nodeDisk, clock, nodeVersion: process.version, host, inspect: inspectStore }
+  return wishes => examine(parts, wishes)
 }
 
 async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {

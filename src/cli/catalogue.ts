@@ -345,6 +345,17 @@ export const COMMANDS: readonly Command[] = [
   ...CONFIG_COMMANDS,
   ...BACKUP_COMMANDS,
   {
+    name: 'doctor',
+    summary: 'Say what is wrong with this machine, the config and the state folder; a gateway need not run.',
+    flags: {
+      fix: { summary: 'Mend what can be mended without losing anything, and look again.' },
+      ...GATEWAY_FLAGS,
+      json: JSON_FLAG,
+    },
+    example: 'doctor --fix',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
     name: 'health',
     aliases: ['gateway health'],
     summary: 'Say whether the gateway is well.',

@@ -3,6 +3,7 @@
 import type { Random, World } from '../base/world.ts'
 import type { GatewayClient } from '../client/client.ts'
 import type { Backups } from './backups.ts'
+import type { Examine } from './commands/doctor.ts'
 import type { OwnConfig } from './own-config.ts'
 
 export interface Output {
@@ -47,6 +48,8 @@ export interface Shell {
   backups(): Promise<Backups>
   /** The config that the environment names; no gateway is asked. */
   ownConfig(): Promise<OwnConfig>
+  /** Examines this machine and the state folder that the environment names. */
+  doctor(): Promise<Examine>
   /** While a listener stands, Ctrl-C calls it instead of ending the process. Answers how to stop. */
   onInterrupt(listener: () => void): () => void
   /** Stands while the terminal changes its size. Answers how to stop. */

@@ -18,13 +18,17 @@ export interface ConfigSurroundings {
   readonly judge: (settings: Settings) => void
 }
 
-export function ownConfig({ places, files, env, systemZone, judge }: ConfigSurroundings) {
+/** A config file, judged as it would be in the place of the state folder's own. */
+export function configPlace(around: ConfigSurroundings, path: string): ConfigPlace {
+  const { files, env, systemZone, judge } = around
+  const places = { ...around.places, configPath: path }
   const sources: ConfigSources = { files, env, places, portOverride: undefined, systemZone, isMethod: isMethodName }
-  const placeOf = (path: string): ConfigPlace => {
-    const load = settingsLoader({ ...sources, places: { ...places, configPath: path } }, judge)
-    return { path, files, load }
-  }
-  const place = placeOf(places.configPath)
+  return { path, files, load: settingsLoader(sources, judge) }
+}
+
+export function ownConfig(around: ConfigSurroundings) {
+  const { places, files, env } = around
+  const place = configPlace(around, places.configPath)
   return {
     path: place.path,
     shown: () => shownConfig(place),
@@ -39,7 +43,7 @@ export function ownConfig({ places, files, env, systemZone, judge }: ConfigSurro
     },
     schema: configJsonSchema,
     validate(file: string | undefined) {
-      const { path, exists, issues, warnings } = shownConfig(file === undefined ? place : placeOf(file))
+      const { path, exists, issues, warnings } = shownConfig(file === undefined ? place : configPlace(around, file))
       return { path, exists, issues, warnings }
     },
   }

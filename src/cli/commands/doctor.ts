@@ -1,0 +1,49 @@
+// `sluice doctor` says what is wrong around a gateway, whether or not one runs, and mends what can be mended without losing
+// anything. Its exit code says whether a problem is left.
+import { asSluiceError } from '../../base/errors.ts'
+import type { Run } from '../command.ts'
+import { connectFor, writeJson } from '../gateway-link.ts'
+import { EXIT, type Shell } from '../shell.ts'
+import { sanitizeLine } from '../text/sanitize.ts'
+
+/** One of what was found; the process edge hands in who finds. */
+export interface Finding {
+  readonly code: string
+  readonly kind: 'problem' | 'notice'
+  readonly message: string
+  readonly advice: string
+  readonly fix: 'none' | 'possible' | 'done'
+}
+
+export type Examine = (wishes: { readonly isRunning: boolean; readonly fix: boolean }) => Promise<readonly Finding[]>
+
+export const doctor: Run = async (args, shell) => {
+  const isRunning = await answers(args, shell)
+  const examine = await shell.doctor()
+  const findings = await examine({ isRunning, fix: args.has('fix') })
+  const problems = findings.filter(({ kind, fix }) => kind === 'problem' && fix !== 'done')
+  if (args.has('json')) writeJson(shell, { ok: problems.length === 0, gateway: isRunning, findings })
+  else shell.stdout.write(findings.length === 0 ? 'All is well.\n' : findings.map(block).join(''))
+  if (!args.has('json') && !args.has('fix') && findings.some(({ fix }) => fix === 'possible')) {
+    shell.stdout.write('\nWhat is marked can be mended with: sluice doctor --fix\n')
+  }
+  return problems.length === 0 ? EXIT.ok : EXIT.failed
+}
+
+function block({ code, kind, message, advice, fix }: Finding): string {
+  const mark = fix === 'possible' ? ' *' : ''
+  const next = fix === 'done' ? 'mended' : advice
+  return `${kind} ${code}${mark}: ${sanitizeLine(message)}\n  ${sanitizeLine(next)}\n`
+}
+
+/** Whether a gateway is there; one that does not let us in is there too. */
+async function answers(args: Parameters<Run>[0], shell: Shell): Promise<boolean> {
+  try {
+    const client = await connectFor(args, shell)
+    client.close()
+    return true
+  } catch (error) {
+    const { code } = asSluiceError(error)
+    return code === 'UNAUTHORIZED' || code === 'FORBIDDEN'
+  }
+}
