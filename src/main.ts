@@ -3,7 +3,7 @@
 // old ones. What commands do is in cli/; a gateway is put together in gateway.ts.
 
 import type { Backups } from './cli/backups.ts'
-import type { Examine } from './cli/commands/doctor.ts'
+import type { Examine } from './cli/findings.ts'
 import type { OwnConfig } from './cli/own-config.ts'
 import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
 import type { OpenSocket } from './client/socket.ts'

@@ -345,6 +345,15 @@ export const COMMANDS: readonly Command[] = [
   ...CONFIG_COMMANDS,
   ...BACKUP_COMMANDS,
   {
+    name: 'completion',
+    summary: 'Print the script by which bash, zsh or fish completes these commands.',
+    positionals: ['shell'],
+    flags: {},
+    example: 'completion bash',
+    load: async () =>
+      (await import('./commands/completion.ts')).completionOf({ commands: COMMANDS, globalFlags: GLOBAL_FLAGS }),
+  },
+  {
     name: 'doctor',
     summary: 'Say what is wrong with this machine, the config and the state folder; a gateway need not run.',
     flags: {

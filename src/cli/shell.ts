@@ -3,7 +3,7 @@
 import type { Random, World } from '../base/world.ts'
 import type { GatewayClient } from '../client/client.ts'
 import type { Backups } from './backups.ts'
-import type { Examine } from './commands/doctor.ts'
+import type { Examine } from './findings.ts'
 import type { OwnConfig } from './own-config.ts'
 
 export interface Output {

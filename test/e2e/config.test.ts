@@ -60,6 +60,26 @@ test('the command line changes a running gateway, keeps comments, and is refused
   expect(readFileSync(path, 'utf8')).toBe(FILE.replace('enabled: true', 'enabled: false'))
 })
 
+test('the commands of the guide do what it says', async () => {
+  const gateway = await scope.gateway({})
+  const guide = readFileSync(new URL('../../docs/guides/configuration.md', import.meta.url), 'utf8')
+  const block = /```sh\n([\s\S]*?)```/.exec(guide)?.[1] ?? ''
+  const commands = block
+    .split('\n')
+    .flatMap(line => (line === '' ? [] : [line.replace('./bin/sluice ', '').split(' ')]))
+  expect(commands.length).toBeGreaterThan(3)
+  for (const command of commands)
+    expect(await gateway.cli(command), command.join(' ')).toMatchObject({ code: 0, stderr: '' })
+  // The guide's example of secrets, as it stands there.
+  const example = /```json5\n([\s\S]*?)```/.exec(guide)?.[1] ?? ''
+  const token = join(gateway.stateDir, 'secret')
+  writeFileSync(token, 'the text of a file, as a token\n')
+  const file = join(gateway.stateDir, 'example.json5')
+  writeFileSync(file, example.replace('/run/secrets/sluice-token', token))
+  expect((await gateway.cli(['config', 'validate', file])).stdout).toMatch(/names \$\{MODEL_KEY\}, which is not set/)
+  expect(await gateway.cli(['config', 'validate', file], { env: { MODEL_KEY: 'k' } })).toMatchObject({ code: 0 })
+})
+
 test('without a gateway the file itself is changed, and judged as a start would judge it', async () => {
   const gateway = await scope.gateway({ config: FILE })
   await gateway.stop()

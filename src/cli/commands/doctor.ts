@@ -2,20 +2,10 @@
 // anything. Its exit code says whether a problem is left.
 import { asSluiceError } from '../../base/errors.ts'
 import type { Run } from '../command.ts'
+import type { Finding } from '../findings.ts'
 import { connectFor, writeJson } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
-
-/** One of what was found; the process edge hands in who finds. */
-export interface Finding {
-  readonly code: string
-  readonly kind: 'problem' | 'notice'
-  readonly message: string
-  readonly advice: string
-  readonly fix: 'none' | 'possible' | 'done'
-}
-
-export type Examine = (wishes: { readonly isRunning: boolean; readonly fix: boolean }) => Promise<readonly Finding[]>
 
 export const doctor: Run = async (args, shell) => {
   const isRunning = await answers(args, shell)
