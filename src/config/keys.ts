@@ -73,7 +73,9 @@ function allowedOf(schema: JsonSchema): string {
     case 'array':
       return `a list, each ${isSchema(items) ? allowedOf(items) : 'anything'}`
     case 'object':
-      return 'an object'
+      return isSchema(schema.additionalProperties) && !schema.properties
+        ? `an object, each ${allowedOf(schema.additionalProperties)}`
+        : 'an object'
     default:
       return format === 'uri' ? 'a URL' : 'a text'
   }
