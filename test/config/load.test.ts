@@ -204,6 +204,29 @@ describe('what is refused, by its path and with what is allowed', () => {
     expect(refused({ agents: { defaults: { userTimezone: 'Mars/Base' } } })).toEqual(['agents.defaults.userTimezone'])
   })
 
+  test('the value is told as it is written in the file; a secret is not, nor what stands for it', () => {
+    const env = { KEY: 'hunter2', NUMBER: '7' }
+    expect(() => load({ logging: { level: 'loud' } })).toThrow(/logging\.level: .*"warn".* \(it is "loud"\)/)
+    expect(() => load({ logging: { level: '${KEY}' } }, { env })).toThrow(/\(it is "\$\{KEY\}"\)/)
+    for (const token of ['hunter2', 7_312, '${KEY}']) {
+      const messageOf = () => {
+        try {
+          load({ gateway: { auth: { token } } }, { env })
+        } catch (error) {
+          return (error as Error).message
+        }
+      }
+      expect(messageOf()).toMatch(/gateway\.auth\.token: /)
+      expect(messageOf()).not.toMatch(/hunter2|7312/)
+    }
+  })
+
+  test('$include is said not to be supported', () => {
+    expect(load({ $include: './other.json5' }).warnings).toEqual([
+      'config: $include is not supported: put all of the config into one file',
+    ])
+  })
+
   test.each(['-1', 'x', '70000'])('SLUICE_GATEWAY_PORT=%s', port => {
     expect(() => gatewayPort({ SLUICE_GATEWAY_PORT: port }, {})).toThrow(/SLUICE_GATEWAY_PORT is .*give a port/)
   })

@@ -41,6 +41,12 @@ describe.each(['config.set', 'config.apply'] as const)('%s', method => {
     expect(room.state.text).toBe(raw.replace('__redacted__', TOKEN))
   })
 
+  test('what stands for a value means that value, of a whole section too', async () => {
+    const room = openRoom(FILE)
+    await replace(room, method, `{ gateway: { port: '__redacted__', auth: '__redacted__' }, cron: '__redacted__' }`)
+    expect(JSON5.parse(room.state.text as string)).toEqual(JSON5.parse(FILE))
+  })
+
   test('mends a file that cannot be read', async () => {
     const room = openRoom('{ a: ', '')
     await replace(room, method, '{ "cron": { "enabled": false } }')
