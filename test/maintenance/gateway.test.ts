@@ -16,7 +16,7 @@ afterEach(() => scope.end())
 test('L2: after three deaths turns and jobs are held back, which is said everywhere; a restart goes on', async () => {
   const model = await startScriptedModel()
   scope.onEnd(() => model.server.close())
-  const gateway = await scope.gateway({ config: model.config() })
+  const gateway = await scope.gateway({ config: { ...model.config(), messages: { queue: { mode: 'followup' } } } })
   const sessionKey = 'agent:main:deadly'
   const first = await gateway.client()
   for (const runId of ['one', 'two']) {
