@@ -97,6 +97,27 @@ test('a second message is queued below the reply, and written when its turn begi
   await ended
 })
 
+test('a second message that steers is read at the next step, written when it is, and answered with the first', async () => {
+  const ended = run(shell, 'chat')
+  await until(shell, '> ')
+  shell.press('one\r')
+  const first = (await sent(1)).params.idempotencyKey
+  assistant(first, 'Answer')
+  await until(shell, 'Answer')
+  gateway.on('chat.send', ({ asked, answer }) =>
+    answer({ runId: asked.params.idempotencyKey, status: 'started', ahead: 1, queueMode: 'steer' }),
+  )
+  shell.press('two\r')
+  await until(shell, '> two (is read at the next step)')
+  const second = (await sent(2)).params.idempotencyKey
+  gateway.event('chat', { runId: second, seq: 1, sessionKey: KEY, state: 'final', mergedInto: first })
+  await until(shell, '> two\r\n')
+  final(first, 'Answer to both')
+  await until(shell, 'to both\r\n')
+  shell.press('\u0004')
+  await ended
+})
+
 test('Ctrl-C: stops the reply that comes; clears the line; twice on nothing leaves', async () => {
   const ended = run(shell, 'chat')
   await until(shell, '> ')

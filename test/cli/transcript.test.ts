@@ -65,6 +65,24 @@ describe('what is seen of a run', () => {
     ])
   })
 
+  test('a run that is gone on with is one run: its new stream begins anew, and what was said is seen once', () => {
+    const lost = [
+      agent('r', 'assistant', said('Look.')),
+      agent('r', 'tool', { phase: 'start', name: 'x', toolCallId: 'c', args: {} }),
+      agent('r', 'tool', { phase: 'result', name: 'x', toolCallId: 'c', isError: false }),
+      agent('r', 'assistant', said('Tw')),
+      agent('r', 'lifecycle', { phase: 'end', aborted: true }),
+      chat('r', 'aborted', { stopReason: 'stop', resumedAs: 'r~2' }),
+    ]
+    const rest = [agent('r~2', 'lifecycle', { phase: 'start' }), agent('r~2', 'assistant', said('Two.'))]
+    const all = [...lost, ...rest, chat('r~2', 'final', message('Look.\n\nTwo.'))]
+    expect(seen(all)).toBe('Look.|Tw|Two.|')
+    expect(marks(all).filter(mark => mark.kind === 'begin' || mark.kind === 'ended')).toEqual([
+      { kind: 'begin', runId: 'r' },
+      { kind: 'ended', runId: 'r', how: 'ok' },
+    ])
+  })
+
   test('ends are told once, open tools with them', () => {
     const events = [
       agent('r', 'tool', { phase: 'start', name: 'x', toolCallId: 'c', args: {} }),

@@ -30,8 +30,8 @@ export type Mark =
 interface RunShown {
   /** Of the model message that is open. */
   message: string
-  /** Of those before it. */
-  before: string
+  /** Of those before it, with and without what an attempt said that was broken off: that may be said again. */
+  before: readonly [all: string, whole: string]
   heardAgent: boolean
   readonly tools: Map<string, string>
 }
@@ -120,7 +120,7 @@ export class Transcript {
   #hearChat(runId: string, { state, message, errorMessage, stopReason, resumedAs }: ChatEvent): Mark[] {
     const run = this.#run(runId)
     // It goes on, and says all of its present message anew.
-    if (resumedAs !== undefined) return this.#breakOff(runId)
+    if (resumedAs !== undefined) return breakOff(run)
     switch (state) {
       case 'delta':
         return run.heardAgent ? [] : grow(run, textOf(message))
@@ -138,35 +138,43 @@ export class Transcript {
     }
   }
 
-  #breakOff(runId: string): Mark[] {
-    const open = [...(this.#runs.get(runId)?.tools ?? [])]
-    this.#runs.delete(runId)
-    return [
-      ...open.map(([callId, label]): Mark => ({ kind: 'tool-end', callId, label, isError: true })),
-      { kind: 'break' },
-    ]
-  }
-
   #finish(runId: string, end: { how: 'ok' | 'stopped' | 'failed'; note?: string }): Mark[] {
-    const marks = this.#breakOff(runId)
+    const run = this.#runs.get(runId)
     this.end(runId)
-    return [...marks, { kind: 'ended', runId, ...end }]
+    return [...(run ? breakOff(run) : []), { kind: 'ended', runId, ...end }]
   }
 
   #run(runId: string): RunShown {
     let run = this.#runs.get(runId)
     if (!run) {
-      run = { message: '', before: '', heardAgent: false, tools: new Map() }
+      run = { message: '', before: ['', ''], heardAgent: false, tools: new Map() }
       this.#runs.set(runId, run)
     }
     return run
   }
 }
 
+/** What is open ends here; what was said of it stays said. */
+function breakOff(run: RunShown): Mark[] {
+  const open = [...run.tools]
+  run.tools.clear()
+  run.before = [run.before[0] + run.message, run.before[1]]
+  run.message = ''
+  return [
+    ...open.map(([callId, label]): Mark => ({ kind: 'tool-end', callId, label, isError: true })),
+    { kind: 'break' },
+  ]
+}
+
 function remember(set: Set<string>, id: string): void {
   set.add(id)
   const [oldest] = set
   if (set.size > REMEMBERED_MAX && oldest !== undefined) set.delete(oldest)
+}
+
+function putBefore(run: RunShown): void {
+  run.before = [run.before[0] + run.message, run.before[1] + run.message]
+  run.message = ''
 }
 
 /** Texts are cumulative: one that goes on adds its rest, another begins a new message. */
@@ -177,7 +185,7 @@ function grow(run: RunShown, text: string): Mark[] {
     run.message = text
     return [{ kind: 'append', text: added }]
   }
-  run.before += run.message
+  putBefore(run)
   run.message = text
   return [{ kind: 'break' }, { kind: 'append', text }]
 }
@@ -185,7 +193,8 @@ function grow(run: RunShown, text: string): Mark[] {
 /** What the final text has beyond what was streamed; it may be the last message or all of them joined. */
 function complete(run: RunShown, final: string): Mark[] {
   const squeeze = (text: string) => text.replace(/\s+/g, '')
-  if (final === '' || squeeze(run.before + run.message).endsWith(squeeze(final))) return []
+  const isSeen = run.before.some(before => squeeze(before + run.message).endsWith(squeeze(final)))
+  if (final === '' || isSeen) return []
   return grow(run, final)
 }
 
@@ -196,8 +205,7 @@ function hearTool(run: RunShown, { phase, name, toolCallId, args, isError }: Rec
     if (run.tools.has(toolCallId)) return []
     const label = toolLabel(name, args)
     run.tools.set(toolCallId, label)
-    run.before += run.message
-    run.message = ''
+    putBefore(run)
     return [{ kind: 'break' }, { kind: 'tool-start', callId: toolCallId, label }]
   }
   if (phase !== 'result') return []
