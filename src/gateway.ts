@@ -8,6 +8,7 @@ import { type Log, openLog } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
 import type { World } from './base/world.ts'
+import type { Channel } from './channels/port.ts'
 import { type LoadSettings, type Settings, settingsLoader } from './config/load.ts'
 import { type Env, type Places, workspaceOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
@@ -44,6 +45,8 @@ export interface GatewayOptions {
   /** Full path of the command that started us; shown to people. */
   readonly launcher: string
   readonly world: World
+  /** Default: none. No config names one yet, so who starts a gateway with channels hands them in. */
+  readonly channels?: readonly Channel[]
 }
 
 export interface RunningGateway {
@@ -69,6 +72,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const restart = Promise.withResolvers<{ reason: string | undefined }>()
   const house = furnish({
     ...{ store, runner, settings, places, world, env, load },
+    ...(options.channels && { channels: options.channels }),
     binFolder: dirname(options.launcher),
     log: log.log,
     condition: { heldBack: start.heldBack, integrity: () => check?.state ?? 'not-checked' },
