@@ -17,7 +17,10 @@ if (!hasStrace()) {
   process.exit(1)
 }
 const built = spawnSync(process.execPath, [`${import.meta.dirname}/build.ts`, '--if-stale'], { stdio: 'inherit' })
-if (built.status !== 0) process.exit(1)
+if (built.status !== 0) {
+  console.error(`the bundle was not built: ${built.error?.message ?? 'see above'}`)
+  process.exit(1)
+}
 const report = await losePower({
   writes: Number(values.writes),
   moments: Number(values.moments),

@@ -19,6 +19,8 @@ export interface Expected {
   readonly dailyJobId: string
   readonly tickerJobId: string
   readonly tickerEveryMs: number
+  /** Keys of turns that died between their first effect and its result. */
+  readonly interrupted: readonly string[]
 }
 
 /** Queries whose every answer is a fault. */
@@ -116,6 +118,7 @@ export function whenQuiet(evidence: Evidence, expected: Expected): string[] {
     ...ran.filter(id => !manual.includes(id as string)).map(id => `a run by hand that nobody was told of: ${id}`),
     ...manual.filter(id => !ran.includes(id)).map(id => `a run by hand is not in the ledger: ${id}`),
     ...ledgerGaps(evidence, expected),
+    ...expected.interrupted.flatMap(key => killedTooLate(evidence, key)),
   ]
 }
 
@@ -164,6 +167,16 @@ function effectFaults(evidence: Evidence, run: RunEvidence, key: string): string
     const line = `${key}:${EFFECTS[ordinal]}`
     return failed || lines.includes(line) ? [] : [`an effect is told as done and was not: ${line}`]
   })
+}
+
+/** Not the gateway's fault but this run's: what it reports as such a kill was none. */
+function killedTooLate(evidence: Evidence, key: string): string[] {
+  const whole = evidence.number(
+    `SELECT count(*) FROM entries WHERE kind = 'result' AND run_id = ? AND answers_ordinal = 0
+      AND NOT json_extract(body, '$.isError')`,
+    key,
+  )
+  return whole === 0 ? [] : [`the turn ${key} was not killed before its effect's result`]
 }
 
 function firedOnce(evidence: Evidence, work: Extract<Work, { kind: 'one-shot' }>, jobId: string): string[] {

@@ -25,7 +25,7 @@ const LONG_LENGTH = 190_000
 const STRING_BYTES_MAX = 4 * 2 ** 20
 
 export const STRACE_MISSING =
-  'strace is not installed; install it (Debian, Ubuntu: apt-get install strace) to see what survives a power loss'
+  'strace is not installed, or may not trace here. To see what survives a power loss, install it (Debian, Ubuntu: apt-get install strace), and in a container allow SYS_PTRACE'
 
 export function hasStrace(): boolean {
   const { status } = spawnSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore' })

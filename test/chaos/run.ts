@@ -32,6 +32,8 @@ export interface ChaosOptions {
 
 export interface ChaosReport {
   readonly seed: number
+  /** As many as were asked for; a world that fails is not killed any more. */
+  readonly wanted: number
   readonly kills: Readonly<Record<Kill, number>>
   readonly counts: Counts
   /** Each with the seed of its world. */
@@ -95,7 +97,7 @@ export async function runChaos({ kills, seed, say = () => undefined }: ChaosOpti
   } finally {
     bundle.remove()
   }
-  return { seed, kills: done, counts, failed }
+  return { seed, wanted: kills, kills: done, counts, failed }
 }
 
 interface Tally {
@@ -144,7 +146,7 @@ function add(counts: Counts, world: ChaosWorld): void {
 }
 
 /** What a person reads of it. */
-export function reportLines({ seed, kills, counts, failed }: ChaosReport): string[] {
+export function reportLines({ seed, wanted, kills, counts, failed }: ChaosReport): string[] {
   const sum = Object.values(kills).reduce((total, n) => total + n, 0)
   const { messages, jobs, effects, sends, restarts } = counts
   return [
@@ -154,6 +156,6 @@ export function reportLines({ seed, kills, counts, failed }: ChaosReport): strin
     ...failed,
     failed.length === 0
       ? '0 failed'
-      : `${failed.length} failed; again with: npm run chaos -- --kills ${sum} --seed ${seed}`,
+      : `${failed.length} failed; again with: npm run chaos -- --kills ${wanted} --seed ${seed}`,
   ]
 }

@@ -39,7 +39,7 @@ const SIGNS_MAX = 60
 /** Lingers after its effect where a kill is to find it there. */
 const SCRIPT = `#!/bin/sh
 echo "$2" >> "$1"
-[ "$(cat "$3" 2>/dev/null)" = effect ] && exec sleep 0.4
+[ "$(cat "$3" 2>/dev/null)" = effect ] && exec sleep 2
 exit 0
 `
 
@@ -51,12 +51,18 @@ export class ChaosWorld {
   readonly #entry: string
   readonly #asked: Asked[] = []
   readonly #watchers = new Set<() => void>()
-  #expected: Omit<Expected, 'asked'> = { dailyJobId: '', tickerJobId: '', tickerEveryMs: TICKER_EVERY_MS }
+  #expected: Omit<Expected, 'asked' | 'interrupted'> = {
+    dailyJobId: '',
+    tickerJobId: '',
+    tickerEveryMs: TICKER_EVERY_MS,
+  }
   #model: ChaosModel | undefined
   #gateway: ChaosProcess | undefined
   #asking: Asking | undefined
   #evidence: Evidence | undefined
   #heard: ((event: GatewayEvent) => void) | undefined
+  /** Turns that were killed between an effect and its result. */
+  readonly #interrupted: string[] = []
   #count = 0
   #totals = { messages: 0, jobs: 0, effects: 0, sends: 0 }
 
@@ -202,13 +208,11 @@ export class ChaosWorld {
 
   #check(quiet: boolean): void {
     const evidence = this.#evidence as Evidence
-    const expected: Expected = { ...this.#expected, asked: this.#asked }
+    const expected: Expected = { ...this.#expected, asked: this.#asked, interrupted: this.#interrupted }
     this.findings.push(...atAnyTime(evidence, expected))
     this.#totals = {
-      messages: this.#asked.filter(({ work, ack }) => ack && (work.kind === 'chat' || work.kind === 'inbound')).length,
-      jobs:
-        evidence.number('SELECT count(*) FROM jobs') +
-        evidence.number("SELECT count(*) FROM occurrences WHERE occurrence LIKE 'at:%'"),
+      messages: this.#asked.filter(({ work, ack }) => ack && 'verb' in work).length,
+      jobs: this.#asked.filter(({ work, ack }) => ack && !('verb' in work)).length,
       effects: evidence.effects().length,
       sends: evidence.sends().length,
     }
@@ -288,6 +292,7 @@ export class ChaosWorld {
       case 'effect-result': {
         this.#arm('effect')
         const key = this.#add(key => ({ key, kind: 'chat', session: `of-${key}`, verb: 'effect' }))
+        this.#interrupted.push(key)
         return await this.#until(`the effect of ${key}`, () => this.#evidence?.effects().includes(`${key}:a`) ?? false)
       }
       case 'send-mark': {
