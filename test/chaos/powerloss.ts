@@ -21,6 +21,8 @@ const CLIENTS = 4
 /** Now and then a long message, so that the log is copied back and begun anew. */
 const LONG_EVERY = 3
 const LONG_LENGTH = 190_000
+/** Calls on the log from the first write of a commit to its sync, at most. */
+const CALLS_OF_COMMIT_MAX = 10_000
 /** Longer than any one write of the gateway. */
 const STRING_BYTES_MAX = 4 * 2 ** 20
 
@@ -60,6 +62,10 @@ interface Written {
 }
 
 type Write = Extract<TracedCall, { kind: 'write' }>
+const isWrite = (call: TracedCall): call is Write => call.kind === 'write'
+
+const keyOf = (number: number) => `kept-${number}-`
+const keysIn = (text: string) => text.match(/kept-\d+-/g) ?? []
 
 export async function losePower(options: PowerLossOptions): Promise<PowerLossReport> {
   const { say = () => undefined } = options
@@ -138,12 +144,14 @@ async function writeAll(url: string, { token, writes }: { token: string; writes:
     timeoutMs: BOUND_MS,
     openSocket: address => new WebSocket(address),
   })
-  const keys = Array.from({ length: writes }, (_, n) => `kept-${n}-`)
+  const keys = Array.from({ length: writes }, (_, n) => keyOf(n))
   const written: Written[] = []
   const worker = async () => {
     for (let key = keys.shift(); key !== undefined; key = keys.shift()) written.push(await write(client, key))
   }
   await Promise.all(Array.from({ length: CLIENTS }, worker))
+  // Once this is answered, the write of the last answer above has returned, and the trace has it whole.
+  await client.call('health', {})
   client.close()
   return written
 }
@@ -170,11 +178,15 @@ async function judge(
 ): Promise<PowerLossReport> {
   const wal = `${stateDir(judging.folder)}/sluice.db-wal`
   const ofLog = calls.filter(({ target }) => target === wal)
-  const isWrite = (call: TracedCall): call is Write => call.kind === 'write'
-  const answers = calls.filter(isWrite).filter(({ target }) => target.startsWith('TCP:'))
-  const acknowledged = written.map(one => ({ ...one, atLine: answeredAt(answers, one.key) }))
+  const lines = answerLines(calls)
+  const acknowledged = written.map(one => {
+    const atLine = lines.get(one.key)
+    if (atLine === undefined) throw new Error(`the trace shows no answer for ${one.key}`)
+    return { ...one, atLine }
+  })
   const logs = ofLog.filter(isWrite).filter(({ offset }) => offset === 0).length
-  const disorder = acknowledged.flatMap(({ key, atLine }) => orderFault(ofLog, key, atLine))
+  const firsts = firstWrites(ofLog)
+  const disorder = acknowledged.flatMap(one => orderFault(one, ofLog, firsts.get(one.key)))
   const { cuts, failed } = await cutAll(calls, acknowledged, judging)
   return {
     acknowledged: written.length,
@@ -186,32 +198,41 @@ async function judge(
   }
 }
 
-/** The line at which the answer that names this key begins to go to its client. */
-function answeredAt(answers: readonly Write[], key: string): number {
-  const found = answers.find(({ bytes }) =>
-    bytes
-      .toString('latin1')
-      .split('{"type":"')
-      .some(frame => frame.startsWith('res"') && frame.includes(`"${key}"`)),
-  )
-  if (!found) throw new Error(`the trace shows no answer for ${key}`)
-  return found.begun
+/** For each key, the line at which the answer that names it begins to go to its client. */
+function answerLines(calls: readonly TracedCall[]): ReadonlyMap<string, number> {
+  const lines = new Map<string, number>()
+  for (const { bytes, begun } of calls.filter(isWrite).filter(({ target }) => target.startsWith('TCP:'))) {
+    const frames = bytes.toString('latin1').split('{"type":"')
+    for (const frame of frames.filter(text => text.startsWith('res"'))) {
+      for (const key of keysIn(frame)) if (!lines.has(key)) lines.set(key, begun)
+    }
+  }
+  return lines
+}
+
+/** For each key, the first write of the log that has it. */
+function firstWrites(ofLog: readonly TracedCall[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>()
+  for (const [at, call] of ofLog.entries()) {
+    if (!isWrite(call)) continue
+    for (const key of keysIn(call.bytes.toString('latin1'))) if (!found.has(key)) found.set(key, at)
+  }
+  return found
 }
 
 /** The frame header of a commit says how large the database is after it. */
 const isCommitFrame = ({ bytes, offset }: Write) => bytes.length === 24 && offset !== 0 && bytes.readUInt32BE(4) > 0
 
-/** Frames that hold the key, then the last frame of their commit, then a sync: all before the answer. */
-function orderFault(ofLog: readonly TracedCall[], key: string, answeredAt: number): string[] {
-  const found = ofLog.findIndex(call => call.kind === 'write' && call.bytes.includes(key, 0, 'latin1'))
+/** A frame that holds the key, then the last frame of its commit, then a sync: all before the answer. */
+function orderFault({ key, atLine }: Acknowledged, ofLog: readonly TracedCall[], found = -1): string[] {
   const frame = ofLog[found]
-  if (!frame || frame.done > answeredAt) return [`${key} was acknowledged before it was written`]
+  if (!frame || frame.done > atLine) return [`${key} was acknowledged before it was written`]
   // A frame is its header and then its page: the commit's last header may stand just before the page with the key.
-  const from = Math.max(0, found - 1)
-  const commitAt = ofLog.findIndex((call, at) => at >= from && call.kind === 'write' && isCommitFrame(call))
-  const lastPage = ofLog[commitAt + 1]
-  const sync = ofLog.find((call, at) => at > commitAt && call.kind === 'sync' && call.begun > (lastPage?.done ?? 0))
-  const isOrdered = commitAt >= 0 && lastPage && sync && sync.done < answeredAt
+  const rest = ofLog.slice(Math.max(0, found - 1), found + CALLS_OF_COMMIT_MAX)
+  const commitAt = rest.findIndex(call => isWrite(call) && isCommitFrame(call))
+  const lastPage = rest[commitAt + 1]
+  const sync = rest.slice(commitAt + 2).find(call => call.kind === 'sync' && call.begun > (lastPage?.done ?? 0))
+  const isOrdered = commitAt >= 0 && sync && sync.done < atLine
   return isOrdered ? [] : [`${key} was acknowledged before its commit was synced`]
 }
 

@@ -19,8 +19,9 @@ export type Work = { readonly key: string } & (
 )
 
 export interface Ack {
-  /** Of the run that answers, or of the job that was made. */
+  /** Of the run that answers, or of the job that was made; undefined for a job that was running already. */
   readonly id?: string
+  /** Nothing here is to be refused. */
   readonly refused?: string
 }
 
@@ -30,7 +31,7 @@ export interface Asking {
   readonly dailyJobId: string
 }
 
-/** The session, and the id of the run, that answer a work; undefined where none does or its id is not ours to give. */
+/** The run that answers a message; undefined for other works. */
 export function runIdOf(work: Work): string | undefined {
   if (work.kind === 'chat') return work.key
   if (work.kind === 'inbound') return `channel:${work.channel}:${work.chatId}:${work.key}`
@@ -78,7 +79,8 @@ async function asked(work: Work, { client, gateway, dailyJobId }: Asking): Promi
         mode: 'force',
         idempotencyKey: key,
       })
-      return ran && runId !== undefined ? { id: runId } : { refused: reason ?? 'not run' }
+      if (reason === 'already-running') return {}
+      return ran && runId !== undefined ? { id: runId } : { refused: reason ?? 'it answered no run' }
     }
   }
 }

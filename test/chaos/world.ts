@@ -51,6 +51,7 @@ export class ChaosWorld {
   readonly #entry: string
   readonly #asked: Asked[] = []
   readonly #watchers = new Set<() => void>()
+  readonly #closers: (() => void)[] = []
   #expected: Omit<Expected, 'asked' | 'interrupted'> = {
     dailyJobId: '',
     tickerJobId: '',
@@ -91,8 +92,6 @@ export class ChaosWorld {
       () => stateWatcher.close(),
     )
   }
-
-  readonly #closers: (() => void)[] = []
 
   async close(): Promise<void> {
     await this.#gateway?.kill().catch(() => undefined)
@@ -188,8 +187,7 @@ export class ChaosWorld {
     void ask(work, this.#asking as Asking).then(
       ack => {
         one.ack = ack
-        if (ack.refused !== undefined && work.kind !== 'manual-run')
-          this.findings.push(`${work.key} was refused: ${ack.refused}`)
+        if (ack.refused !== undefined) this.findings.push(`${work.key} was refused: ${ack.refused}`)
         this.#moved()
       },
       () => undefined,
