@@ -12,6 +12,8 @@ const LOSSES_MAX = 3
 export interface Asked {
   readonly work: Work
   ack?: Ack
+  /** Why it was not acknowledged when it was asked last. */
+  trouble?: string
 }
 
 export interface Expected {

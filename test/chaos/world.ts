@@ -112,10 +112,17 @@ export class ChaosWorld {
 
   /** Looks again whenever something was seen to move. */
   async #until(what: string, fits: () => boolean): Promise<void> {
-    if (fits()) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const look = () => fits() && resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const look = () => {
+      // A look that fails is this wait's failure, not that of whatever moved.
+      try {
+        if (fits()) resolve()
+      } catch (error) {
+        reject(error)
+      }
+    }
     this.#watchers.add(look)
+    look()
     try {
       await within(promise, () => `${what} in ${this.folder}; ${this.#state()}`, BOUND_MS)
     } finally {
@@ -128,7 +135,7 @@ export class ChaosWorld {
       "SELECT run_id, state, attempt, losses FROM runs WHERE state IN ('queued', 'running')",
     )
     const sends = this.#evidence?.all("SELECT id, state, due_at_ms FROM sends WHERE state IN ('queued', 'sending')")
-    const unacknowledged = this.#asked.filter(({ ack }) => !ack).map(({ work }) => work.key)
+    const unacknowledged = this.#asked.filter(({ ack }) => !ack).map(({ work, trouble }) => [work.key, trouble])
     return JSON.stringify({ open, sends, unacknowledged })
   }
 
@@ -190,7 +197,9 @@ export class ChaosWorld {
         if (ack.refused !== undefined) this.findings.push(`${work.key} was refused: ${ack.refused}`)
         this.#moved()
       },
-      () => undefined,
+      error => {
+        one.trouble = String(error)
+      },
     )
   }
 
