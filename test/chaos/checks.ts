@@ -3,8 +3,8 @@
 
 import type { Evidence, RunEvidence, SendEvidence } from './evidence.ts'
 import { repeated } from './evidence.ts'
-import { answerTo, EFFECTS } from './model.ts'
-import { type Ack, runIdOf, type Work } from './works.ts'
+import { answersIn, answerTo, EFFECTS } from './model.ts'
+import type { Ack, Work } from './works.ts'
 
 /** The engine gives a turn up that was there at so many deaths, and says so. */
 const LOSSES_MAX = 3
@@ -33,20 +33,23 @@ const NEVER: readonly { readonly fault: string; readonly sql: string }[] = [
   },
   {
     fault: 'a message stands twice in a transcript',
-    sql: "SELECT run_id FROM entries WHERE kind = 'input' GROUP BY run_id HAVING count(*) > 1",
+    sql: `SELECT json_extract(body, '$.text') AS text FROM entries WHERE kind = 'input' AND text NOT LIKE '[cron:%'
+      GROUP BY text HAVING count(*) > 1`,
   },
   {
     fault: 'a turn ended twice',
     sql: "SELECT run_id FROM entries WHERE kind = 'end' GROUP BY run_id HAVING count(*) > 1",
   },
   {
-    fault: 'a turn was answered twice',
-    sql: `SELECT run_id FROM entries WHERE kind = 'message' AND json_extract(body, '$.text') LIKE 'answer %'
-      GROUP BY run_id HAVING count(*) > 1`,
+    fault: 'an answer stands twice in a transcript',
+    sql: `SELECT json_extract(body, '$.text') AS text FROM entries WHERE kind = 'message' AND text LIKE 'answer %'
+      GROUP BY session_id, text HAVING count(*) > 1`,
   },
   {
     fault: 'an end was announced twice',
-    sql: `SELECT json_extract(payload, '$.runId') AS run FROM events
+    // A turn that is gone on with is told under its run's id with a number.
+    sql: `SELECT substr(id, 1, instr(id || '~', '~') - 1) AS run FROM
+      (SELECT json_extract(payload, '$.runId') AS id, event, payload FROM events)
       WHERE event = 'chat' AND json_extract(payload, '$.state') IN ('final', 'error') GROUP BY run HAVING count(*) > 1`,
   },
   {
@@ -128,28 +131,29 @@ function becameOf(evidence: Evidence, { work, ack }: Asked): string[] {
   if (ack?.id === undefined) return []
   if (work.kind === 'far-job') return []
   if (work.kind === 'one-shot') return firedOnce(evidence, work, ack.id)
-  const run = evidence.run(ack.id)
+  const run = evidence.answering(ack.id)
   if (!run) return [`an acknowledged message has no turn: ${work.key}`]
-  const key = work.kind === 'manual-run' ? 'kdaily' : work.key
-  if (run.state !== 'ok') return reported(evidence, run)
-  const faults = run.reply === answerTo(key) ? [] : [`${work.key} was answered: ${run.reply}`]
-  if ('verb' in work && work.verb === 'effect') faults.push(...effectFaults(evidence, run, work.key))
+  return run.state === 'ok' ? answerFaults(evidence, work, run) : reported(evidence, run)
+}
+
+function answerFaults(evidence: Evidence, work: Work, run: RunEvidence): string[] {
+  const answer = answerTo(work.kind === 'manual-run' ? 'kdaily' : work.key)
+  const answers = answersIn(run.reply ?? '').filter(one => one === answer)
+  const faults = answers.length === 1 ? [] : [`${work.key} was answered: ${run.reply}`]
+  if ('verb' in work && work.verb === 'effect') faults.push(...effectFaults(evidence, work.key))
   if ('verb' in work && work.verb === 'job') {
     const made = evidence.number("SELECT count(*) FROM jobs WHERE json_extract(body, '$.name') = ?", work.key)
     if (made !== 1) faults.push(`the turn ${work.key} has made ${made} jobs`)
   }
-  const routeKey = runIdOf(work)
-  if (work.kind === 'inbound' && evidence.sends().every(({ id }) => id !== `reply:${routeKey}#1`)) {
-    faults.push(`nothing was owed to the chat for ${work.key}`)
-  }
-  return faults
+  const isOwed = evidence.sends().some(({ id }) => id === `reply:${run.run_id}#1`)
+  return work.kind !== 'inbound' || isOwed ? faults : [...faults, `nothing was owed to the chat for ${work.key}`]
 }
 
 /** No reply is right only where the turn was given up after too many deaths, and said so. */
 function reported(evidence: Evidence, run: RunEvidence): string[] {
   const told = evidence.number(
-    `SELECT count(*) FROM events WHERE event = 'chat' AND json_extract(payload, '$.runId') = ?
-      AND json_extract(payload, '$.state') = 'error'`,
+    `SELECT count(*) FROM events WHERE event = 'chat' AND json_extract(payload, '$.state') = 'error'
+      AND json_extract(payload, '$.runId') || '~' LIKE ? || '~%'`,
     run.run_id,
   )
   const isRight = run.state === 'failed' && run.losses >= LOSSES_MAX && told === 1
@@ -157,28 +161,20 @@ function reported(evidence: Evidence, run: RunEvidence): string[] {
 }
 
 /** A call that says it was done left its line; one that was interrupted may have. */
-function effectFaults(evidence: Evidence, run: RunEvidence, key: string): string[] {
+function effectFaults(evidence: Evidence, key: string): string[] {
   const lines = evidence.effects()
-  const results = evidence.all<{ ordinal: number; failed: number }>(
-    `SELECT answers_ordinal AS ordinal, json_extract(body, '$.isError') AS failed FROM entries
-      WHERE kind = 'result' AND run_id = ? ORDER BY id`,
-    run.run_id,
-  )
-  if (results.length !== EFFECTS.length) return [`${key} has ${results.length} results`]
-  return results.flatMap(({ ordinal, failed }) => {
-    const line = `${key}:${EFFECTS[ordinal]}`
-    return failed || lines.includes(line) ? [] : [`an effect is told as done and was not: ${line}`]
+  return EFFECTS.flatMap(name => {
+    const line = `${key}:${name}`
+    const [call, ...others] = evidence.callsOf(line)
+    if (!call || others.length > 0) return [`${others.length + (call ? 1 : 0)} calls for the effect ${line}`]
+    return call.failed || lines.includes(line) ? [] : [`an effect is told as done and was not: ${line}`]
   })
 }
 
 /** Not the gateway's fault but this run's: what it reports as such a kill was none. */
 function killedTooLate(evidence: Evidence, key: string): string[] {
-  const whole = evidence.number(
-    `SELECT count(*) FROM entries WHERE kind = 'result' AND run_id = ? AND answers_ordinal = 0
-      AND NOT json_extract(body, '$.isError')`,
-    key,
-  )
-  return whole === 0 ? [] : [`the turn ${key} was not killed before its effect's result`]
+  const isWhole = evidence.callsOf(`${key}:${EFFECTS[0]}`).some(({ failed }) => failed === 0)
+  return isWhole ? [`the turn ${key} was not killed before its effect's result`] : []
 }
 
 function firedOnce(evidence: Evidence, work: Extract<Work, { kind: 'one-shot' }>, jobId: string): string[] {

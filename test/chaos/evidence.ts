@@ -12,6 +12,8 @@ export interface RunEvidence {
   readonly losses: number
   readonly reply: string | null
   readonly error: string | null
+  /** The run whose turn took this one's message. */
+  readonly merged_into: string | null
 }
 
 export interface SendEvidence {
@@ -75,7 +77,26 @@ export class Evidence {
   }
 
   run(runId: string): RunEvidence | undefined {
-    return this.all<RunEvidence>('SELECT run_id, state, losses, reply, error FROM runs WHERE run_id = ?', runId)[0]
+    return this.all<RunEvidence>(
+      'SELECT run_id, state, losses, reply, error, merged_into FROM runs WHERE run_id = ?',
+      runId,
+    )[0]
+  }
+
+  /** The run that answers another's message: that one, or the one whose turn took it. */
+  answering(runId: string): RunEvidence | undefined {
+    const run = this.run(runId)
+    return run && run.merged_into !== null ? this.run(run.merged_into) : run
+  }
+
+  /** How the calls that name an effect's line ended; a call without a result has none. */
+  callsOf(line: string): { failed: number | null }[] {
+    return this.all(
+      `SELECT json_extract(x.body, '$.isError') AS failed FROM entries m, json_each(m.body, '$.calls') c
+        LEFT JOIN entries x ON x.answers_entry = m.id AND x.answers_ordinal = c.key
+        WHERE m.kind = 'message' AND instr(c.value, ?) > 0`,
+      `"${line}"`,
+    )
   }
 
   sends(): SendEvidence[] {

@@ -42,6 +42,8 @@ export interface ChaosReport {
 
 interface Counts {
   messages: number
+  /** Of the messages: those that became part of another's turn. */
+  merged: number
   jobs: number
   effects: number
   sends: number
@@ -79,7 +81,7 @@ function deal(kills: number, seed: number): Life[] {
 
 export async function runChaos({ kills, seed, say = () => undefined }: ChaosOptions): Promise<ChaosReport> {
   const bundle = await buildChaosGateway()
-  const counts: Counts = { messages: 0, jobs: 0, effects: 0, sends: 0, restarts: 0 }
+  const counts: Counts = { messages: 0, merged: 0, jobs: 0, effects: 0, sends: 0, restarts: 0 }
   const done = Object.fromEntries(Object.keys(KILLS).map(kind => [kind, 0])) as Record<Kill, number>
   const failed: string[] = []
   const count = (kind: Kill) => {
@@ -137,8 +139,9 @@ async function upgrade(world: ChaosWorld, times: number, count: (kind: Kill) => 
 }
 
 function add(counts: Counts, world: ChaosWorld): void {
-  const { messages, jobs, effects, sends } = world.totals()
+  const { messages, merged, jobs, effects, sends } = world.totals()
   counts.messages += messages
+  counts.merged += merged
   counts.jobs += jobs
   counts.effects += effects
   counts.sends += sends
@@ -148,11 +151,11 @@ function add(counts: Counts, world: ChaosWorld): void {
 /** What a person reads of it. */
 export function reportLines({ seed, wanted, kills, counts, failed }: ChaosReport): string[] {
   const sum = Object.values(kills).reduce((total, n) => total + n, 0)
-  const { messages, jobs, effects, sends, restarts } = counts
+  const { messages, merged, jobs, effects, sends, restarts } = counts
   return [
     `chaos: ${sum} kills, seed ${seed}`,
     ...(Object.entries(kills) as [Kill, number][]).map(([kind, n]) => `  ${String(n).padStart(4)} ${KILLS[kind]}`),
-    `${messages} messages, ${jobs} jobs, ${effects} effects, ${sends} sends, ${restarts} starts`,
+    `${messages} messages (${merged} merged into another's turn), ${jobs} jobs, ${effects} effects, ${sends} sends, ${restarts} starts`,
     ...failed,
     failed.length === 0
       ? '0 failed'

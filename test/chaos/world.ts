@@ -50,6 +50,8 @@ export class ChaosWorld {
   starts = 0
   readonly #entry: string
   readonly #asked: Asked[] = []
+  /** Whether a message to a session that talks has a turn of its own, or becomes part of the one that goes on. */
+  readonly #queueMode: 'followup' | 'steer'
   readonly #watchers = new Set<() => void>()
   readonly #closers: (() => void)[] = []
   #expected: Omit<Expected, 'asked' | 'interrupted'> = {
@@ -65,11 +67,12 @@ export class ChaosWorld {
   /** Turns that were killed between an effect and its result. */
   readonly #interrupted: string[] = []
   #count = 0
-  #totals = { messages: 0, jobs: 0, effects: 0, sends: 0 }
+  #totals = { messages: 0, merged: 0, jobs: 0, effects: 0, sends: 0 }
 
   constructor(entry: string, seed: string) {
     this.#entry = entry
     this.random = new Prng(seed)
+    this.#queueMode = this.random.pick(['followup', 'steer'] as const)
   }
 
   /** Makes the folder and the model; the first start is the first kill's. */
@@ -83,6 +86,7 @@ export class ChaosWorld {
       models: { providers: { fake: { baseUrl: this.#model.server.baseUrl } } },
       agents: { defaults: { model: { primary: 'fake/m1' }, userTimezone: 'Europe/Berlin' } },
       tools: { exec: { security: 'allowlist', ask: 'off', allow: [script] } },
+      messages: { queue: { mode: this.#queueMode } },
     }
     writeFileSync(join(stateDirOf(folder), 'sluice.json'), JSON.stringify(config))
     const watcher = watch(folder, () => this.#moved())
@@ -219,6 +223,7 @@ export class ChaosWorld {
     this.findings.push(...atAnyTime(evidence, expected))
     this.#totals = {
       messages: this.#asked.filter(({ work, ack }) => ack && 'verb' in work).length,
+      merged: evidence.number('SELECT count(*) FROM runs WHERE merged_into IS NOT NULL'),
       jobs: this.#asked.filter(({ work, ack }) => ack && !('verb' in work)).length,
       effects: evidence.effects().length,
       sends: evidence.sends().length,
