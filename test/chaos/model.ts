@@ -68,7 +68,7 @@ export class ChaosModel {
       if (verb === 'job') return { calls: [{ name: 'cron', args: { action: 'add', job: farJob(key) } }] }
     }
     const keys = open.map(([, , key = '']) => key)
-    const text = keys.map(answerTo).join(BETWEEN_ANSWERS)
+    const text = keys.map(answerTo).join(BETWEEN_ANSWERS) || 'there is nothing to answer'
     const isHeld = keys.filter(key => this.#held.delete(key)).length > 0
     return isHeld ? { text, chunks: 2, hold: Promise.withResolvers<void>().promise } : { text }
   }
