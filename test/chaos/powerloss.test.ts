@@ -10,7 +10,7 @@ if (!traceable) console.log(`skipped: ${STRACE_MISSING}`)
 test.skipIf(!traceable)(
   'L1: what was acknowledged survives a power loss at any moment',
   async () => {
-    const report = await losePower({ writes: WRITES, moments: 40, seed: 1 })
+    const report = await losePower({ writes: WRITES, moments: 10, seed: 1 })
     console.log(powerLossLines(report).join('\n'))
     expect(report.failed).toEqual([])
     expect(report).toMatchObject({ acknowledged: WRITES, ordered: WRITES })
