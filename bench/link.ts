@@ -39,7 +39,8 @@ function withResultsTimed(store: Store, commitsMs: Map<string, number>): Store {
 
 async function serve(house: House): Promise<{ server: GatewayServer; watcher: Worker; heard: () => Promise<number> }> {
   const server = new GatewayServer({
-    host: '127.0.0.1',
+    hosts: [{ host: '127.0.0.1' }],
+    judge: () => ({ from: { address: '127.0.0.1', isLocal: true } }),
     port: 0,
     clock: nodeClock,
     page: () => undefined,

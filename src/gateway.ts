@@ -1,16 +1,24 @@
 // Composition root: config and world in, a running gateway out. It chooses adapters, opens what a gateway stands on and
 // serves it. It starts whole or not at all: whatever was opened is closed again when a later step refuses.
-import { hostname } from 'node:os'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { dirname } from 'node:path'
-import { decide, equal } from './access/connect.ts'
+import { type Binding, bindingOf } from './access/binding.ts'
+import { OPERATOR_ROLE } from './access/connect.ts'
+import { Door, type Entry } from './access/door.ts'
+import { judgeRequest } from './access/request.ts'
+import type { Secrets } from './access/secrets.ts'
+import { networksOf } from './base/addresses.ts'
 import { formatDuration, MINUTE } from './base/durations.ts'
+import { SluiceError } from './base/errors.ts'
+import { ownAddresses, ownName } from './base/node/addresses.ts'
 import { type Log, openLog } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
+import { ownSecret } from './base/own-secret.ts'
 import type { World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
 import { type LoadSettings, type Settings, settingsLoader } from './config/load.ts'
-import { type Env, type Places, workspaceOf } from './config/locate.ts'
+import { type Env, type GatewayRecord, type Places, urlOf, workspaceOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
 import { furnish, type House } from './house.ts'
 import { markStart, type Start } from './maintenance/starts.ts'
@@ -30,12 +38,10 @@ import { checkIntegrity, damageAdvice, type IntegrityCheck } from './store/sqlit
 import { openSqliteStore } from './store/sqlite/open.ts'
 import { startRetention } from './store/sqlite/retention.ts'
 import type { Admission } from './transports/connection.ts'
-import { figuresPage, type Page, type PageRequest, renderPage } from './transports/page.ts'
+import { FIGURES_TYPE, type Page, type PageRequest, renderPage, unauthorizedPage } from './transports/page.ts'
 import { GatewayServer } from './transports/server.ts'
 import { ThreadRunner } from './turns/thread-runner.ts'
 
-const HOST = '127.0.0.1'
-const TOKEN_BYTES = 32
 const HEALTH_INTERVAL_MS = MINUTE
 
 export interface GatewayOptions {
@@ -63,7 +69,7 @@ export interface RunningGateway {
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { places, env, world } = options
   const load = loaderOf(options)
-  const { settings, token } = prepare(options, load)
+  const { settings, listening } = prepare(options, load)
   const log = openLog(`${places.stateDir}/logs/gateway.log`, settings.logLevel)
   const store = await openSqliteStore({ folder: places.stateDir })
   const start = await markStartOf(store, options)
@@ -82,7 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     }),
     applied: next => log.setLevel(next.logLevel),
   })
-  const server = serve(house, { token, port: settings.port, options, log: log.log })
+  const server = serve(house, { ...listening, options, log: log.log })
   const failure = Promise.withResolvers<Error>()
   let hasFailed = false
   store.onFailure(error => {
@@ -107,7 +113,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
   let url: string
   try {
-    url = await open(house, server)
+    url = await open(house, server, { ...listening, options })
   } catch (error) {
     await close('could not start')
     throw error
@@ -124,6 +130,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     url,
     startupLines: startupLines({
       url,
+      reach: listening.binding.reach,
       settings: withWarning(settings, start.heldBack),
       places,
       launcher: options.launcher,
@@ -137,23 +144,67 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 }
 
 /** Begins to serve. Nothing has been heard from a client or a channel before unfinished turns are first in their lanes. */
-async function open(house: House, server: GatewayServer): Promise<string> {
+async function open(
+  house: House,
+  server: GatewayServer,
+  { binding, tls, options }: Listening & { options: GatewayOptions },
+): Promise<string> {
   const unfinished = await house.recover()
-  const url = `ws://${HOST}:${await server.listen()}`
+  const port = await server.listen()
+  const url = urlOf({ host: binding.hosts[0]?.host ?? '', port, tls: tls !== undefined })
+  const { recordPath } = options.places
+  const record: GatewayRecord = { url, ...(tls && { fingerprint: tls.fingerprint }) }
+  onDisk(recordPath, () => options.world.files.writePrivateText(recordPath, `${JSON.stringify(record)}\n`))
   house.address.url = url
   house.address.connections = () => server.connectionCount
+  house.address.cut = (whose, why) => server.cut(whose, why)
   house.resume(unfinished)
   await house.exchange.start()
   return url
 }
 
-/** What a start needs of the disk beside the store; what the disk refuses is said with its place. */
-function prepare({ places, world }: GatewayOptions, load: LoadSettings) {
+/** Where it listens and who is let in: settled at the start. */
+interface Listening {
+  readonly binding: Binding
+  readonly port: number
+  readonly tls: { readonly cert: string; readonly key: string; readonly fingerprint: string } | undefined
+  readonly secrets: Secrets
+  readonly access: Settings['access']
+}
+
+/** What a start needs of the disk and the machine beside the store; what is refused is said with its place. */
+function prepare({ places, world }: GatewayOptions, load: LoadSettings): { settings: Settings; listening: Listening } {
   const { files } = world
   const settings = load(onDisk(places.configPath, () => files.readText(places.configPath)))
+  const { access, port } = settings
+  const tls = access.tls && readTls(world, access.tls)
+  const binding = bindingOf(access.bind, { addresses: ownAddresses(), isEncrypted: tls !== undefined })
   for (const folder of [places.stateDir, workspaceOf(places)]) onDisk(folder, () => files.ensurePrivateFolder(folder))
-  const token = settings.token ?? onDisk(places.tokenPath, () => ownToken(world, places.tokenPath))
-  return { settings, token }
+  const token = settings.token ?? onDisk(places.tokenPath, () => ownSecret(world, places.tokenPath))
+  return { settings, listening: { binding, port, tls, secrets: { token, password: access.password }, access } }
+}
+
+function readTls({ files }: World, paths: { certPath: string; keyPath: string }): NonNullable<Listening['tls']> {
+  const read = (name: 'certPath' | 'keyPath') => {
+    const text = onDisk(paths[name], () => files.readText(paths[name]))
+    if (text !== undefined) return text
+    throw new SluiceError('INVALID_REQUEST', `gateway.tls.${name} is ${paths[name]}, and there is no such file.`)
+  }
+  const [cert, key] = [read('certPath'), read('keyPath')]
+  const refused = (why: string) => {
+    const message = `gateway.tls cannot be used: ${why}. Give the PEM files of a certificate and of its key.`
+    return new SluiceError('INVALID_REQUEST', message)
+  }
+  let certificate: X509Certificate
+  let isPair: boolean
+  try {
+    certificate = new X509Certificate(cert)
+    isPair = certificate.checkPrivateKey(createPrivateKey(key))
+  } catch (error) {
+    throw refused(String(error))
+  }
+  if (!isPair) throw refused('the key is not the one of the certificate')
+  return { cert, key, fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase() }
 }
 
 function onDisk<T>(path: string, run: () => T): T {
@@ -192,20 +243,29 @@ function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSet
   return settingsLoader(sources, settings => void chooseModel(settings.models))
 }
 
-interface Serving {
-  readonly token: string
-  readonly port: number
+interface Serving extends Listening {
   readonly options: GatewayOptions
   readonly log: ReturnType<typeof openLog>['log']
 }
 
-function serve(house: House, { token, port, options, log }: Serving): GatewayServer {
+function serve(house: House, { binding, port, tls, secrets, access, options, log }: Serving): GatewayServer {
   const { clock, random } = options.world
+  const door = new Door<HouseTurn>({
+    ...{ clock, random, secrets, log },
+    store: house.parts.store,
+    tokens: house.parts.deviceTokens,
+    turnOf: cause => house.reach.callerOf(cause),
+  })
+  const name = ownName().toLowerCase()
+  const policy = {
+    names: new Set([name, `${name}.local`, ...access.allowedHosts]),
+    trustedProxies: networksOf(access.trustedProxies),
+  }
   return new GatewayServer({
-    host: HOST,
-    port,
-    clock,
-    page: request => pageFor(house, { token, launcher: options.launcher }, request),
+    hosts: binding.hosts,
+    ...{ port, tls, clock },
+    judge: request => judgeRequest(request, policy),
+    page: request => pageFor(house, { door, launcher: options.launcher }, request),
     connection: {
       dispatcher: house.dispatcher,
       clock,
@@ -217,25 +277,34 @@ function serve(house: House, { token, port, options, log }: Serving): GatewaySer
         clock.after(0, () => listener(house.healthEvent()))
         return end
       },
-      admit: (params): Admission => {
-        const decision = decide(params, token, cause => house.reach.callerOf(cause))
-        if (!decision.granted) return { refused: { code: decision.code, message: decision.message } }
-        if (decision.turn) return { caller: decision.turn }
-        return { caller: { principal: decision.principal, label: params.client.id, scopes: decision.scopes } }
+      admit: (params, peer) => {
+        const admitted = (entry: Entry<HouseTurn>) => admissionOf(entry, params.client.id)
+        const entry = door.enter(params, peer)
+        return entry instanceof Promise ? entry.then(admitted) : admitted(entry)
       },
       hello: connId => helloOk(house, connId, options),
     },
   })
 }
 
+type HouseTurn = NonNullable<ReturnType<House['reach']['callerOf']>>
+
+function admissionOf(entry: Entry<HouseTurn>, label: string): Admission {
+  if ('refused' in entry) return entry
+  if ('turn' in entry) return { caller: entry.turn }
+  const { principal, scopes, device } = entry.grant
+  const by = device && { device: { deviceId: device.deviceId, role: OPERATOR_ROLE, byToken: device.presented } }
+  return { caller: { principal, label, scopes, ...by }, ...(entry.auth && { auth: entry.auth }) }
+}
+
 function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk {
   const { clock } = options.world
   const main = canonicalSession(MAIN_KEY)
-  const self = { host: hostname(), version: VERSION, mode: 'gateway', reason: 'self', ts: clock.now() }
+  const self = { host: ownName(), version: VERSION, mode: 'gateway', reason: 'self', ts: clock.now() }
   return {
     type: 'hello-ok',
     protocol: PROTOCOL_VERSION,
-    server: { version: VERSION, host: hostname(), connId },
+    server: { version: VERSION, host: ownName(), connId },
     features: { methods: Object.keys(CATALOGUE), events: EVENT_NAMES },
     snapshot: {
       presence: [self],
@@ -256,22 +325,25 @@ function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk
   }
 }
 
-function pageFor(house: House, ours: { token: string; launcher: string }, request: PageRequest): Page | undefined {
+function pageFor(
+  house: House,
+  { door, launcher }: { door: Door<HouseTurn>; launcher: string },
+  request: PageRequest,
+): Page | undefined {
   const { parts, address } = house
   const { facts } = parts
-  const { path } = request
+  const { path, authorization, from } = request
+  // Beyond this machine nothing is served to those who do not show the secret.
+  if ((!from.isLocal || path === '/metrics') && !door.admits(authorization, from)) return unauthorizedPage()
   if (path === '/healthz') return { status: 200, type: 'text/plain', body: 'ok\n' }
-  if (path === '/metrics') {
-    const isToken = (presented: string) => equal(presented, ours.token)
-    return figuresPage(request, { isToken, read: () => metricsText(parts) })
-  }
+  if (path === '/metrics') return { status: 200, type: FIGURES_TYPE, body: metricsText(parts) }
   if (path !== '/') return undefined
   const body = renderPage({
     version: facts.version,
     url: address.url,
     zone: facts.zone,
     model: facts.modelRef,
-    chatCommand: `${ours.launcher} chat`,
+    chatCommand: `${launcher} chat`,
     sessions: parts.store.read.sessionCount(),
     jobs: parts.store.read.jobCount({ includeDisabled: false }),
     uptime: formatDuration(parts.clock.now() - facts.startedAtMs),
@@ -288,12 +360,4 @@ function broadcastHealth(house: House, world: World): { stop(): void } {
     })
   let timer = schedule()
   return { stop: () => timer.cancel() }
-}
-
-function ownToken(world: World, tokenPath: string): string {
-  const found = world.files.readText(tokenPath)?.trim()
-  if (found) return found
-  const made = world.random.hex(TOKEN_BYTES)
-  world.files.writePrivateText(tokenPath, `${made}\n`)
-  return made
 }

@@ -2,8 +2,10 @@
 // the one door. Settings are one value that all of these read anew; replacing it changes them all at once. It opens
 // nothing and listens nowhere: tests, benchmarks and the simulator furnish the same house on stores of their own.
 import { Causes } from './access/cause.ts'
+import { DeviceTokens } from './access/device-token.ts'
 import { measureLoopDelay } from './base/node/loop-delay.ts'
 import { VERSION } from './base/node/version.ts'
+import { ownSecret } from './base/own-secret.ts'
 import type { Clock, World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
 import type { LoadSettings, Settings } from './config/load.ts'
@@ -75,7 +77,7 @@ export function furnish(building: Building) {
   store.onEvents(events => {
     for (const event of events) hub.publish(event)
   })
-  const address: Address = { url: '', connections: () => 0 }
+  const address: Address = { url: '', connections: () => 0, cut: () => undefined }
   const live = liveSettings(building, address)
   const settings = () => live.settings
   const publish: MethodParts['publish'] = event => hub.publish(event)
@@ -101,6 +103,8 @@ export function furnish(building: Building) {
   const parts: MethodParts = {
     ...{ store, clock, random, engine, scheduler, ...waiting, facts, control, settings, publish, delivery: exchange },
     connections: () => address.connections(),
+    cut: (whose, why) => address.cut(whose, why),
+    deviceTokens: new DeviceTokens(() => ownSecret(world, building.places.deviceKeyPath), random),
     get counts() {
       return dispatcher.counts
     },
@@ -238,10 +242,11 @@ interface LiveSettings {
   replace(settings: Settings): void
 }
 
-/** Where the gateway listens and how many have connected, once it does. */
+/** Where the gateway listens, how many have connected and how some are cut off, once it does. */
 interface Address {
   url: string
   connections: () => number
+  cut: MethodParts['cut']
 }
 
 function liveSettings(building: Building, address: Address): LiveSettings {

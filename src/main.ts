@@ -2,6 +2,7 @@
 // need, as every command pays for it, and nothing before Node's version is known: the store's native code crashes on
 // old ones. What commands do is in cli/; a gateway is put together in gateway.ts.
 
+import type { TLSSocket } from 'node:tls'
 import type { Backups } from './cli/backups.ts'
 import type { Examine } from './cli/findings.ts'
 import type { OwnConfig } from './cli/own-config.ts'
@@ -91,45 +92,64 @@ async function connect({ url, token, timeoutMs }: ConnectWishes, shell: Shell) {
     loadWebSocket(),
     ownGateway(url, token),
   ])
+  const { fingerprint, ...known } = found
   return connectGateway({
-    ...found,
+    ...known,
     client: { id: 'cli', mode: 'cli', version: shell.version, platform: process.platform },
     clock: shell.clock,
-    openSocket,
+    openSocket: url => openSocket(url, fingerprint),
     startCommand: `${shell.launcher} gateway`,
     ...(timeoutMs !== undefined && { timeoutMs }),
   })
 }
 
 /** Node's own WebSocket takes 18 ms longer to load than the package. */
-async function loadWebSocket(): Promise<{ openSocket: OpenSocket }> {
+async function loadWebSocket(): Promise<{ openSocket: (url: string, fingerprint?: string) => ReturnType<OpenSocket> }> {
   const { WebSocket } = await import('ws')
-  return { openSocket: url => new WebSocket(url, { perMessageDeflate: false }) }
+  return {
+    openSocket: (url, fingerprint) => {
+      // With a pin only the pin counts: our own certificate is signed by nobody.
+      const socket = new WebSocket(url, { perMessageDeflate: false, rejectUnauthorized: fingerprint === undefined })
+      if (fingerprint !== undefined) {
+        // At the upgrade nothing secret has been sent yet.
+        socket.on('upgrade', response => {
+          const { fingerprint256 = '' } = (response.socket as TLSSocket).getPeerCertificate()
+          if (fingerprint256.replaceAll(':', '').toLowerCase() !== fingerprint) socket.terminate()
+        })
+      }
+      return socket
+    },
+  }
+}
+
+interface Found {
+  readonly url: string
+  readonly token?: string
+  readonly password?: string
+  readonly cause?: string
+  readonly fingerprint?: string
 }
 
 /**
- * The address of this machine's gateway, and what we are to it (the turn that started us, or who holds its token), unless
+ * The address of this machine's gateway, and what we are to it (the turn that started us, or who holds its secret), unless
  * others were given; neither leaves this machine for anybody.
  */
-async function ownGateway(
-  url: string | undefined,
-  token: string | undefined,
-): Promise<{ url: string; token?: string; cause?: string }> {
+async function ownGateway(url: string | undefined, token: string | undefined): Promise<Found> {
   const given = token ?? (url === undefined ? undefined : process.env.SLUICE_GATEWAY_TOKEN)
   if (url !== undefined && (given || !isLoopback(url))) return { url, ...(given && { token: given }) }
-  const [{ clientToken, gatewayPort, locate, readConfigFile }, { nodeFiles }, { homedir }] = await Promise.all([
+  const [{ clientSecrets, locate, ownAddress, readConfigFile }, { nodeFiles }, { homedir }] = await Promise.all([
     import('./config/locate.ts'),
     import('./base/node/world.ts'),
     import('node:os'),
   ])
-  const { configPath, tokenPath } = locate(process.env, homedir())
+  const { configPath, tokenPath, recordPath } = locate(process.env, homedir())
   const config = readConfigFile(nodeFiles, configPath)
-  const ownUrl = url ?? `ws://127.0.0.1:${gatewayPort(process.env, config)}`
+  const address = url === undefined ? ownAddress(nodeFiles, process.env, { config, recordPath }) : { url }
   // A turn may not be able to read the token, and needs none.
   const cause = process.env.SLUICE_CAUSE
-  if (cause) return { url: ownUrl, cause }
-  const known = token ?? clientToken(nodeFiles, process.env, { config, tokenPath })
-  return { url: ownUrl, ...(known && { token: known }) }
+  if (cause) return { ...address, cause }
+  if (token) return { ...address, token }
+  return { ...address, ...clientSecrets(nodeFiles, process.env, { config, tokenPath }) }
 }
 
 function isLoopback(url: string): boolean {

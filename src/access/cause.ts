@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto'
 import type { Clock } from '../base/world.ts'
 import { CAUSE_LENGTH_MAX } from '../protocol/connect.ts'
-import { equal } from './connect.ts'
+import { equal } from './secrets.ts'
 
 export interface Cause {
   readonly runId: string

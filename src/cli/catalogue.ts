@@ -51,6 +51,7 @@ const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which
 
 const approvals = () => import('./commands/approvals.ts')
 const config = () => import('./commands/config.ts')
+const devices = () => import('./commands/devices.ts')
 const backup = () => import('./commands/backup.ts')
 const gateway = () => import('./commands/gateway.ts')
 const sessions = () => import('./commands/sessions.ts')
@@ -184,6 +185,41 @@ const APPROVAL_COMMANDS: readonly Command[] = [
     flags: RPC_FLAGS,
     example: 'deny 0fe0ab11',
     load: async () => (await approvals()).deny,
+  },
+]
+
+const DEVICE_COMMANDS: readonly Command[] = [
+  {
+    name: 'devices list',
+    aliases: ['devices', 'devices ls'],
+    summary: 'Show devices that were let in, and those that wait to be.',
+    flags: RPC_FLAGS,
+    example: 'devices list',
+    load: async () => (await devices()).list,
+  },
+  {
+    name: 'devices approve',
+    summary: 'Let a device in.',
+    positionals: ['request'],
+    flags: RPC_FLAGS,
+    example: 'devices approve 0fe0ab11',
+    load: async () => (await devices()).approve,
+  },
+  {
+    name: 'devices reject',
+    summary: 'Refuse a device that waits to be let in.',
+    positionals: ['request'],
+    flags: RPC_FLAGS,
+    example: 'devices reject 0fe0ab11',
+    load: async () => (await devices()).reject,
+  },
+  {
+    name: 'devices revoke',
+    summary: 'Shut a device out, and close its connections.',
+    positionals: ['device'],
+    flags: RPC_FLAGS,
+    example: 'devices revoke 4be1c6',
+    load: async () => (await devices()).revoke,
   },
 ]
 
@@ -343,6 +379,7 @@ export const COMMANDS: readonly Command[] = [
   ...CRON_COMMANDS,
   ...APPROVAL_COMMANDS,
   ...CONFIG_COMMANDS,
+  ...DEVICE_COMMANDS,
   ...BACKUP_COMMANDS,
   {
     name: 'completion',

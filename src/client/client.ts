@@ -41,6 +41,7 @@ export interface GatewayClient {
 export interface ConnectOptions {
   readonly url: string
   readonly token?: string
+  readonly password?: string
   /** The turn that started this process, as SLUICE_CAUSE names it: calls are then that turn's own. */
   readonly cause?: string
   readonly client: Pick<ConnectParams['client'], 'id' | 'mode' | 'displayName'> & Partial<ConnectParams['client']>
@@ -151,7 +152,8 @@ class Connection implements GatewayClient {
   #introduce(): void {
     if (this.#challenged) return
     this.#challenged = true
-    const { client, token, cause } = this.#options
+    const { client, token, password, cause } = this.#options
+    const auth = { ...(token && { token }), ...(password && { password }), ...(cause && { cause }) }
     const params: ConnectParams = {
       minProtocol: PROTOCOL_VERSION,
       maxProtocol: PROTOCOL_VERSION,
@@ -159,7 +161,7 @@ class Connection implements GatewayClient {
       caps: [],
       role: 'operator',
       scopes: SCOPES,
-      ...((token || cause) && { auth: { ...(token && { token }), ...(cause && { cause }) } }),
+      ...(Object.keys(auth).length > 0 && { auth }),
     }
     this.callUntyped('connect', params).then(
       hello => this.#welcome(hello),

@@ -5,6 +5,7 @@ import { MINUTE, SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Files } from '../base/world.ts'
 import { isZone } from '../base/zoned-time.ts'
+import { type AccessSettings, accessSettings } from './access.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
 import { reportKeys } from './known-keys.ts'
 import { type Env, gatewayPort, type Places, parseConfig, workspaceOf } from './locate.ts'
@@ -34,6 +35,7 @@ export interface ExecSettings {
 }
 
 export interface Settings extends Bounds {
+  readonly access: AccessSettings
   readonly port: number
   /** From the environment or the config; undefined: the one in the state folder. */
   readonly token: string | undefined
@@ -98,6 +100,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
   const defaults = config.agents?.defaults
   return {
     port: sources.portOverride ?? gatewayPort(env, config),
+    access: accessSettings(config.gateway, env, wrong),
     token: env.SLUICE_GATEWAY_TOKEN || config.gateway?.auth?.token,
     ...zone,
     models: { providers: config.models?.providers ?? {}, primary: primaryModel(config), zone: zone.zone },

@@ -18,6 +18,7 @@ export function overriddenKeys(
       by: portOverride !== undefined ? '--port' : env.SLUICE_GATEWAY_PORT && 'SLUICE_GATEWAY_PORT',
     },
     { key: 'gateway.auth.token', by: env.SLUICE_GATEWAY_TOKEN && 'SLUICE_GATEWAY_TOKEN' },
+    { key: 'gateway.auth.password', by: env.SLUICE_GATEWAY_PASSWORD && 'SLUICE_GATEWAY_PASSWORD' },
   ]
   return wins.flatMap(({ key, by }) => (by && valueAt(config, key.split('.')) !== undefined ? [{ key, by }] : []))
 }

@@ -12,7 +12,12 @@ interface Part {
 
 const PARTS: readonly Part[] = [
   { key: 'gateway.port', of: settings => settings.port, needsRestart: true },
+  { key: 'gateway.bind', of: settings => settings.access.bind, needsRestart: true },
   { key: 'gateway.auth.token', of: settings => settings.token, needsRestart: true },
+  { key: 'gateway.auth.password', of: settings => settings.access.password, needsRestart: true },
+  { key: 'gateway.tls', of: settings => settings.access.tls, needsRestart: true },
+  { key: 'gateway.trustedProxies', of: settings => settings.access.trustedProxies, needsRestart: true },
+  { key: 'gateway.allowedHosts', of: settings => settings.access.allowedHosts, needsRestart: true },
   { key: 'models.providers', of: settings => settings.models.providers },
   { key: 'agents.defaults.model', of: settings => settings.models.primary },
   { key: 'agents.defaults.userTimezone', of: settings => [settings.zone, settings.zoneFrom] },

@@ -2,6 +2,7 @@
 // meaning is the same. What is not here is either known and not used yet (known-keys.ts) or unknown; both are said at
 // start, neither stops it. A default that is told here is the one that holds; tests compare the two.
 import * as z from 'zod'
+import { accessKeys } from './access.ts'
 
 /** How many may be at it at once. */
 const places = z.int().min(1).max(1_000)
@@ -146,27 +147,7 @@ const gatewaySchema = z.looseObject({
     description: 'Port to listen on; 0: any free one. SLUICE_GATEWAY_PORT and --port win over it.',
     default: 18_789,
   }),
-  bind: z
-    .literal('loopback', { error: 'only "loopback" is supported by this version; it is never widened by itself' })
-    .optional()
-    .meta({ description: 'Who can reach it: this machine alone.', default: 'loopback' }),
-  auth: z
-    .looseObject({
-      mode: z
-        .literal('token', { error: 'only "token" is supported by this version' })
-        .optional()
-        .meta({ description: 'How clients show that they may connect.', default: 'token' }),
-      token: z
-        .string()
-        .min(16, 'a token needs at least 16 characters')
-        .optional()
-        .meta(
-          secret(
-            'The token of clients; one is made in the state folder without it. SLUICE_GATEWAY_TOKEN wins over it.',
-          ),
-        ),
-    })
-    .optional(),
+  ...accessKeys,
 })
 
 const QUEUE_MODES = ['steer', 'followup', 'collect', 'interrupt', 'reject'] as const

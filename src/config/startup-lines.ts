@@ -15,6 +15,8 @@ const NO_MODEL = [
 
 export interface Started {
   readonly url: string
+  /** Who can reach it, as a sentence. */
+  readonly reach: string
   readonly settings: Settings
   readonly places: Places
   /** Full path of the command that started us. */
@@ -24,13 +26,13 @@ export interface Started {
   readonly model: string | undefined
 }
 
-export function startupLines({ url, settings, places, launcher, version, model }: Started): string[] {
+export function startupLines({ url, reach, settings, places, launcher, version, model }: Started): string[] {
   const zoneNote = settings.zoneFrom === 'config' ? ' (from the config)' : ''
   return [
     `Sluice ${version} is listening on ${url}`,
-    'Only this machine can reach it. Stop it with Ctrl-C.',
+    `${reach} Stop it with Ctrl-C.`,
     '',
-    `Page       ${url.replace('ws:', 'http:')}/`,
+    `Page       ${url.replace(/^ws/, 'http')}/`,
     `State      ${places.stateDir}`,
     `Config     ${places.configPath}`,
     `Time zone  ${settings.zone}${zoneNote}`,

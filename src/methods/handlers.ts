@@ -4,6 +4,7 @@ import { approvalHandlers } from './approvals.ts'
 import { configHandlers } from './config.ts'
 import { cronHandlers } from './cron.ts'
 import { delegationHandlers } from './delegation.ts'
+import { deviceHandlers } from './devices.ts'
 import { eventHandlers } from './events.ts'
 import { gatewayHandlers } from './gateway.ts'
 import { outboxHandlers } from './outbox.ts'
@@ -22,6 +23,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...sessionAdminHandlers(parts),
     ...delegationHandlers(parts),
     ...approvalHandlers(parts),
+    ...deviceHandlers(parts),
     ...outboxHandlers(parts),
     ...eventHandlers(parts),
   }

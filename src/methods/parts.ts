@@ -1,4 +1,5 @@
 // What handlers are handed. They translate a call into store functions, the engine and the scheduler; they keep nothing.
+import type { DeviceTokens } from '../access/device-token.ts'
 import type { Clock, Random } from '../base/world.ts'
 import type { Settings } from '../config/load.ts'
 import type { Joins } from '../coordination/joins.ts'
@@ -6,6 +7,7 @@ import type { Lanes } from '../coordination/lanes.ts'
 import type { Slots } from '../coordination/slots.ts'
 import type { WaitGraph } from '../coordination/wait-graph.ts'
 import type { CallCounts } from '../dispatch/call-counts.ts'
+import type { Caller } from '../dispatch/caller.ts'
 import type { GatewayEvent } from '../dispatch/event-hub.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import type { Store } from '../store/port.ts'
@@ -56,4 +58,8 @@ export interface MethodParts {
   /** Open connections of clients. */
   readonly connections: () => number
   readonly control: Control
+  /** Makes and opens the tokens of devices. */
+  readonly deviceTokens: DeviceTokens
+  /** Ends the connections of some callers; who asks for that himself is answered first. */
+  readonly cut: (whose: (caller: Caller) => boolean, why: { reason: string; asker: Caller }) => void
 }

@@ -4,6 +4,7 @@ import type { MethodDeclaration } from './method.ts'
 import { APPROVAL_METHODS } from './methods/approvals.ts'
 import { CONFIG_METHODS } from './methods/config.ts'
 import { CRON_METHODS } from './methods/cron.ts'
+import { DEVICE_METHODS } from './methods/devices.ts'
 import { EVENT_METHODS } from './methods/events.ts'
 import { GATEWAY_METHODS } from './methods/gateway.ts'
 import { OUTBOX_METHODS } from './methods/outbox.ts'
@@ -17,6 +18,7 @@ export const CATALOGUE = {
   ...SESSION_SCOPE_METHODS,
   ...SESSION_ADMIN_METHODS,
   ...APPROVAL_METHODS,
+  ...DEVICE_METHODS,
   ...OUTBOX_METHODS,
   ...EVENT_METHODS,
 }

@@ -78,5 +78,12 @@ export interface HelloOk {
       readonly scope: string
     }
   }
+  /** Only for a device: the token that lets it in from now on, in place of the gateway's. */
+  readonly auth?: {
+    readonly deviceToken: string
+    readonly role: string
+    readonly scopes: readonly string[]
+    readonly issuedAtMs: number
+  }
   readonly policy: { readonly maxPayload: number; readonly maxBufferedBytes: number; readonly tickIntervalMs: number }
 }

@@ -15,12 +15,15 @@ export const EVENT_NAMES = [
   'config',
   'exec.approval.requested',
   'exec.approval.resolved',
+  'device.pair.requested',
+  'device.pair.resolved',
 ] as const
 
 /** Events that only holders of a scope hear, live or later, by the beginning of their names. */
 const EVENT_SCOPES: Readonly<Record<string, Scope>> = {
   'exec.approval.': 'operator.approvals',
   config: 'operator.admin',
+  'device.pair.': 'operator.pairing',
 }
 
 export function mayHearEvent(scopes: ReadonlySet<Scope>, event: string): boolean {
@@ -126,6 +129,30 @@ export interface ConfigEvent {
   /** Changed keys that hold only after a restart. */
   readonly restartNeeded: readonly string[]
   readonly overridden: readonly { readonly key: string; readonly by: string }[]
+}
+
+export interface DevicePairRequestedEvent {
+  readonly requestId: string
+  readonly deviceId: string
+  readonly publicKey: string
+  readonly displayName?: string | undefined
+  readonly platform: string
+  readonly clientId: string
+  readonly clientMode: string
+  readonly role: string
+  readonly roles: readonly string[]
+  readonly scopes: readonly string[]
+  readonly remoteIp?: string | undefined
+  readonly silent: boolean
+  readonly isRepair: boolean
+  readonly ts: number
+}
+
+export interface DevicePairResolvedEvent {
+  readonly requestId: string
+  readonly deviceId: string
+  readonly decision: 'approved' | 'rejected'
+  readonly ts: number
 }
 
 /** At most one chat delta per run in this time. */

@@ -2,16 +2,11 @@
 // folder beside this file. Every write answers only after its commit is on disk (L1); it either happened whole or not
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
 import type { Job, JobMaker, OccurrenceState } from '../protocol/job.ts'
+import type { EffectKey } from './effect-key.ts'
+import type { DeviceReads, DeviceWrites } from './port-devices.ts'
 import type { ApprovalRow, Entry, EntryBody, Notice, QueueMode, RunRow, SendRow, SessionRow } from './rows.ts'
 
-/** Makes an effect happen once (T1): written in the same commit as the effect. */
-export interface EffectKey {
-  readonly principal: string
-  readonly method: string
-  readonly key: string
-  /** Hash of the params; the same key with another hash is refused with CONFLICT. */
-  readonly paramsHash: string
-}
+export type { EffectKey }
 
 /** An event that survives us (L5): inserted in the commit that caused it, numbered by it, broadcast after it. */
 export interface DurableEvent {
@@ -135,7 +130,7 @@ export interface RunEnd {
  * also writes the key row; a repeated key answers the first outcome with `repeated: true` and changes nothing.
  * `nowMs` is the caller's clock. Failures are SluiceErrors (NOT_FOUND, CONFLICT, STALE, STORE_FAILED).
  */
-export interface StoreWrites {
+export interface StoreWrites extends DeviceWrites {
   /**
    * Takes a message: the session row (made when missing), an inbox row and a `queued` run. Answers the run and how many
    * unfinished runs of the session are ahead of it. Refused with BUSY (outcome `not-started`, `retryAfterMs`) where `limits`
@@ -422,7 +417,7 @@ export interface OccurrenceRow {
  * Small reads by key or page; at most 500 rows each. Undefined means: no such row. What is answered may be answered again,
  * the same object, until the next commit: it is not to be changed.
  */
-export interface StoreReads {
+export interface StoreReads extends DeviceReads {
   job(jobId: string): JobRow | undefined
   /** Ordered by next instant (missing = 0), then id; starts after the given row. */
   jobs(page: { includeDisabled: boolean; limit: number; after?: { nextRunAtMs: number; id: string } }): JobRow[]

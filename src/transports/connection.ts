@@ -13,40 +13,65 @@ import { paramsError, toWireError } from '../protocol/error-codes.ts'
 import { mayHearEvent } from '../protocol/events.ts'
 import { type Frame, type RequestFrame, requestFrameSchema, type WireError } from '../protocol/frames.ts'
 import {
-  BUFFERED_BYTES_MAX,
   CLOSE,
   CLOSE_REASON_BYTES_MAX,
   HANDSHAKE_TIMEOUT_MS,
   PROTOCOL_VERSION,
+  UNPROVEN_BYTES_MAX,
 } from '../protocol/limits.ts'
+import type { Backlog } from './backlog.ts'
 
 /** Requests of one connection that may be open at once; one more is refused at once. */
 const OPEN_REQUESTS_MAX = 1_000
 
-export type Admission = { readonly caller: Caller } | { readonly refused: WireError }
+/** Messages that may follow the handshake's while it is decided about; one more ends the connection. */
+const EARLY_MESSAGES_MAX = 16
+
+export type Admission =
+  | { readonly caller: Caller; readonly auth?: NonNullable<HelloOk['auth']> }
+  | { readonly refused: WireError }
+
+/** Where a connection comes from, as its upgrade was judged. */
+export interface From {
+  readonly address: string
+  /** On this machine, and through no proxy. */
+  readonly isLocal: boolean
+}
 
 export interface ConnectionParts {
   readonly dispatcher: Dispatcher
   readonly clock: Clock
   readonly random: Random
-  readonly admit: (params: ConnectParams, peer: { remoteAddress: string | undefined }) => Admission
+  /** Answers at once, or once what it decided is on disk. Never rejects. */
+  readonly admit: (params: ConnectParams, peer: From & { nonce: string }) => Admission | Promise<Admission>
   readonly hello: (connId: string) => HelloOk
   readonly listen: (listener: (event: GatewayEvent) => void) => () => void
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
+export interface ConnectionEnds {
+  /** What the socket's frames are written to. */
+  readonly stream: Duplex
+  readonly from: From
+  readonly backlog: Backlog<Connection>
+  /** Called once it is known who this is. */
+  readonly proven: () => void
+}
+
 export class Connection {
   readonly #parts: ConnectionParts
   readonly #socket: WebSocket
-  readonly #stream: Duplex
-  readonly #remoteAddress: string | undefined
+  readonly #ends: ConnectionEnds
   readonly #nonce: string
   readonly #openedAt: number
   readonly #gone = new AbortController()
   /** Open requests; a client may use an id twice. */
   readonly #open = new Set<{ readonly method: string }>()
   #caller: Caller | undefined
-  #handshake: 'pending' | 'connected' | 'failed' = 'pending'
+  #handshake: 'pending' | 'deciding' | 'connected' | 'failed' = 'pending'
+  /** What came while it was decided about the handshake. */
+  readonly #early: (readonly [RawData, boolean])[] = []
+  #unprovenBytes = 0
   #handshakeTimer: Timer | undefined
   #unlisten: (() => void) | undefined
   #gathering = false
@@ -55,16 +80,10 @@ export class Connection {
   /** What was wrong with the socket or with what came over it. */
   #fault: string | undefined
 
-  /** `stream` is what the socket's frames are written to. */
-  constructor(
-    parts: ConnectionParts,
-    socket: WebSocket,
-    { stream, remoteAddress }: { stream: Duplex; remoteAddress: string | undefined },
-  ) {
+  constructor(parts: ConnectionParts, socket: WebSocket, ends: ConnectionEnds) {
     this.#parts = parts
     this.#socket = socket
-    this.#stream = stream
-    this.#remoteAddress = remoteAddress
+    this.#ends = ends
     this.#nonce = parts.random.uuid()
     this.#openedAt = parts.clock.monotonic()
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -73,8 +92,23 @@ export class Connection {
     socket.on('error', error => {
       this.#fault = error.message
     })
+    ends.stream.on('data', this.#countUnproven)
     this.#handshakeTimer = parts.clock.after(HANDSHAKE_TIMEOUT_MS, () => this.#close(CLOSE.normal, ''))
     this.#send({ type: 'event', event: 'connect.challenge', payload: { nonce: this.#nonce, ts: parts.clock.now() } })
+  }
+
+  /** Who is connected; undefined while that is not known. */
+  get caller(): Caller | undefined {
+    return this.#handshake === 'connected' ? this.#caller : undefined
+  }
+
+  /** Bytes of frames that are not whole yet count as well, which `ws` would gather. */
+  readonly #countUnproven = (chunk: Buffer) => {
+    this.#unprovenBytes += chunk.length
+    if (this.#unprovenBytes <= UNPROVEN_BYTES_MAX) return
+    this.#fault = 'too much before the handshake'
+    this.#ends.stream.off('data', this.#countUnproven)
+    this.terminate()
   }
 
   /** Ends the connection from our side; open requests are left unanswered. */
@@ -89,7 +123,7 @@ export class Connection {
 
   deliver(event: GatewayEvent, encoded: string): void {
     if (this.#handshake !== 'connected') return
-    if (this.#socket.bufferedAmount > BUFFERED_BYTES_MAX) {
+    if (this.#ends.backlog.isTooMuch(this, this.#socket.bufferedAmount)) {
       if (!event.droppable) this.#close(CLOSE.refused, 'slow consumer')
       return
     }
@@ -101,14 +135,18 @@ export class Connection {
   #gather(): void {
     if (this.#gathering) return
     this.#gathering = true
-    this.#stream.cork()
+    this.#ends.stream.cork()
     setImmediate(() => {
       this.#gathering = false
-      this.#stream.uncork()
+      this.#ends.stream.uncork()
     })
   }
 
   #receive(data: RawData, isBinary: boolean): void {
+    if (this.#handshake === 'deciding') {
+      if (this.#early.push([data, isBinary]) > EARLY_MESSAGES_MAX) this.#close(CLOSE.refused, 'too much at once')
+      return
+    }
     const frame = isBinary ? undefined : parseJson(data)
     if (frame === undefined) {
       if (this.#handshake === 'pending') this.#close(CLOSE.normal, '')
@@ -117,56 +155,76 @@ export class Connection {
     const parsed = requestFrameSchema.safeParse(frame)
     this.#lastFrameType = parsed.success ? 'req' : 'invalid'
     if (parsed.success) this.#lastFrameMethod = parsed.data.method.slice(0, 100)
-    if (this.#handshake === 'pending') {
-      if (parsed.success) this.#connect(parsed.data)
-      else this.#close(CLOSE.refused, 'invalid request frame')
-      return
-    }
-    if (this.#handshake !== 'connected') return
-    if (parsed.success) void this.#handle(parsed.data)
+    if (this.#handshake === 'failed') return
+    if (!parsed.success) this.#refuseFrame(frame, parsed.error)
+    else if (this.#handshake === 'pending') this.#connect(parsed.data)
+    else void this.#handle(parsed.data)
+  }
+
+  #refuseFrame(frame: unknown, error: FrameError): void {
+    if (this.#handshake === 'pending') this.#close(CLOSE.refused, 'invalid request frame')
     else
-      this.#answerError(
-        idOf(frame),
-        new SluiceError('INVALID_REQUEST', `invalid request frame: ${firstIssue(parsed.error)}`),
-      )
+      this.#answerError(idOf(frame), new SluiceError('INVALID_REQUEST', `invalid request frame: ${firstIssue(error)}`))
   }
 
   #connect(frame: RequestFrame): void {
-    const refusal = this.#refusalOf(frame)
-    if (refusal) {
-      this.#handshake = 'failed'
-      this.#send({ type: 'res', id: frame.id, ok: false, error: refusal.error })
-      this.#close(refusal.close, refusal.error.message)
+    const checked = this.#checked(frame)
+    if ('refused' in checked) {
+      this.#refuse(frame.id, checked.refused, checked.close)
       return
     }
-    this.#handshake = 'connected'
-    this.#handshakeTimer?.cancel()
-    this.#send({ type: 'res', id: frame.id, ok: true, payload: this.#parts.hello(this.#parts.random.uuid()) })
-    // A process of a turn hears what it asked for and that the gateway lives, and nothing of what others do.
-    const caller = this.#caller as Caller
-    if (caller.turn) return
-    this.#unlisten = this.#parts.listen(event => {
-      if (mayHearEvent(caller.scopes, event.event)) this.deliver(event, encodeEvent(event))
+    const peer = { ...this.#ends.from, nonce: this.#nonce }
+    const admission = this.#parts.admit(checked.params, peer)
+    if (!(admission instanceof Promise)) {
+      this.#admitted(frame.id, admission)
+      return
+    }
+    this.#handshake = 'deciding'
+    void admission.then(decided => {
+      if (!this.#gone.signal.aborted) this.#admitted(frame.id, decided)
     })
   }
 
-  /** The checks of the handshake in the order that clients know. */
-  #refusalOf(frame: RequestFrame): { error: WireError; close: number } | undefined {
-    const refuse = (error: WireError, close: number = CLOSE.refused) => ({ error, close })
-    if (frame.method !== 'connect') {
-      return refuse({ code: 'INVALID_REQUEST', message: 'invalid handshake: first request must be connect' })
+  #refuse(id: string, error: WireError, close: number = CLOSE.refused): void {
+    this.#handshake = 'failed'
+    this.#send({ type: 'res', id, ok: false, error })
+    this.#close(close, error.message)
+  }
+
+  #admitted(id: string, admission: Admission): void {
+    if ('refused' in admission) {
+      this.#refuse(id, admission.refused)
+      return
     }
+    const { caller, auth } = admission
+    this.#caller = caller
+    this.#handshake = 'connected'
+    this.#handshakeTimer?.cancel()
+    this.#ends.stream.off('data', this.#countUnproven)
+    this.#ends.proven()
+    const hello = this.#parts.hello(this.#parts.random.uuid())
+    this.#send({ type: 'res', id, ok: true, payload: { ...hello, ...(auth && { auth }) } })
+    // A process of a turn hears what it asked for and that the gateway lives, and nothing of what others do.
+    if (!caller.turn) {
+      this.#unlisten = this.#parts.listen(event => {
+        if (mayHearEvent(caller.scopes, event.event)) this.deliver(event, encodeEvent(event))
+      })
+    }
+    for (const [data, isBinary] of this.#early.splice(0)) this.#receive(data, isBinary)
+  }
+
+  /** The checks of the handshake that need no secret, in the order that clients know. */
+  #checked(frame: RequestFrame): { params: ConnectParams } | { refused: WireError; close?: number } {
+    const refuse = (message: string) => ({ refused: { code: 'INVALID_REQUEST' as const, message } })
+    if (frame.method !== 'connect') return refuse('invalid handshake: first request must be connect')
     const params = connectParamsSchema.safeParse(frame.params)
-    if (!params.success)
-      return refuse({ code: 'INVALID_REQUEST', message: paramsError('connect', params.error).message })
+    if (!params.success) return refuse(paramsError('connect', params.error).message)
     if (params.data.minProtocol > PROTOCOL_VERSION || params.data.maxProtocol < PROTOCOL_VERSION) {
+      const { refused } = refuse('protocol mismatch')
       const details = { expectedProtocol: PROTOCOL_VERSION }
-      return refuse({ code: 'INVALID_REQUEST', message: 'protocol mismatch', details }, CLOSE.protocolMismatch)
+      return { refused: { ...refused, details }, close: CLOSE.protocolMismatch }
     }
-    const admission = this.#parts.admit(params.data, { remoteAddress: this.#remoteAddress })
-    if ('refused' in admission) return refuse(admission.refused)
-    this.#caller = admission.caller
-    return undefined
+    return { params: params.data }
   }
 
   async #handle(frame: RequestFrame): Promise<void> {
@@ -225,6 +283,7 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     this.#handshakeTimer?.cancel()
+    this.#ends.backlog.forget(this)
     this.#unlisten?.()
     // The requests' waits end here; what they started is in the store and goes on.
     this.#gone.abort(new SluiceError('CANCELLED', 'The connection closed.', { outcome: 'continues' }))
@@ -278,7 +337,11 @@ function idOf(frame: unknown): string {
   return typeof id === 'string' && id !== '' ? id : 'invalid'
 }
 
-function firstIssue(error: { issues: readonly { path: PropertyKey[]; message: string }[] }): string {
+interface FrameError {
+  readonly issues: readonly { path: PropertyKey[]; message: string }[]
+}
+
+function firstIssue(error: FrameError): string {
   const [issue] = error.issues
   return issue ? `at /${issue.path.map(String).join('/')}: ${issue.message}` : 'not a request'
 }

@@ -1,8 +1,12 @@
 // What is served by HTTP: the one plain page at `/` (what this is, that it is well, and how to chat; it shows no secret
-// and loads nothing) and the figures at `/metrics`, for holders of the token alone.
+// and loads nothing) and the figures at `/metrics`, for holders of the token alone. Beyond this machine nothing is shown
+// without it.
+
+import type { From } from './connection.ts'
 
 export interface PageRequest {
   readonly path: string
+  readonly from: From
   /** The header of that name. */
   readonly authorization: string | undefined
 }
@@ -13,21 +17,11 @@ export interface Page {
   readonly body: string
 }
 
-export interface Figures {
-  /** Compares in time that does not depend on where they differ. */
-  readonly isToken: (presented: string) => boolean
-  /** All figures in the Prometheus text format. */
-  readonly read: () => string
-}
-
-const FIGURES_TYPE = 'text/plain; version=0.0.4'
+export const FIGURES_TYPE = 'text/plain; version=0.0.4'
 const UNAUTHORIZED =
-  'The figures need the token of this gateway. Send it in a header: `Authorization: Bearer <token>`. It is in the file `token` of the state folder, unless the config or SLUICE_GATEWAY_TOKEN sets another.\n'
+  'This needs the token of this gateway. Send it in a header: `Authorization: Bearer <token>`. It is in the file `token` of the state folder, unless the config or SLUICE_GATEWAY_TOKEN sets another.\n'
 
-export function figuresPage({ authorization }: PageRequest, figures: Figures): Page {
-  const [, presented] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? []
-  if (presented !== undefined && figures.isToken(presented))
-    return { status: 200, type: FIGURES_TYPE, body: figures.read() }
+export function unauthorizedPage(): Page {
   return { status: 401, type: 'text/plain', body: UNAUTHORIZED }
 }
 

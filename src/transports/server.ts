@@ -1,23 +1,41 @@
-// The one TCP port: WebSocket connections and the plain pages. A port that cannot be had stops the start; it never moves
-// to another one. Browsers from elsewhere are kept out by the Origin check before any frame is read.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+// The one TCP port, on one address or several: WebSocket connections and the plain pages, in the clear or over TLS. An
+// address or port that cannot be had stops the start; it never moves to another one. Each request and upgrade is judged
+// before any frame is read, and whoever does not say who he is holds a place only while there is room.
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import { SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../base/world.ts'
-import { CLOSE, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from '../protocol/limits.ts'
-import { Connection, type ConnectionParts, encodeEvent } from './connection.ts'
+import type { Caller } from '../dispatch/caller.ts'
+import { CLOSE, FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, TICK_INTERVAL_MS } from '../protocol/limits.ts'
+import { Backlog } from './backlog.ts'
+import { Connection, type ConnectionParts, encodeEvent, type From } from './connection.ts'
 import type { Page, PageRequest } from './page.ts'
+import { Unproven } from './unproven.ts'
 
-const CONNECTIONS_MAX = 2_000
+/** Connections of those who are known. */
+const CONNECTIONS_MAX = 10_000
 /** How long clients may take to answer our close at a shutdown. */
 const CLOSE_GRACE_MS = 500
+/** How often it is looked who is too slow with a request. */
+const CHECKING_INTERVAL_MS = 5 * SECOND
 
 export interface ServerOptions {
-  readonly host: string
+  /** The first must be had; of the others, those that are `wished` alone may be missing. */
+  readonly hosts: readonly { readonly host: string; readonly wished?: boolean }[]
   readonly port: number
+  /** PEM texts. Undefined: in the clear. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined
   readonly connection: ConnectionParts
+  readonly judge: (
+    request: Pick<IncomingMessage, 'headers'> & {
+      readonly url: string
+      readonly remoteAddress: string | undefined
+      readonly localAddress: string | undefined
+    },
+  ) => { readonly refused: { readonly status: number; readonly message: string } } | { readonly from: From }
   /** Undefined: there is no such page. It answers at once, while every lane and slot is taken (W7). */
   readonly page: (request: PageRequest) => Page | undefined
   readonly clock: Clock
@@ -25,32 +43,47 @@ export interface ServerOptions {
 
 export class GatewayServer {
   readonly #options: ServerOptions
-  readonly #http: Server
+  readonly #servers: Server[] = []
   readonly #sockets: WebSocketServer
   readonly #connections = new Set<Connection>()
+  readonly #unproven = new Unproven()
+  readonly #backlog = new Backlog<Connection>()
   #tick: Timer | undefined
 
   constructor(options: ServerOptions) {
     this.#options = options
-    this.#http = createServer((request, response) => this.#serve(request, response))
     this.#sockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false })
-    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
-  /** Rejects with CONFLICT when the port is taken. */
+  /** Rejects with CONFLICT when the port is taken, and UNAVAILABLE when the address is none of this machine. */
   async listen(): Promise<number> {
-    const { host, port } = this.#options
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#http.once('error', error => reject(listenError(error as NodeJS.ErrnoException, host, port)))
-    this.#http.listen({ host, port }, resolve)
-    await promise
+    let { port } = this.#options
+    for (const { host, wished } of this.#options.hosts) {
+      const server = await this.#made()
+      try {
+        port = await listenOn(server, host, port)
+        this.#servers.push(server)
+      } catch (error) {
+        if (!wished) throw listenError(error as NodeJS.ErrnoException, host, port)
+      }
+    }
     this.#scheduleTick()
-    return (this.#http.address() as AddressInfo).port
+    return port
   }
 
   /** Open WebSocket connections, also those that have not yet said who they are. */
   get connectionCount(): number {
     return this.#connections.size
+  }
+
+  /** Ends the connections of some callers; who asks for that himself is heard out first. */
+  cut(whose: (caller: Caller) => boolean, { reason, asker }: { reason: string; asker: Caller }): void {
+    for (const connection of this.#connections) {
+      const { caller } = connection
+      if (!caller || !whose(caller)) continue
+      if (caller === asker) this.#options.clock.after(CLOSE_GRACE_MS, () => connection.close(CLOSE.refused, reason))
+      else connection.close(CLOSE.refused, reason)
+    }
   }
 
   /** Tells clients, closes with 1012 and stops listening. Waits for no request. */
@@ -61,15 +94,35 @@ export class GatewayServer {
       connection.deliver(event, encodeEvent(event))
       connection.close(CLOSE.serviceRestart, 'service restart')
     }
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#http.close(() => resolve())
-    const force = this.#options.clock.after(CLOSE_GRACE_MS, () => {
+    const closed = this.#servers.map(closeOf)
+    const endAll = () => {
       for (const connection of this.#connections) connection.terminate()
-      this.#http.closeAllConnections()
-    })
-    if (this.#connections.size === 0) this.#http.closeAllConnections()
-    await promise
+      for (const server of this.#servers) server.closeAllConnections()
+    }
+    const force = this.#options.clock.after(CLOSE_GRACE_MS, endAll)
+    if (this.#connections.size === 0) endAll()
+    await Promise.all(closed)
     force.cancel()
+  }
+
+  async #made(): Promise<Server> {
+    const { tls } = this.#options
+    const limits = {
+      headersTimeout: HANDSHAKE_TIMEOUT_MS,
+      requestTimeout: HANDSHAKE_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+    }
+    const server = tls
+      ? ((await import('node:https')).createServer({
+          ...limits,
+          ...tls,
+          handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        }) as Server)
+      : createServer(limits)
+    server.on('connection', socket => this.#unproven.add(socket))
+    server.on('request', (request, response) => this.#serve(request, response))
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+    return server
   }
 
   #scheduleTick(): void {
@@ -81,15 +134,28 @@ export class GatewayServer {
     })
   }
 
+  #judge(request: IncomingMessage) {
+    const { headers, url = '/', socket } = request
+    const { remoteAddress, localAddress } = socket
+    return this.#options.judge({ headers, url, remoteAddress, localAddress })
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (!sameOrigin(request) || this.#connections.size >= CONNECTIONS_MAX) {
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    const judged = this.#judge(request)
+    if ('refused' in judged) {
+      refuseUpgrade(socket, judged.refused)
+      return
+    }
+    if (this.#connections.size >= CONNECTIONS_MAX) {
+      refuseUpgrade(socket, { status: 503, message: `This gateway has ${CONNECTIONS_MAX} connections, its limit.` })
       return
     }
     this.#sockets.handleUpgrade(request, socket, head, webSocket => {
       const connection = new Connection(this.#options.connection, webSocket, {
         stream: socket,
-        remoteAddress: request.socket.remoteAddress,
+        from: judged.from,
+        backlog: this.#backlog,
+        proven: () => this.#unproven.prove(socket as Socket),
       })
       this.#connections.add(connection)
       webSocket.on('close', () => this.#connections.delete(connection))
@@ -97,12 +163,7 @@ export class GatewayServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    const path = (request.url ?? '/').split('?')[0] as string
-    const reading = request.method === 'GET' || request.method === 'HEAD'
-    const page = reading
-      ? this.#options.page({ path, authorization: request.headers.authorization })
-      : { status: 405, type: 'text/plain', body: 'Method Not Allowed' }
-    const { status, type, body } = page ?? { status: 404, type: 'text/plain', body: 'Not Found' }
+    const { status, type, body } = this.#pageFor(request)
     response.writeHead(status, {
       'content-type': `${type}; charset=utf-8`,
       ...(status === 401 && { 'www-authenticate': 'Bearer' }),
@@ -112,18 +173,41 @@ export class GatewayServer {
     })
     response.end(request.method === 'HEAD' ? undefined : body)
   }
+
+  #pageFor(request: IncomingMessage): Page {
+    const judged = this.#judge(request)
+    if ('refused' in judged) return plain(judged.refused.status, `${judged.refused.message}\n`)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Method Not Allowed')
+    const path = (request.url ?? '/').split('?')[0] as string
+    const page = this.#options.page({ path, authorization: request.headers.authorization, from: judged.from })
+    return page ?? plain(404, 'Not Found')
+  }
 }
 
-/**
- * No Origin: not a browser. With one, it must be the very host that was asked, and a name of this machine: a page whose
- * own name was pointed at this address is kept out.
- */
-function sameOrigin(request: IncomingMessage): boolean {
-  const { origin, host } = request.headers
-  if (origin === undefined) return true
-  if (!URL.canParse(origin)) return false
-  const { host: originHost, hostname } = new URL(origin)
-  return originHost === host && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+function plain(status: number, body: string): Page {
+  return { status, type: 'text/plain', body }
+}
+
+function refuseUpgrade(socket: Duplex, { status, message }: { status: number; message: string }): void {
+  const body = `${message}\n`
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8`
+  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+}
+
+/** Answers the port. */
+async function listenOn(server: Server, host: string, port: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ host, port }, resolve)
+  await promise
+  server.off('error', reject)
+  return (server.address() as AddressInfo).port
+}
+
+function closeOf(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  return promise
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): SluiceError {
@@ -132,6 +216,10 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
       'CONFLICT',
       `Port ${port} on ${host} is in use. Stop what uses it (perhaps another gateway), or start with: sluice gateway --port ${port + 1}`,
     )
+  }
+  if (error.code === 'EADDRNOTAVAIL') {
+    const message = `This machine has no address ${host}, so the gateway cannot be reached there. Set gateway.bind to loopback, lan, tailnet or an address of this machine.`
+    return new SluiceError('UNAVAILABLE', message, { cause: error })
   }
   return new SluiceError('UNAVAILABLE', `The gateway cannot listen on ${host}:${port}: ${error.message}`, {
     cause: error,

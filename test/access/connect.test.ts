@@ -1,6 +1,7 @@
 // Who may connect: deny by default, and nothing that a client says of itself gives it anything.
 import { describe, expect, test } from 'vitest'
-import { decide, equal } from '../../src/access/connect.ts'
+import { decide } from '../../src/access/connect.ts'
+import { equal } from '../../src/access/secrets.ts'
 import { CAUSE_LENGTH_MAX, connectParamsSchema } from '../../src/protocol/connect.ts'
 
 const TOKEN = 'the-right-token'
@@ -13,8 +14,13 @@ const connect = (extra: object) =>
       client: { id: 'cli', version: '1', platform: 'linux', mode: 'cli' },
       ...extra,
     }),
-    TOKEN,
-    cause => (cause === 'lives' ? turn : undefined),
+    { address: '10.0.0.9', isLocal: false, nonce: 'nonce' },
+    {
+      secrets: { token: TOKEN, password: undefined },
+      turnOf: cause => (cause === 'lives' ? turn : undefined),
+      device: () => undefined,
+      nowMs: 1,
+    },
   )
 
 describe('the token', () => {
@@ -38,7 +44,11 @@ describe('the token', () => {
     ],
     [{ auth: { token: `${TOKEN} ` } }, 'unauthorized: gateway token mismatch'],
     [{ scopes: ['operator.admin'] }, 'device identity required'],
-    [{ device: { id: 'x', publicKey: 'y', signature: 'z', signedAt: 1 } }, 'unauthorized: gateway token missing'],
+    [{ device: { id: 'x', publicKey: 'y', signature: 'z', signedAt: 1 } }, 'device public key invalid'],
+    [
+      { auth: { token: TOKEN }, client: { id: 'clawdbot-control-ui', version: '1', platform: 'l', mode: 'webchat' } },
+      'control ui requires HTTPS or localhost (secure context)',
+    ],
     [{ role: 'node', auth: { token: TOKEN } }, 'invalid role'],
   ])('%j is refused', (params, message) => {
     const decision = connect(params)

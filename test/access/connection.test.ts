@@ -10,6 +10,7 @@ import type { Dispatcher } from '../../src/dispatch/dispatcher.ts'
 import { EventHub } from '../../src/dispatch/event-hub.ts'
 import type { HelloOk } from '../../src/protocol/connect.ts'
 import type { Scope } from '../../src/protocol/method.ts'
+import { Backlog } from '../../src/transports/backlog.ts'
 import { type Admission, Connection } from '../../src/transports/connection.ts'
 import { FakeClock, settled } from '../fakes/clock.ts'
 
@@ -50,7 +51,12 @@ function connected(admit: () => Admission) {
       log: () => undefined,
     },
     socket as unknown as WebSocket,
-    { stream: new PassThrough(), remoteAddress: undefined },
+    {
+      stream: new PassThrough(),
+      from: { address: '127.0.0.1', isLocal: true },
+      backlog: new Backlog(),
+      proven: () => undefined,
+    },
   )
   const client = { id: 'test', version: '1', platform: 'linux', mode: 'test' }
   socket.say({ type: 'req', id: '1', method: 'connect', params: { minProtocol: 3, maxProtocol: 3, client } })

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { reportKeys, UNUSED_KEYS, USED_KEYS } from '../../src/config/known-keys.ts'
 import { type ConfigSources, loadSettings } from '../../src/config/load.ts'
-import { clientToken, gatewayPort, locate, readConfigFile } from '../../src/config/locate.ts'
+import { clientSecrets, gatewayPort, locate, readConfigFile } from '../../src/config/locate.ts'
 
 const places = locate({}, '/nowhere')
 const filesWith = (text: string | undefined) => ({
@@ -162,7 +162,7 @@ describe('each used key changes behaviour', () => {
     expect(load(config, { env, portOverride: 3 })).toMatchObject({ port: 3, token: 'from-env' })
     expect(load(config, { env }).port).toBe(2)
     expect(gatewayPort({}, config)).toBe(1)
-    expect(clientToken(filesWith(''), {}, { config, tokenPath: '/t' })).toBe('f'.repeat(16))
+    expect(clientSecrets(filesWith(''), {}, { config, tokenPath: '/t' })).toEqual({ token: 'f'.repeat(16) })
   })
 
   test('a machine without a zone is said to have none', () => {
@@ -175,7 +175,14 @@ describe('what is refused, by its path and with what is allowed', () => {
   test.each([
     ['{ gateway: ', /sluice\.json is not valid JSON5: .*Correct it there/],
     [{ gateway: { port: 'x' } }, /gateway\.port/],
-    [{ gateway: { bind: 'lan' } }, /gateway\.bind: only "loopback" is supported/],
+    [{ gateway: { bind: 'everywhere' } }, /gateway\.bind: give loopback, lan, tailnet, or an IP address/],
+    [{ gateway: { bind: 'custom' } }, /gateway\.bind is "custom", but gateway\.customBindHost is not set/],
+    [{ gateway: { auth: { mode: 'none' } } }, /gateway\.auth\.mode: only "token" and "password"/],
+    [{ gateway: { auth: { mode: 'password' } } }, /gateway\.auth\.mode is "password", but gateway\.auth\.password/],
+    [{ gateway: { auth: { password: 'short' } } }, /gateway\.auth\.password: a password needs at least 12/],
+    [{ gateway: { tls: { enabled: true, certPath: '/c.pem' } } }, /gateway\.tls: needs certPath and keyPath/],
+    [{ gateway: { trustedProxies: ['10.0.0.0/33'] } }, /gateway\.trustedProxies\.0: give an IP address or a network/],
+    [{ gateway: { allowedHosts: ['https://x'] } }, /gateway\.allowedHosts\.0: give a name/],
     [{ gateway: { auth: { token: 'short' } } }, /gateway\.auth\.token: a token needs at least 16 characters/],
     [{ models: { providers: { a: { baseUrl: 'ftp://x' } } } }, /models\.providers\.a\.baseUrl: give an http\(s\) URL/],
     [{ agents: { defaults: { model: 'noslash' } } }, /agents\.defaults\.model/],

@@ -20,7 +20,9 @@ function load(config: object, env: Record<string, string> = {}) {
 }
 
 const provider = { baseUrl: 'http://127.0.0.1:1/v1', apiKey: 'k' }
+const tls = { enabled: true, certPath: '/c.pem', keyPath: '/k.pem' }
 const BEFORE = {
+  gateway: { bind: 'custom', customBindHost: '10.0.0.1', auth: { mode: 'token', password: 'p'.repeat(20) }, tls },
   models: { providers: { p: provider } },
   agents: { list: [{ id: 'a' }] },
 }
@@ -28,7 +30,15 @@ const BEFORE = {
 /** For each used key, a value that is not its default; and the name by which the change is told, where it is another. */
 const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: string }>> = {
   'gateway.port': { to: 1 },
+  'gateway.bind': { to: 'lan' },
+  'gateway.customBindHost': { to: '10.0.0.2', told: 'gateway.bind' },
+  'gateway.auth.mode': { to: 'password', told: 'gateway.auth.password' },
   'gateway.auth.token': { to: 't'.repeat(20) },
+  'gateway.tls.enabled': { to: false, told: 'gateway.tls' },
+  'gateway.tls.certPath': { to: '/other.pem', told: 'gateway.tls' },
+  'gateway.tls.keyPath': { to: '/other.pem', told: 'gateway.tls' },
+  'gateway.trustedProxies': { to: ['10.0.0.0/8'] },
+  'gateway.allowedHosts': { to: ['box.lan'] },
   'models.providers.p.baseUrl': { to: 'http://127.0.0.1:2/v1', told: 'models.providers' },
   'models.providers.p.apiKey': { to: 'other', told: 'models.providers' },
   'models.providers.p.api': { to: 'openai-completions', told: 'models.providers' },
@@ -67,9 +77,8 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'cron.maxConcurrentRuns': { to: 3 },
   'logging.level': { to: 'debug' },
 }
-/** With one allowed value, which is the default. */
-const UNCHANGEABLE = ['gateway.bind', 'gateway.auth.mode']
-const RESTART = ['gateway.port', 'gateway.auth.token']
+/** Tried with another mode, below. */
+const ELSEWHERE = ['gateway.auth.password']
 
 /** `BEFORE` with one value set; `methods.cron.add` is one name. */
 function changed(path: string, value: unknown): object {
@@ -88,7 +97,9 @@ function changed(path: string, value: unknown): object {
 describe('a change of one key', () => {
   test.each(Object.entries(CHANGES))('%s', (path, { to, told = path }) => {
     const change = compareSettings(load(BEFORE), load(changed(path, to)))
-    expect(change).toEqual(RESTART.includes(path) ? { atOnce: [], restart: [told] } : { atOnce: [told], restart: [] })
+    expect(change).toEqual(
+      path.startsWith('gateway.') ? { atOnce: [], restart: [told] } : { atOnce: [told], restart: [] },
+    )
   })
 
   test('every used key was tried', () => {
@@ -98,8 +109,14 @@ describe('a change of one key', () => {
         .replace('.0.', '.*.')
         .replace(/^(tools\.cron|methods\.cron\.add)\./, first => `${first.split('.')[0]}.*.`),
     )
-    expect([...tried, ...UNCHANGEABLE].sort()).toEqual([...USED_KEYS].sort())
+    expect([...tried, ...ELSEWHERE].sort()).toEqual([...USED_KEYS].sort())
   })
+})
+
+test('another password needs a restart, where one lets in', () => {
+  const [one, other] = ['p', 'q'].map(letter => ({ gateway: { auth: { password: letter.repeat(20) } } }))
+  const change = compareSettings(load(one as object), load(other as object))
+  expect(change).toEqual({ atOnce: [], restart: ['gateway.auth.password'] })
 })
 
 test('equal settings have no change; a key that the environment overrides is none', () => {

@@ -16,7 +16,15 @@ function linesOf(config: object, from: { systemZone: string; model?: string }): 
     systemZone: from.systemZone,
     isMethod: () => false,
   })
-  const started = { url: 'ws://127.0.0.1:1', places, launcher: '/bin/sluice', version: '1.2.3', model: from.model }
+  const reach = 'Only this machine can reach it.'
+  const started = {
+    url: 'ws://127.0.0.1:1',
+    reach,
+    places,
+    launcher: '/bin/sluice',
+    version: '1.2.3',
+    model: from.model,
+  }
   return startupLines({ ...started, settings }).join('\n')
 }
 

@@ -15,7 +15,7 @@ import { EventLog } from './event-log.ts'
 const LAUNCHER = fileURLToPath(new URL('../../bin/sluice', import.meta.url))
 
 /** From its address to the last line of what it says at start, the command for a chat. */
-const STARTED = /listening on (ws:\/\/[\w.:]+)[\s\S]*sluice chat\n/
+const STARTED = /listening on (wss?:\/\/[\w.:]+)[\s\S]*sluice chat\n/
 
 export interface GatewayOptions {
   /** An object is written as JSON, a text as it is; none: no config file. */
@@ -26,6 +26,8 @@ export interface GatewayOptions {
   readonly port?: number
   /** No file may grow beyond: as a full disk, for this process alone. */
   readonly fileKbMax?: number
+  /** A command that runs the gateway and its CLI, as one in a network namespace. */
+  readonly under?: readonly string[]
 }
 
 /** How a process ended, and all it said. */
@@ -50,6 +52,7 @@ process.on('exit', () => {
 interface Surroundings {
   readonly env: Readonly<Record<string, string>>
   readonly fileKbMax?: number | undefined
+  readonly under?: readonly string[] | undefined
 }
 
 /** A process of ours: what it says, line by line, and how it ends. */
@@ -60,9 +63,12 @@ class Process {
   stderr = ''
   readonly #waiting = new Set<() => void>()
 
-  constructor(args: readonly string[], { env, fileKbMax }: Surroundings) {
+  constructor(args: readonly string[], { env, fileKbMax, under = [] }: Surroundings) {
     const limited = ['-c', `ulimit -f ${2 * (fileKbMax ?? 0)} && exec "$0" "$@"`, LAUNCHER, ...args]
-    const [command, words] = fileKbMax === undefined ? [LAUNCHER, args] : ['/bin/sh', limited]
+    const [command = LAUNCHER, ...words] = [
+      ...under,
+      ...(fileKbMax === undefined ? [LAUNCHER, ...args] : ['/bin/sh', ...limited]),
+    ]
     this.child = spawn(command, words, { env, cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] })
     running.add(this.child)
     const heard = (write: (text: string) => void) => (chunk: Buffer) => {
@@ -223,7 +229,7 @@ export class GatewayProcess {
   /** The real CLI, which finds this gateway by its environment. */
   async cli(args: readonly string[], options: { env?: Readonly<Record<string, string>> } = {}): Promise<Ended> {
     const env = { ...this.#env(), SLUICE_GATEWAY_PORT: String(this.port), NO_COLOR: '1', ...options.env }
-    const { ended } = new Process(args, { env })
+    const { ended } = new Process(args, { env, under: this.#options.under })
     return await within(ended, `sluice ${args.join(' ')}`)
   }
 
@@ -248,7 +254,7 @@ export class GatewayProcess {
 
   #spawned(fileKbMax: number | undefined): Process {
     const args = ['gateway', '--port', String(this.#options.port ?? 0)]
-    return new Process(args, { env: this.#env(), fileKbMax })
+    return new Process(args, { env: this.#env(), fileKbMax, under: this.#options.under })
   }
 
   async #end(signal: NodeJS.Signals): Promise<Ended> {

@@ -102,9 +102,9 @@ describe('the handshake', () => {
       1008,
     ],
     [
-      'a device without a token',
+      'a device that is none',
       ['connect', { ...CONNECT, device }],
-      { code: 'INVALID_REQUEST', message: 'unauthorized: gateway token missing (provide gateway auth token)' },
+      { code: 'INVALID_REQUEST', message: 'device public key invalid' },
       1008,
     ],
     [

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { nodeFiles } from '../../src/base/node/world.ts'
+import { locate } from '../../src/config/locate.ts'
 import { BackupKeeper } from '../../src/maintenance/backup.ts'
 import { RESTORE_STEPS, readBackup, restoreBackup, writeBackup } from '../../src/store/sqlite/backup.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
@@ -27,7 +28,7 @@ afterEach(() => {
 })
 
 function keeperOf(stateDir: string): BackupKeeper {
-  const places = { stateDir, configPath: join(stateDir, 'sluice.json'), tokenPath: join(stateDir, 'token') }
+  const places = locate({ SLUICE_STATE_DIR: stateDir }, '/nowhere')
   const store = { write: writeBackup, read: readBackup, restore: restoreBackup }
   return new BackupKeeper({ places, files: nodeFiles, clock: new FakeClock(NOW), version: '1.2.3', store })
 }

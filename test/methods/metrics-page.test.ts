@@ -67,7 +67,7 @@ describe('who is let in', () => {
       expect(body).not.toMatch(/sluice_/)
       expect(body).not.toContain(token)
     }
-    expect((await get(`/metrics?token=${token}`)).status).toBe(401)
+    expect((await get(`/metrics?token=${token}`)).status).toBe(400)
     expect((await get('/metrics', `Bearer ${token}`, 'POST')).status).toBe(405)
     expect((await get('/healthz')).status).toBe(200)
   })

@@ -40,6 +40,18 @@ async function askedFor(house: House): Promise<string> {
   return (await house.call('approvals.list')).approvals[0]?.id ?? ''
 }
 
+const device = { deviceId: 'd1', publicKey: 'k', platform: 'linux', clientId: 'cli', clientMode: 'cli' }
+const pairing = { ...device, requestId: 'r1', role: 'operator', scopes: ['operator.read'], expiresAtMs: 9e15 }
+
+async function waitingDevice({ store, clock }: House): Promise<string> {
+  return (await store.write.requestPairing({ pairing, nowMs: clock.now() })).value.requestId
+}
+
+async function pairedDevice({ store, clock, parts }: House): Promise<string> {
+  const paired = { pairing, seal: parts.deviceTokens.seal(), nowMs: clock.now() }
+  return (await store.write.pairDevice(paired)).value.deviceId
+}
+
 const CASES: { readonly [M in MethodName]?: Case<M> } = {
   'cron.add': {
     params: () => job('new'),
@@ -153,6 +165,34 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     params: id => ({ id }),
     others: () => ({ id: 'another' }),
     count: house => house.store.read.dueSends({ channelId: 'c', nowMs: house.clock.now(), limit: 9 }).length,
+    same: whole,
+  },
+  'device.pair.approve': {
+    before: waitingDevice,
+    params: requestId => ({ requestId }),
+    others: () => ({ requestId: 'another' }),
+    count: house => house.store.read.devices(9).length,
+    same: whole,
+  },
+  'device.pair.reject': {
+    before: waitingDevice,
+    params: requestId => ({ requestId }),
+    others: () => ({ requestId: 'another' }),
+    count: house => house.events.filter(({ event }) => event === 'device.pair.resolved').length,
+    same: whole,
+  },
+  'device.token.rotate': {
+    before: pairedDevice,
+    params: deviceId => ({ deviceId, role: 'operator' }),
+    others: () => ({ deviceId: 'another', role: 'operator' }),
+    count: house => house.store.read.devices(9)[0]?.tokens[0]?.rotatedAtMs ?? -1,
+    same: whole,
+  },
+  'device.token.revoke': {
+    before: pairedDevice,
+    params: deviceId => ({ deviceId, role: 'operator' }),
+    others: () => ({ deviceId: 'another', role: 'operator' }),
+    count: house => house.store.read.devices(9)[0]?.tokens[0]?.revokedAtMs ?? -1,
     same: whole,
   },
   'config.patch': {

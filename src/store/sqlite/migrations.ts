@@ -156,8 +156,30 @@ ALTER TABLE sessions ADD COLUMN deleted_at_ms INTEGER;
 CREATE UNIQUE INDEX sessions_label ON sessions (label) WHERE label IS NOT NULL;
 `
 
+/** Devices that were let in, their tokens (what proves one, never one), and those that wait to be let in. */
+const DEVICES = `
+CREATE TABLE devices (
+  device_id TEXT PRIMARY KEY, public_key TEXT NOT NULL, display_name TEXT, platform TEXT NOT NULL,
+  client_id TEXT NOT NULL, client_mode TEXT NOT NULL, role TEXT NOT NULL, remote_ip TEXT,
+  created_at_ms INTEGER NOT NULL, approved_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device_tokens (
+  device_id TEXT NOT NULL REFERENCES devices (device_id), role TEXT NOT NULL, scopes TEXT NOT NULL,
+  salt TEXT NOT NULL, hash TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL, rotated_at_ms INTEGER, revoked_at_ms INTEGER, last_used_at_ms INTEGER,
+  PRIMARY KEY (device_id, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pairings (
+  request_id TEXT PRIMARY KEY, device_id TEXT NOT NULL UNIQUE, public_key TEXT NOT NULL, display_name TEXT,
+  platform TEXT NOT NULL, client_id TEXT NOT NULL, client_mode TEXT NOT NULL, role TEXT NOT NULL, scopes TEXT NOT NULL,
+  remote_ip TEXT, is_repair INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, QUEUE_MODES, SESSION_SETTINGS]
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, QUEUE_MODES, SESSION_SETTINGS, DEVICES]
 export const SCHEMA_VERSION = MIGRATIONS.length
 
 export function versionOf(db: Database): number {

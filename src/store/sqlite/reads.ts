@@ -5,6 +5,7 @@ import type { StoreReads } from '../port.ts'
 import type { Entry } from '../rows.ts'
 import { storeFailed } from './failures.ts'
 import { BEGUN, FIND_KEY, type KeyColumns, keyNames, sameParams } from './keys.ts'
+import { deviceReads } from './reads-devices.ts'
 import {
   type ApprovalColumns,
   type EntryColumns,
@@ -95,6 +96,7 @@ export function prepareReads(db: Database, commits: () => number): StoreReads {
     ...outboxReads(select),
     ...eventReads(select),
     ...keyReads(select),
+    ...deviceReads(select),
   }
 }
 

@@ -4,6 +4,7 @@ import { handoverWrites } from './handover.ts'
 import { retentionWrites } from './retention.ts'
 import type { WriteFunctions } from './tx.ts'
 import { approvalWrites } from './writes-approvals.ts'
+import { deviceWrites } from './writes-devices.ts'
 import { effectWrites } from './writes-effects.ts'
 import { jobWrites } from './writes-jobs.ts'
 import { occurrenceWrites } from './writes-occurrences.ts'
@@ -17,6 +18,7 @@ export const WRITES: WriteFunctions = {
   ...handoverWrites,
   ...approvalWrites,
   ...effectWrites,
+  ...deviceWrites,
   ...jobWrites,
   ...occurrenceWrites,
   ...sessionWrites,
