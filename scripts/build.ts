@@ -19,6 +19,7 @@ const BUNDLES: readonly Readonly<Record<string, string>>[] = [
   {
     main: 'src/main.ts',
     writer: 'src/store/sqlite/writer.ts',
+    reader: 'src/store/sqlite/reader.ts',
     'integrity-thread': 'src/store/sqlite/integrity-thread.ts',
   },
   { 'runner-entry': 'src/runner-entry.ts' },

@@ -34,7 +34,7 @@ import { chooseModel, OFFLINE_REF } from './providers/choice.ts'
 import { canonicalSession, DEFAULT_AGENT, MAIN_KEY } from './sessions/session-key.ts'
 import type { Store } from './store/port.ts'
 import { storeFailed } from './store/sqlite/failures.ts'
-import { checkIntegrity, damageAdvice, type IntegrityCheck } from './store/sqlite/integrity.ts'
+import { checkIntegrity, damageAdvice, type Integrity, type IntegrityCheck } from './store/sqlite/integrity.ts'
 import { openSqliteStore } from './store/sqlite/open.ts'
 import { startRetention } from './store/sqlite/retention.ts'
 import type { Admission } from './transports/connection.ts'
@@ -73,7 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const log = openLog(`${places.stateDir}/logs/gateway.log`, settings.logLevel)
   const store = await openSqliteStore({ folder: places.stateDir })
   const start = await markStartOf(store, options)
-  const check = start.afterDeath ? checkStore(places.stateDir, log.log) : undefined
+  const check = look(store, start, { folder: places.stateDir, log: log.log })
   const runner = new ThreadRunner(workerUrl('runner-entry', import.meta.url), world.clock)
   const restart = Promise.withResolvers<{ reason: string | undefined }>()
   const house = furnish({
@@ -81,7 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     ...(options.channels && { channels: options.channels }),
     binFolder: dirname(options.launcher),
     log: log.log,
-    condition: { heldBack: start.heldBack, integrity: () => check?.state ?? 'not-checked' },
+    condition: { heldBack: start.heldBack, integrity: () => check.state },
     restart: restartOnce(world.clock, reason => {
       log.log('info', 'restarting', { reason })
       restart.resolve({ reason })
@@ -104,9 +104,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await house.parts.engine.drain()
     await server.close({ reason, restartExpectedMs: more?.restartExpectedMs ?? null })
     await runner.close()
-    await check?.stop()
+    await check.stop()
     await store.close()
-    if (!hasFailed) start.stoppedCleanly()
+    if (!hasFailed) marked(log.log, () => start.stoppedCleanly())
     house.loopDelay.stop()
     log.log('info', 'stopped')
     log.flush()
@@ -224,12 +224,32 @@ async function markStartOf(store: Store, { places, world }: GatewayOptions): Pro
   }
 }
 
-function checkStore(folder: string, log: Log): IntegrityCheck {
-  log('info', 'the last stop was not clean: the store is checked')
-  return checkIntegrity(folder, workerUrl('integrity-thread', import.meta.url), integrity => {
+/** What is known of the store's pages: from the look at its opening, else from a check in the background where one is due. */
+function look(store: Store, start: Start, { folder, log }: { folder: string; log: Log }): IntegrityCheck {
+  const tell = (integrity: Integrity) => {
     const isDamaged = integrity.startsWith('damaged')
     log(isDamaged ? 'error' : 'info', isDamaged ? damageAdvice(folder) : 'the store was checked', { integrity })
-  })
+    if (integrity === 'ok') marked(log, () => start.foundWhole())
+  }
+  const known = (state: Integrity): IntegrityCheck => ({ state, stop: async () => undefined })
+  if (store.damage !== undefined) {
+    const damaged: Integrity = `damaged: ${store.damage}`
+    tell(damaged)
+    return known(damaged)
+  }
+  if (!start.checkDue) return known('not-checked')
+  const why = start.afterDeath ? 'the last stop was not clean' : 'no check has ended since a stop that was not clean'
+  log('info', `${why}: the store is checked`)
+  return checkIntegrity(folder, workerUrl('integrity-thread', import.meta.url), tell)
+}
+
+/** A mark that the disk refuses makes the next start look once more, and stops nothing. */
+function marked(log: Log, mark: () => void): void {
+  try {
+    mark()
+  } catch (error) {
+    log('warn', 'how this gateway stands could not be marked for the next start', { error: (error as Error).message })
+  }
 }
 
 function withWarning(settings: Settings, warning: string | undefined): Settings {

@@ -1,6 +1,7 @@
 // How the last gateway on a state folder ended, and how often one died lately. The source of truth is `starts.json` in
 // the folder: a start writes its mark there once it holds the folder's lock, and a clean stop takes the mark away. After
 // three deaths in five minutes a start holds turns and jobs back, so that what kills the gateway does not do it for ever.
+// A check of the store that a death made due stays due, over clean stops too, until one has found it whole.
 import { MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { World } from '../base/world.ts'
@@ -13,11 +14,17 @@ interface Kept {
   readonly running: string | null
   /** Instants of starts that followed a death, by the wall clock; oldest first. */
   readonly deathsMs: readonly number[]
+  /** The store is to be checked: a gateway died on it, and no check has found it whole since. */
+  readonly checkDue?: true
 }
 
 export interface Start {
   /** Whether the gateway before this one died or was killed. */
   readonly afterDeath: boolean
+  /** Whether a gateway died on this store, and no check has found it whole since. */
+  readonly checkDue: boolean
+  /** To be called when a check has found the store whole. */
+  foundWhole(): void
   /** Why turns and jobs are to be held back, in words for the log, the start and `status`; undefined: they are not. */
   readonly heldBack: string | undefined
   /** To be called once the store is closed, and not after a failure. */
@@ -37,14 +44,24 @@ export function markStart(
   const recent = before.deathsMs.filter(atMs => Math.abs(nowMs - atMs) <= DEATHS_WINDOW_MS)
   const deathsMs = (afterDeath ? [...recent, nowMs] : recent).slice(-DEATHS_MAX)
   const id = random.uuid()
-  const keep = (kept: Kept) => files.writePrivateText(path, `${JSON.stringify(kept)}\n`)
-  onDisk(path, () => keep({ running: id, deathsMs }))
+  let checkDue = afterDeath || before.checkDue === true
+  const keep = (running: string | null) => {
+    const kept: Kept = { running, deathsMs, ...(checkDue && { checkDue }) }
+    files.writePrivateText(path, `${JSON.stringify(kept)}\n`)
+  }
+  // Another gateway may have taken the folder since; its mark is its own.
+  const isOurs = () => keptIn(files.readText(path)).running === id
+  onDisk(path, () => keep(id))
   return {
     afterDeath,
+    checkDue,
     heldBack: afterDeath && deathsMs.length >= DEATHS_MAX ? reason(deathsMs.length) : undefined,
+    foundWhole: () => {
+      checkDue = false
+      if (isOurs()) keep(id)
+    },
     stoppedCleanly: () => {
-      // Another gateway may have taken the folder since; its mark is its own.
-      if (keptIn(files.readText(path)).running === id) keep({ running: null, deathsMs })
+      if (isOurs()) keep(null)
     },
   }
 }
@@ -69,9 +86,10 @@ function reason(deaths: number): string {
 function keptIn(text: string | undefined): Kept {
   if (text === undefined) return { running: null, deathsMs: [] }
   try {
-    const { running, deathsMs } = JSON.parse(text)
+    const { running, deathsMs, checkDue } = JSON.parse(text)
     if ((running === null || typeof running === 'string') && Array.isArray(deathsMs)) {
-      return { running, deathsMs: deathsMs.filter(atMs => typeof atMs === 'number') }
+      const deaths = deathsMs.filter(atMs => typeof atMs === 'number')
+      return { running, deathsMs: deaths, ...(checkDue === true && { checkDue }) }
     }
   } catch {
     // Said below.

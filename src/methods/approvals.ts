@@ -20,9 +20,10 @@ const NO: ReadonlySet<string> = new Set(['no', 'n', 'deny', 'reject'])
 
 export function approvalHandlers(parts: MethodParts): Pick<Handlers, 'approvals.list' | 'exec.approval.resolve'> {
   return {
-    'approvals.list': ({ params }) => {
+    'approvals.list': async ({ params }) => {
       const askedIn = params.sessionKey === undefined ? {} : { askedIn: canonicalSession(params.sessionKey).key }
-      return { approvals: parts.store.read.pendingApprovals({ ...askedIn, limit: LISTED_MAX }).map(shown) }
+      const pending = await parts.store.readLarge.pendingApprovals({ ...askedIn, limit: LISTED_MAX })
+      return { approvals: pending.map(shown) }
     },
     'exec.approval.resolve': async call => {
       const { id, decision } = call.params

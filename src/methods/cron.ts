@@ -49,8 +49,11 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       return { ok: true, removed: value.removed }
     },
     'cron.run': call => runJob(parts, call),
-    'cron.runs': call => {
-      const rows = parts.store.read.occurrences(jobIdOf(call.params), Math.min(call.params.limit ?? 200, PAGE_ROWS))
+    'cron.runs': async call => {
+      const rows = await parts.store.readLarge.occurrences(
+        jobIdOf(call.params),
+        Math.min(call.params.limit ?? 200, PAGE_ROWS),
+      )
       return { entries: rows.filter(row => row.state !== 'running').map(toRunLog) }
     },
   }
@@ -60,30 +63,30 @@ type JobList = Result<'cron.list'>
 /** The answer made of a first page, for as long as the store answers with that same page. */
 const listed = new WeakMap<readonly JobRow[], { readonly limit: number; readonly list: JobList }>()
 
-function listJobs(parts: MethodParts, params: Params<'cron.list'>): JobList {
+async function listJobs(parts: MethodParts, params: Params<'cron.list'>): Promise<JobList> {
   const includeDisabled = params.includeDisabled ?? false
   const limit = params.limit ?? JOBS_LISTED_MAX
-  const first = parts.store.read.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit) })
+  const first = await parts.store.readLarge.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit) })
   const known = listed.get(first)
   if (known?.limit === limit) return known.list
   const list = {
-    jobs: allJobs(parts, { includeDisabled, limit, first }),
+    jobs: await allJobs(parts, { includeDisabled, limit, first }),
     total: parts.store.read.jobCount({ includeDisabled }),
   }
   listed.set(first, { limit, list })
   return list
 }
 
-function allJobs(
+async function allJobs(
   parts: MethodParts,
   wanted: { includeDisabled: boolean; limit: number; first: readonly JobRow[] },
-): Job[] {
+): Promise<Job[]> {
   const { includeDisabled, limit, first } = wanted
   const jobs = first.map(row => row.job)
   for (let page = first; page.length === PAGE_ROWS && jobs.length < limit; ) {
     const last = jobs.at(-1) as Job
     const after = { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
-    page = parts.store.read.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit - jobs.length), after })
+    page = await parts.store.readLarge.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit - jobs.length), after })
     jobs.push(...page.map(row => row.job))
   }
   return jobs

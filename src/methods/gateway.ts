@@ -1,4 +1,5 @@
 // Handlers on the gateway itself. They read counters and a few rows; they answer while every lane and slot is taken (W7).
+import { SluiceError } from '../base/errors.ts'
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import { DEFAULT_AGENT } from '../sessions/session-key.ts'
@@ -17,13 +18,29 @@ export function gatewayHandlers(parts: MethodParts): Pick<Handlers, 'health' | '
   }
 }
 
+/** A page that cannot be read must not keep control from answering (W7): what it misses, the store's condition says. */
+function orElse<T>(fallback: T, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'STORE_FAILED') return fallback
+    throw error
+  }
+}
+
+function storeOf({ facts, store }: MethodParts): Result<'status'>['store'] {
+  const failing = store.failing()
+  return { integrity: facts.condition.integrity(), ...(failing !== undefined && { failing }) }
+}
+
 export function healthOf(parts: MethodParts): Result<'health'> {
   const began = parts.clock.monotonic()
   const now = parts.clock.now()
-  const recent = parts.store.read.sessions({ limit: RECENT_SESSIONS })
+  const { read } = parts.store
+  const recent = orElse([], () => read.sessions({ limit: RECENT_SESSIONS }))
   const sessions = {
     path: `${parts.facts.stateDir}/sluice.db`,
-    count: parts.store.read.sessionCount(),
+    count: orElse(0, () => read.sessionCount()),
     recent: recent.map(row => ({ key: row.key, updatedAt: row.updatedAtMs, age: now - row.updatedAtMs })),
   }
   return {
@@ -37,6 +54,7 @@ export function healthOf(parts: MethodParts): Result<'health'> {
     defaultAgentId: DEFAULT_AGENT,
     agents: [{ agentId: DEFAULT_AGENT, isDefault: true, sessions }],
     sessions,
+    store: storeOf(parts),
     config: configStateOf(parts),
   }
 }
@@ -59,9 +77,9 @@ function statusOf(parts: MethodParts): Result<'status'> {
     epoch: store.epoch,
     sessions: {
       paths: [`${facts.stateDir}/sluice.db`],
-      count: store.read.sessionCount(),
+      count: orElse(0, () => store.read.sessionCount()),
       defaults: { model: facts.modelRef },
-      recent: store.read.sessions({ limit: 10 }),
+      recent: orElse([], () => store.read.sessions({ limit: 10 })),
     },
     ...loadOf(parts),
     waits: waitsOf(parts),
@@ -69,7 +87,7 @@ function statusOf(parts: MethodParts): Result<'status'> {
     loopDelayMs: facts.loopDelayMs(),
     memoryBytes: facts.memoryBytes(),
     pid: facts.pid,
-    store: { integrity: facts.condition.integrity() },
+    store: storeOf(parts),
     config: configStateOf(parts),
     ...(facts.condition.heldBack !== undefined && { heldBack: facts.condition.heldBack }),
   }
@@ -94,7 +112,7 @@ export function loadOf({ engine, lanes, slots, graph, counts, store, connections
       LIMIT: counts.errorCount('LIMIT'),
     },
     released: engine.released,
-    pendingApprovals: store.read.pendingApprovals({ limit: APPROVALS_COUNTED_MAX }).length,
+    pendingApprovals: orElse(0, () => store.read.pendingApprovalCount(APPROVALS_COUNTED_MAX)),
     connections: connections(),
   }
 }

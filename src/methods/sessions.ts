@@ -1,4 +1,4 @@
-// Handlers that show sessions and chats. All reads; what they show is derived from journal, runs and notices.
+// Handlers that show sessions and chats. What they show is derived from journal, runs and notices.
 import { MINUTE } from '../base/durations.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Handlers } from '../dispatch/dispatcher.ts'
@@ -27,19 +27,20 @@ type SessionMethods =
 export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMethods> {
   const { store, clock } = parts
   return {
-    'chat.history': call => {
+    'chat.history': async call => {
       const { key } = canonicalSession(call.params.sessionKey)
       const session = store.read.session(key)
       const limit = call.params.limit ?? 200
-      const messages = store.read.entries(key, HISTORY_ENTRIES_MAX).flatMap(shownMessages).slice(-limit)
+      const entries = await store.readLarge.entries(key, HISTORY_ENTRIES_MAX)
+      const messages = entries.flatMap(shownMessages).slice(-limit)
       return {
         sessionKey: call.params.sessionKey,
         ...(session && { sessionId: session.sessionId }),
         messages: withinLength(messages),
       }
     },
-    'chat.unread': call => {
-      const rows = store.read.unreadNotices(canonicalSession(call.params.sessionKey).key, UNREAD_MAX)
+    'chat.unread': async call => {
+      const rows = await store.readLarge.unreadNotices(canonicalSession(call.params.sessionKey).key, UNREAD_MAX)
       return { notices: rows.map(({ jobId, ...notice }) => ({ ...notice, ...(jobId !== undefined && { jobId }) })) }
     },
     'chat.markRead': async call => {
@@ -124,7 +125,7 @@ function sessionStatus(parts: MethodParts, rawKey: string): Result<'sessions.sta
     })),
     inputTokens: session?.inputTokens ?? 0,
     outputTokens: session?.outputTokens ?? 0,
-    unread: parts.store.read.unreadNotices(key, UNREAD_MAX).length,
+    unread: parts.store.read.unreadCount(key, UNREAD_MAX),
   }
 }
 

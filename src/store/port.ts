@@ -450,6 +450,9 @@ export interface StoreReads extends DeviceReads {
   /** Oldest first; of one chat, or of all. */
   pendingApprovals(page: { askedIn?: string; limit: number }): ApprovalRow[]
   unreadNotices(sessionKey: string, limit: number): Notice[]
+  /** Counts no further than `limit`, which is at most 500; so does the next. */
+  unreadCount(sessionKey: string, limit: number): number
+  pendingApprovalCount(limit: number): number
   send(id: string): SendRow | undefined
   /** All that is not `sent`, newest first. */
   openSends(limit: number): SendRow[]
@@ -470,6 +473,18 @@ export interface StoreReads extends DeviceReads {
   oldestSeq(): number
 }
 
+/** Reads whose rows may be many or long. */
+export type LargeReadName = 'jobs' | 'occurrences' | 'entries' | 'transcript' | 'unreadNotices' | 'pendingApprovals'
+
+/**
+ * The same reads for who may wait: with the same answers, but what is larger than the control thread may read at once
+ * (W8) is read elsewhere. Each sees all that was acknowledged when it was asked for. Rejects with STORE_FAILED
+ * when it cannot be read, UNAVAILABLE when what reads is lost, BUSY when too many wait; each is the end of that read alone.
+ */
+export type LargeReads = {
+  readonly [N in LargeReadName]: (...args: Parameters<StoreReads[N]>) => Promise<ReturnType<StoreReads[N]>>
+}
+
 export type StoreWriters = {
   readonly [N in WriteName]: (args: WriteArgs<N>, options?: WriteOptions) => Promise<WriteAnswer<WriteValue<N>>>
 }
@@ -478,7 +493,12 @@ export interface Store {
   /** The boot number; every start of a gateway on this store has a higher one (T3). */
   readonly epoch: number
   readonly read: StoreReads
+  readonly readLarge: LargeReads
   readonly write: StoreWriters
+  /** What was found damaged when the store was opened, in SQLite's words; a store that needs no reading for it is not read. */
+  readonly damage: string | undefined
+  /** What the disk refused last, with what to do; undefined once it takes and gives again what it refused. */
+  failing(): string | undefined
   /** Called with the durable events of each commit, in order, before the write's promise resolves. */
   onEvents(listener: (events: readonly StoredEvent[]) => void): void
   /** Called once when the writer is lost; nothing can be accepted any more. */

@@ -62,8 +62,10 @@ export class LiveRun implements TurnLink {
   async perform(): Promise<TurnOutcome> {
     let task: TurnTask
     try {
-      task = this.#task()
+      task = await this.#task()
     } catch (error) {
+      // What read the transcript is gone, and another attempt has another.
+      if (error instanceof SluiceError && error.code === 'UNAVAILABLE') throw error
       // An unknown model or the like: the turn's own failure, not the runner's.
       return { state: 'failed', reply: '', error: error instanceof Error ? error.message : String(error) }
     }
@@ -158,11 +160,12 @@ export class LiveRun implements TurnLink {
     }
   }
 
-  #task(): TurnTask {
+  async #task(): Promise<TurnTask> {
     const { run } = this.#attempt
     const { store, clock } = this.#parts
     const { zone, chooseModel } = this.#settings
-    const context = buildContext(store.read.transcript(run.sessionId, CONTEXT_ENTRIES_MAX), run.runId)
+    const entries = await store.readLarge.transcript(run.sessionId, CONTEXT_ENTRIES_MAX)
+    const context = buildContext(entries, run.runId)
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
       runId: run.runId,

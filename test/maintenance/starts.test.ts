@@ -36,6 +36,30 @@ test('L2: a stop that was not clean is seen by the next start, and a clean one i
   expect(start().afterDeath).toBe(false)
 })
 
+test('a check that a death made due stays due, over clean stops, until one has found the store whole', () => {
+  expect(start().checkDue).toBe(false)
+  const afterDeath = start()
+  expect(afterDeath.checkDue).toBe(true)
+  // Stopped before its check ended, or with damage found.
+  afterDeath.stoppedCleanly()
+  const next = start()
+  expect([next.afterDeath, next.checkDue]).toEqual([false, true])
+  next.stoppedCleanly()
+  const checked = start()
+  expect(checked.checkDue).toBe(true)
+  checked.foundWhole()
+  checked.stoppedCleanly()
+  expect(start().checkDue).toBe(false)
+  // A check found it whole, and then it died: that is another one.
+  const again = start()
+  again.foundWhole()
+  const other = start()
+  expect([other.afterDeath, other.checkDue]).toEqual([true, true])
+  again.foundWhole()
+  other.stoppedCleanly()
+  expect(start().checkDue).toBe(true)
+})
+
 test('L2: three deaths in five minutes hold work back, and say how to go on; a restart then does', () => {
   for (let n = 0; n < 3; n += 1) {
     expect(start().heldBack).toBeUndefined()

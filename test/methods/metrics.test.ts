@@ -151,12 +151,12 @@ describe('what is handed on', () => {
   test('each figure has its own source, in seconds and bytes', () => {
     const { parts, clock } = house
     const released = { value: { count: 3, last: { runId: 'r', atMs: 1 } } }
-    const pendingApprovals = { value: () => [1, 2, 3, 4] }
+    const pendingApprovalCount = { value: () => 4 }
     const families = scrape(
       metricsText({
         ...parts,
         engine: Object.create(parts.engine, { released, runningCount: { value: 0 } }),
-        store: { ...parts.store, epoch: 42, read: Object.create(parts.store.read, { pendingApprovals }) },
+        store: { ...parts.store, epoch: 42, read: Object.create(parts.store.read, { pendingApprovalCount }) },
         connections: () => 7,
         facts: {
           ...parts.facts,

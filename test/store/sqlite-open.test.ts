@@ -46,6 +46,13 @@ async function fill(jobs = 40): Promise<void> {
   await store.close()
 }
 
+function rootPageOf(name: string): number {
+  const db = new Database(file(), { readonly: true })
+  const page = db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').pluck().get(name)
+  db.close()
+  return Number(page)
+}
+
 function notClaimed(): never {
   throw new Error('nothing was claimed')
 }
@@ -196,13 +203,9 @@ describe.each([{ thread: true }, { thread: false }] as const)('opening, thread: 
     await expectRefused(/version 77/)
   })
 
-  test('a damaged file stops the start: a page overwritten, the header overwritten, the end cut off', async () => {
+  test('a file of which nothing can be read stops the start: the header overwritten, the end cut off', async () => {
     await fill()
     const whole = readFileSync(file())
-    const damaged = Buffer.from(whole)
-    damaged.fill(0x5a, 4_096 * 5, 4_096 * 6)
-    writeFileSync(file(), damaged)
-    await expectRefused(/damaged/)
     writeFileSync(file(), Buffer.from(whole).fill(0, 0, 100))
     await expectRefused(/not a database/)
     writeFileSync(file(), whole)
@@ -213,6 +216,33 @@ describe.each([{ thread: true }, { thread: false }] as const)('opening, thread: 
     const store = await open()
     expect(store.read.jobCount({ includeDisabled: true })).toBe(40)
     await store.close()
+  })
+
+  test('W7: a page that was overwritten is told, and is an error of what needs it alone', async () => {
+    await fill()
+    const whole = readFileSync(file())
+    const page = rootPageOf('jobs')
+    writeFileSync(file(), Buffer.from(whole).fill(0x5a, page * 4_096 - 4_096, page * 4_096))
+    const store = await open()
+    expect(store.damage).toMatch(/Tree|page/)
+    expect(store.failing()).toBeUndefined()
+    expect(() => store.read.jobs({ includeDisabled: true, limit: 500 })).toThrow(/damaged.*sluice backup restore/)
+    expect(store.failing()).toMatch(/damaged.*sluice backup restore/)
+    expect(store.read.sessions({ limit: 9 })).toEqual([])
+    await store.write.acceptMessage({ run: newRun('r1'), nowMs: NOW })
+    expect(store.read.run('r1')?.state).toBe('queued')
+    await store.close()
+    writeFileSync(file(), whole)
+    const mended = await open()
+    expect([mended.damage, mended.read.jobs({ includeDisabled: true, limit: 500 }).length]).toEqual([undefined, 40])
+    await mended.close()
+  })
+
+  test('what is damaged is not brought to another schema', async () => {
+    fillVersionOne()
+    const page = rootPageOf('entries')
+    writeFileSync(file(), readFileSync(file()).fill(0x5a, page * 4_096 - 4_096, page * 4_096))
+    await expectRefused(/damaged/)
   })
 
   test('a path that cannot be read stops the start, named', async () => {

@@ -9,7 +9,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Store, StoredEvent } from '../../src/store/port.ts'
 import { connectStore, PENDING_WRITES_MAX } from '../../src/store/sqlite/client.ts'
 import type { InlineOptions } from '../../src/store/sqlite/inline.ts'
-import { type FromWriter, startThread, type ToWriter, type WriterLink } from '../../src/store/sqlite/link.ts'
+import {
+  type FromWriter,
+  type StartLink,
+  startThread,
+  type ToWriter,
+  type WriterLink,
+} from '../../src/store/sqlite/link.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { GROUP_MEMBERS_MAX, WriterCore } from '../../src/store/sqlite/writer-core.ts'
 import { addJob, begin, effectKey, fenceOf, NOW, newJob, newNotice, newRun } from './fixtures.ts'
@@ -366,10 +372,11 @@ describe('the end', () => {
 
   test('W6: when the writer thread dies, open writes are unknown, later ones refused, and it is said once', async () => {
     let link: WriterLink | undefined
-    const opening = connectStore(folder, (where, handler) => {
+    const writer: StartLink = (where, handler) => {
       link = startThread(where, handler)
       return link
-    })
+    }
+    const opening = connectStore(folder, { writer, reader: undefined })
     const store = await keep(opening)
     await addJob(store, newJob('j1'))
     const failure = Promise.withResolvers<Error>()

@@ -2,10 +2,11 @@
 // into dist/, and a caller's own chunk lies beside them; in source mode each entry has its place in the tree.
 // Use: `new Worker(workerUrl('writer', import.meta.url))`. It looks at no disk and refuses to guess other entries.
 
-export type WorkerName = 'integrity-thread' | 'runner-entry' | 'writer'
+export type WorkerName = 'integrity-thread' | 'reader' | 'runner-entry' | 'writer'
 
 const SOURCE_PATHS: Readonly<Record<WorkerName, string>> = {
   'integrity-thread': 'src/store/sqlite/integrity-thread.ts',
+  reader: 'src/store/sqlite/reader.ts',
   'runner-entry': 'src/runner-entry.ts',
   writer: 'src/store/sqlite/writer.ts',
 }

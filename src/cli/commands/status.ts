@@ -19,10 +19,14 @@ export const health: Run = async (args, shell) => {
     const channels = answer.channelOrder.map(id => answer.channelLabels[id] ?? id).join(', ') || 'none'
     shell.stdout.write(
       facts([
-        ['gateway', `${url} is well (answered in ${formatDuration(answer.durationMs)})`],
+        [
+          'gateway',
+          `${url} ${isWell(answer.store) ? 'is well' : 'answers'} (answered in ${formatDuration(answer.durationMs)})`,
+        ],
         ['agents', answer.agents.map(({ agentId, isDefault }) => agentId + (isDefault ? ' (default)' : '')).join(', ')],
         ['channels', channels],
         ['sessions', `${answer.sessions.count} in ${answer.sessions.path}`],
+        ...storeFacts(answer.store),
       ]),
     )
   }
@@ -52,10 +56,7 @@ function statusFacts(answer: Result<'status'>, url: string, nowMs: number): Fact
   return [
     ['gateway', `${url}, version ${answer.version}, pid ${answer.pid}, up ${formatDuration(answer.uptimeMs)}`],
     ['state', answer.stateDir],
-    [
-      'store',
-      answer.store.integrity === 'not-checked' ? 'not checked: the last stop was clean' : answer.store.integrity,
-    ],
+    ...storeFacts(answer.store),
     ...(answer.heldBack === undefined ? [] : [['held back', answer.heldBack] as const]),
     ...configFacts(answer.config),
     ['zone', answer.zone],
@@ -80,6 +81,17 @@ function configFacts({ path, issues, valid, restartNeeded }: Result<'status'>['c
     ...(restartNeeded.length === 0 ? [] : [`changed, and holds after a restart: ${restartNeeded.join(', ')}`]),
   ]
   return told.map(text => ['config', text])
+}
+
+type StoreState = Result<'status'>['store']
+
+function isWell({ integrity, failing }: StoreState): boolean {
+  return failing === undefined && !integrity.startsWith('damaged')
+}
+
+function storeFacts({ integrity, failing }: StoreState): Fact[] {
+  const found = integrity === 'not-checked' ? 'not checked: the last stop was clean' : sanitizeLine(integrity)
+  return [['store', found], ...(failing === undefined ? [] : [['failing', sanitizeLine(failing)] as const])]
 }
 
 const POOL_COLUMNS: readonly Column<Result<'status'>['pools'][number]>[] = [

@@ -27,6 +27,14 @@ const configState = z.object({
   restartNeeded: z.array(z.string()),
 })
 
+/** How the store's disk is. */
+const storeSchema = z.object({
+  /** `not-checked` (after a clean stop), `checking`, `ok`, `damaged: …` or `unknown: …`. */
+  integrity: z.string(),
+  /** What the disk refused last, and what to do; absent once it takes it again. */
+  failing: z.string().optional(),
+})
+
 export const GATEWAY_METHODS = {
   'waits.list': method({
     summary: 'Show who waits for what, since when and until when.',
@@ -49,6 +57,7 @@ export const GATEWAY_METHODS = {
       defaultAgentId: z.string(),
       agents: z.array(z.object({ agentId: z.string(), isDefault: z.boolean() }).loose()),
       sessions: z.object({ path: z.string(), count: z.number(), recent: z.array(recentSession) }),
+      store: storeSchema,
       config: configState,
     }),
     scope: 'operator.read',
@@ -91,8 +100,7 @@ export const GATEWAY_METHODS = {
       loopDelayMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }),
       memoryBytes: z.number(),
       pid: z.number(),
-      /** `not-checked` (after a clean stop), `checking`, `ok`, `damaged: …` or `unknown: …`. */
-      store: z.object({ integrity: z.string() }),
+      store: storeSchema,
       config: configState,
       /** Why turns and jobs wait since the start: the gateway died again and again. */
       heldBack: z.string().optional(),

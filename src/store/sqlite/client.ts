@@ -3,10 +3,21 @@
 // lost, every open write is answered `unknown`, because nobody can say more.
 import type { Database } from 'better-sqlite3'
 import { errorFromData, SluiceError } from '../../base/errors.ts'
-import type { Store, StoredEvent, StoreReads, StoreWriters, WriteAnswer, WriteName, WriteOptions } from '../port.ts'
+import type {
+  LargeReads,
+  Store,
+  StoredEvent,
+  StoreReads,
+  StoreWriters,
+  WriteAnswer,
+  WriteName,
+  WriteOptions,
+} from '../port.ts'
 import { openForReading } from './database.ts'
+import { LargeReader } from './large-reader.ts'
 import type { Answer, EventData, FromWriter, StartLink, ToWriter, WriterLink } from './link.ts'
-import { prepareReads } from './reads.ts'
+import type { StartReader } from './reader-link.ts'
+import { type PreparedReads, prepareReads } from './reads.ts'
 import { toEvent } from './rows.ts'
 
 /** Writes that may wait for the disk at once; beyond it callers are told to come back (BUSY). */
@@ -63,9 +74,15 @@ function notStarted(text: string): SluiceError {
   return new SluiceError('STORE_FAILED', text, { outcome: 'not-started' })
 }
 
+export interface Threads {
+  readonly writer: StartLink
+  /** For large reads; undefined: they are made in place. */
+  readonly reader: StartReader | undefined
+}
+
 /** Connects to a writer and opens the reads; rejects with what the writer refused with. */
-export async function connectStore(folder: string, start: StartLink): Promise<Store> {
-  const store = new SqliteStore(folder, start)
+export async function connectStore(folder: string, threads: Threads): Promise<Store> {
+  const store = new SqliteStore(folder, threads)
   await store.open()
   return store
 }
@@ -74,7 +91,8 @@ class SqliteStore implements Store {
   readonly write: StoreWriters
   readonly #folder: string
   readonly #link: WriterLink
-  readonly #ready = Promise.withResolvers<number>()
+  readonly #large: LargeReader
+  readonly #ready = Promise.withResolvers<{ epoch: number; damage: string | undefined }>()
   readonly #pending = new Map<number, Pending>()
   readonly #eventListeners: ((events: readonly StoredEvent[]) => void)[] = []
   readonly #failureListeners: ((error: Error) => void)[] = []
@@ -83,25 +101,32 @@ class SqliteStore implements Store {
   /** Groups answered so far; reads are remembered in between. */
   #jobCommits = 0
   #epoch = 0
+  #damage: string | undefined
   #reader: Database | undefined
-  #reads: StoreReads | undefined
+  #prepared: PreparedReads | undefined
+  /** Why the disk refused the newest write that it refused, until it takes one again. */
+  #refusedWrite: string | undefined
   #failure: SluiceError | undefined
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
 
-  constructor(folder: string, start: StartLink) {
+  constructor(folder: string, { writer, reader }: Threads) {
     this.#folder = folder
     const post = (name: string) => (args: unknown, options?: WriteOptions) =>
       this.#post(name as WriteName, args, options)
     this.write = Object.fromEntries(Object.keys(WRITE_NAMES).map(name => [name, post(name)])) as unknown as StoreWriters
-    this.#link = start(folder, { message: message => this.#receive(message), lost: error => this.#fail(error) })
+    const commits = () => this.#jobCommits
+    this.#large = new LargeReader({ folder, start: reader, here: () => this.#opened().large, commits })
+    this.#link = writer(folder, { message: message => this.#receive(message), lost: error => this.#fail(error) })
   }
 
   async open(): Promise<void> {
-    this.#epoch = await this.#ready.promise
+    const { epoch, damage } = await this.#ready.promise
+    this.#epoch = epoch
+    this.#damage = damage
     try {
       this.#reader = openForReading(this.#folder)
-      this.#reads = prepareReads(this.#reader, () => this.#jobCommits)
+      this.#prepared = prepareReads(this.#reader, () => this.#jobCommits)
     } catch (error) {
       await this.close()
       throw error
@@ -112,9 +137,25 @@ class SqliteStore implements Store {
     return this.#epoch
   }
 
+  get damage(): string | undefined {
+    return this.#damage
+  }
+
   get read(): StoreReads {
-    if (!this.#reads) throw notStarted('The store is closed.')
-    return this.#reads
+    return this.#opened().reads
+  }
+
+  get readLarge(): LargeReads {
+    return this.#large.reads
+  }
+
+  failing(): string | undefined {
+    return this.#failure?.message ?? this.#refusedWrite ?? this.#prepared?.faults.values().next().value
+  }
+
+  #opened(): PreparedReads {
+    if (!this.#prepared) throw notStarted('The store is closed.')
+    return this.#prepared
   }
 
   onEvents(listener: (events: readonly StoredEvent[]) => void): void {
@@ -182,13 +223,14 @@ class SqliteStore implements Store {
   #receive(message: FromWriter): void {
     switch (message.type) {
       case 'ready':
-        this.#ready.resolve(message.epoch)
+        this.#ready.resolve(message)
         break
       case 'refused':
         this.#ready.reject(errorFromData(message.error))
         break
       case 'group':
         if (message.jobs) this.#jobCommits += 1
+        this.#noteRefusals(message.answers)
         if (message.events.length > 0) this.#publish(message.events)
         for (const answer of message.answers) this.#settle(answer)
         break
@@ -208,6 +250,14 @@ class SqliteStore implements Store {
           throw error
         })
       }
+    }
+  }
+
+  /** What is the disk's fault is the same for all; a member's own refusals say nothing of it. */
+  #noteRefusals(answers: readonly Answer[]): void {
+    for (const answer of answers) {
+      if (!('error' in answer)) this.#refusedWrite = undefined
+      else if (answer.error.code === 'STORE_FAILED') this.#refusedWrite = answer.error.message
     }
   }
 
@@ -248,7 +298,8 @@ class SqliteStore implements Store {
       await idle.promise
     }
     // The writer closes last, so that it can fold the write-ahead log back into the file.
-    this.#reads = undefined
+    this.#prepared = undefined
+    await this.#large.close()
     this.#reader?.close()
     if (!this.#failure) this.#link.post([{ type: 'close' }])
     await this.#link.ended

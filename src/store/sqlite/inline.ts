@@ -2,12 +2,15 @@
 // messages copied as between threads. It blocks its thread while it commits, so a gateway does not use it.
 import { errorToData } from '../../base/errors.ts'
 import type { StartLink, WriterHandler } from './link.ts'
+import type { StartReader } from './reader-link.ts'
 import { WriterCore, type WriterHooks } from './writer-core.ts'
 
 export interface InlineOptions {
   /** Awaited before each group: holds the writer while writes and cancels queue up. */
   gate?(): Promise<void> | void
   readonly hooks?: WriterHooks
+  /** A thread for large reads; default: they are made in place. */
+  readonly reader?: StartReader
 }
 
 export function inlineLink(options: InlineOptions): StartLink {
@@ -50,7 +53,7 @@ export function inlineLink(options: InlineOptions): StartLink {
 function openInline(folder: string, { handler, hooks }: { handler: WriterHandler; hooks: WriterHooks | undefined }) {
   try {
     const writer = new WriterCore({ folder, hooks, emit: message => handler.message(structuredClone(message)) })
-    handler.message({ type: 'ready', epoch: writer.epoch })
+    handler.message({ type: 'ready', epoch: writer.epoch, damage: writer.damage })
     return writer
   } catch (error) {
     handler.message({ type: 'refused', error: errorToData(error) })

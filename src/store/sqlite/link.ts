@@ -25,7 +25,8 @@ export interface EventData {
 }
 
 export type FromWriter =
-  | { readonly type: 'ready'; readonly epoch: number }
+  /** `damage`: what a look at the file found, in SQLite's words. */
+  | { readonly type: 'ready'; readonly epoch: number; readonly damage: string | undefined }
   | { readonly type: 'refused'; readonly error: ErrorData }
   /** What one commit decided: sent after COMMIT returned, never before (L1). `jobs`: they or their ledger may be others now. */
   | {

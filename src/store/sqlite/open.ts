@@ -5,6 +5,7 @@ import type { Store } from '../port.ts'
 import { connectStore } from './client.ts'
 import { type InlineOptions, inlineLink } from './inline.ts'
 import { startThread } from './link.ts'
+import { startReader } from './reader-link.ts'
 
 export type SqliteStoreOptions =
   | { readonly folder: string; readonly thread?: true }
@@ -16,5 +17,7 @@ export type SqliteStoreOptions =
  * nothing is replaced then.
  */
 export function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  return connectStore(options.folder, options.thread === false ? inlineLink(options) : startThread)
+  const { folder } = options
+  if (options.thread !== false) return connectStore(folder, { writer: startThread, reader: startReader })
+  return connectStore(folder, { writer: inlineLink(options), reader: options.reader })
 }

@@ -1,10 +1,10 @@
 // The small reads, on a connection that cannot write: by key or page, at most 500 rows, each one statement that is
 // prepared once and read to its end. So they see all that was acknowledged and wait for nobody (W3).
 import type { Database } from 'better-sqlite3'
-import type { StoreReads } from '../port.ts'
+import type { LargeReadName, StoreReads } from '../port.ts'
 import type { Entry } from '../rows.ts'
-import { storeFailed } from './failures.ts'
 import { BEGUN, FIND_KEY, type KeyColumns, keyNames, sameParams } from './keys.ts'
+import { type LargeReadsHere, largeRead } from './large-reads.ts'
 import { deviceReads } from './reads-devices.ts'
 import {
   type ApprovalColumns,
@@ -26,30 +26,9 @@ import {
   toSend,
   toSession,
 } from './rows.ts'
+import { type ReadFaults, type Select, selectOn } from './select.ts'
 
 export const READ_ROWS_MAX = 500
-
-type Value = string | number | null
-type Params = Readonly<Record<string, Value>> | readonly Value[]
-/** Prepares a select and answers how to run it, its errors in our words. */
-type Select = <R>(sql: string) => { all(params: Params): R[]; get(params: Params): R | undefined }
-
-function selectOn(db: Database): Select {
-  return <R>(sql: string) => {
-    const statement = db.prepare(sql)
-    const guarded = <T>(read: () => unknown): T => {
-      try {
-        return read() as T
-      } catch (error) {
-        throw storeFailed(db.name, error, 'not-started')
-      }
-    }
-    return {
-      all: params => guarded<R[]>(() => statement.all(params)),
-      get: params => guarded<R | undefined>(() => statement.get(params)),
-    }
-  }
-}
 
 function capped(limit: number): number {
   return Math.max(0, Math.min(Math.floor(limit), READ_ROWS_MAX))
@@ -83,33 +62,86 @@ function rememberBetweenCommits(commits: () => number): Remember {
   }
 }
 
+export interface PreparedReads {
+  readonly reads: StoreReads
+  /** Those of them that can be large, with their measures. */
+  readonly large: LargeReadsHere
+  readonly faults: ReadFaults
+}
+
 /** `commits` counts the groups that the writer has answered and that may have changed jobs or their ledger. */
-export function prepareReads(db: Database, commits: () => number): StoreReads {
-  const select = selectOn(db)
+export function prepareReads(db: Database, commits: () => number): PreparedReads {
+  const faults: ReadFaults = new Map()
+  const select = selectOn(db, faults)
   const remember = rememberBetweenCommits(commits)
+  const large: LargeReadsHere = {
+    jobs: jobPages(select, remember),
+    occurrences: largeRead(select, {
+      sql: columns => `SELECT ${columns} FROM occurrences WHERE job_id = ? ORDER BY id DESC LIMIT ?`,
+      long: ['error', 'summary'],
+      params: (jobId, limit) => [jobId, capped(limit)],
+      made: (rows: OccurrenceColumns[]) => rows.reverse().map(toOccurrence),
+    }),
+    entries: entryPages(select, '(SELECT session_id FROM sessions WHERE key = ? AND deleted_at_ms IS NULL)'),
+    transcript: entryPages(select, '?'),
+    unreadNotices: largeRead(select, {
+      sql: columns => `SELECT ${columns} FROM outbox WHERE state = 'unread' AND session_key = ? ORDER BY rowid LIMIT ?`,
+      long: ['text'],
+      params: (sessionKey, limit) => [sessionKey, capped(limit)],
+      made: (rows: NoticeColumns[]) => rows.map(toNotice),
+    }),
+    pendingApprovals: pendingPages(select),
+  }
   return {
-    ...jobReads(select, remember),
-    ...runReads(select),
-    ...approvalReads(select),
-    ...sessionReads(select),
-    ...transcriptReads(select),
-    ...outboxReads(select),
-    ...eventReads(select),
-    ...keyReads(select),
-    ...deviceReads(select),
+    faults,
+    large,
+    reads: {
+      ...inPlace(large),
+      ...jobReads(select, remember),
+      ...runReads(select),
+      ...approvalReads(select),
+      ...sessionReads(select),
+      ...eventReads(select),
+      ...outboxReads(select),
+      ...keyReads(select),
+      ...deviceReads(select),
+    },
   }
 }
 
-type JobReads = Pick<StoreReads, 'job' | 'jobs' | 'jobCount' | 'dueJobs' | 'nextDueAtMs' | 'occurrences'>
+function inPlace(large: LargeReadsHere): Pick<StoreReads, LargeReadName> {
+  const reads = Object.entries(large).map(([name, { read }]) => [name, read])
+  return Object.fromEntries(reads)
+}
+
+function jobPages(select: Select, remember: Remember): LargeReadsHere['jobs'] {
+  const page = (where: string) =>
+    largeRead(select, {
+      sql: columns => `SELECT ${columns} FROM jobs WHERE ${where} (order_ms, id) > (:afterMs, :afterId)
+        ORDER BY order_ms, id LIMIT :limit`,
+      columns: JOB_COLUMNS,
+      long: ['body', 'last_error'],
+      params: ({ limit, after }: Parameters<StoreReads['jobs']>[0]) => ({
+        afterMs: after?.nextRunAtMs ?? -1,
+        afterId: after?.id ?? '',
+        limit: capped(limit),
+      }),
+      made: (rows: JobColumns[]) => rows.map(toJob),
+    })
+  const all = page('')
+  const enabled = page('enabled = 1 AND')
+  const which = ({ includeDisabled }: { includeDisabled: boolean }) => (includeDisabled ? all : enabled)
+  return {
+    read: remember(wanted => which(wanted).read(wanted)),
+    bytes: remember(wanted => which(wanted).bytes(wanted)),
+  }
+}
+
+type JobReads = Pick<StoreReads, 'job' | 'jobCount' | 'dueJobs' | 'nextDueAtMs'>
 
 function jobReads(select: Select, remember: Remember): JobReads {
-  const page = (where: string) =>
-    select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE ${where} (order_ms, id) > (:afterMs, :afterId)
-      ORDER BY order_ms, id LIMIT :limit`)
   const count = (where: string) => select<{ n: number }>(`SELECT count(*) AS n FROM jobs ${where}`)
   const one = select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`)
-  const pageAll = page('')
-  const pageEnabled = page('enabled = 1 AND')
   const countAll = count('')
   const countEnabled = count('WHERE enabled = 1')
   const due = select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs
@@ -117,24 +149,14 @@ function jobReads(select: Select, remember: Remember): JobReads {
   const next = select<{ at: number | null }>(
     'SELECT min(next_run_at_ms) AS at FROM jobs WHERE enabled = 1 AND next_run_at_ms IS NOT NULL',
   )
-  const ledger = select<OccurrenceColumns>('SELECT * FROM occurrences WHERE job_id = ? ORDER BY id DESC LIMIT ?')
   return {
     job(jobId) {
       const row = one.get([jobId])
       return row && toJob(row)
     },
-    jobs: remember(({ includeDisabled, limit, after }) => {
-      const params = { afterMs: after?.nextRunAtMs ?? -1, afterId: after?.id ?? '', limit: capped(limit) }
-      return (includeDisabled ? pageAll : pageEnabled).all(params).map(toJob)
-    }),
     jobCount: remember(({ includeDisabled }) => (includeDisabled ? countAll : countEnabled).get([])?.n ?? 0),
     dueJobs: (nowMs, limit) => due.all([nowMs, capped(limit)]).map(toJob),
     nextDueAtMs: () => next.get([])?.at ?? undefined,
-    occurrences: (jobId, limit) =>
-      ledger
-        .all([jobId, capped(limit)])
-        .reverse()
-        .map(toOccurrence),
   }
 }
 
@@ -157,15 +179,29 @@ function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveCh
   }
 }
 
-function approvalReads(select: Select): Pick<StoreReads, 'approval' | 'approvalOfCall' | 'pendingApprovals'> {
+type Page = Parameters<StoreReads['pendingApprovals']>[0]
+
+function pendingPages(select: Select): LargeReadsHere['pendingApprovals'] {
+  // Named, or the planner walks all approvals there ever were, because they lie in the wanted order.
+  const page = (where: string, named: (page: Page) => Readonly<Record<string, string>>) =>
+    largeRead(select, {
+      sql: columns => `SELECT ${columns} FROM approvals INDEXED BY approvals_pending WHERE state = 'pending' ${where}
+        ORDER BY seq LIMIT :limit`,
+      long: ['text', 'request'],
+      params: (wanted: Page) => ({ ...named(wanted), limit: capped(wanted.limit) }),
+      made: (rows: ApprovalColumns[]) => rows.map(toApproval),
+    })
+  const all = page('', () => ({}))
+  const inOne = page('AND asked_in = :askedIn', ({ askedIn = '' }) => ({ askedIn }))
+  const which = ({ askedIn }: Page) => (askedIn === undefined ? all : inOne)
+  return { read: wanted => which(wanted).read(wanted), bytes: wanted => which(wanted).bytes(wanted) }
+}
+
+function approvalReads(select: Select): Pick<StoreReads, 'approval' | 'approvalOfCall' | 'pendingApprovalCount'> {
   const one = select<ApprovalColumns>('SELECT * FROM approvals WHERE id = ?')
   const ofCall = select<ApprovalColumns>('SELECT * FROM approvals WHERE run_id = ? AND call_id = ?')
-  // Named, or the planner walks all approvals there ever were, because they lie in the wanted order.
-  const pending = (where: string) =>
-    select<ApprovalColumns>(`SELECT * FROM approvals INDEXED BY approvals_pending WHERE state = 'pending' ${where}
-      ORDER BY seq LIMIT :limit`)
-  const pendingAll = pending('')
-  const pendingIn = pending('AND asked_in = :askedIn')
+  const pending = select<{ n: number }>(`SELECT count(*) AS n FROM (
+    SELECT 1 FROM approvals INDEXED BY approvals_pending WHERE state = 'pending' LIMIT ?)`)
   return {
     approval(id) {
       const row = one.get([id])
@@ -175,13 +211,7 @@ function approvalReads(select: Select): Pick<StoreReads, 'approval' | 'approvalO
       const row = ofCall.get([runId, callId])
       return row && toApproval(row)
     },
-    pendingApprovals({ askedIn, limit }) {
-      const rows =
-        askedIn === undefined
-          ? pendingAll.all({ limit: capped(limit) })
-          : pendingIn.all({ askedIn, limit: capped(limit) })
-      return rows.map(toApproval)
-    },
+    pendingApprovalCount: limit => pending.get([capped(limit)])?.n ?? 0,
   }
 }
 
@@ -219,20 +249,13 @@ function withoutOrphans(entries: Entry[]): Entry[] {
   return entries.filter(({ body }) => body.kind !== 'result' || messages.has(body.message))
 }
 
-type TranscriptReads = Pick<StoreReads, 'entries' | 'transcript' | 'unreadNotices'>
-
-function transcriptReads(select: Select): TranscriptReads {
-  const newest = select<EntryColumns>(`SELECT * FROM entries
-    WHERE session_id = (SELECT session_id FROM sessions WHERE key = ? AND deleted_at_ms IS NULL) ORDER BY id DESC LIMIT ?`)
-  const ofTranscript = select<EntryColumns>('SELECT * FROM entries WHERE session_id = ? ORDER BY id DESC LIMIT ?')
-  const page = (rows: EntryColumns[]) => withoutOrphans(rows.reverse().map(toEntry))
-  const unread = select<NoticeColumns>(`SELECT * FROM outbox WHERE state = 'unread' AND session_key = ?
-    ORDER BY rowid LIMIT ?`)
-  return {
-    entries: (sessionKey, limit) => page(newest.all([sessionKey, capped(limit)])),
-    transcript: (sessionId, limit) => page(ofTranscript.all([sessionId, capped(limit)])),
-    unreadNotices: (sessionKey, limit) => unread.all([sessionKey, capped(limit)]).map(toNotice),
-  }
+function entryPages(select: Select, session: string): LargeReadsHere['entries'] {
+  return largeRead(select, {
+    sql: columns => `SELECT ${columns} FROM entries WHERE session_id = ${session} ORDER BY id DESC LIMIT ?`,
+    long: ['body'],
+    params: (of, limit) => [of, capped(limit)],
+    made: (rows: EntryColumns[]) => withoutOrphans(rows.reverse().map(toEntry)),
+  })
 }
 
 function eventReads(select: Select): Pick<StoreReads, 'eventsSince' | 'lastSeq' | 'oldestSeq'> {
@@ -263,7 +286,11 @@ function eventReads(select: Select): Pick<StoreReads, 'eventsSince' | 'lastSeq' 
   }
 }
 
-function outboxReads(select: Select): Pick<StoreReads, 'send' | 'openSends' | 'dueSends' | 'nextSendAtMs'> {
+type OutboxReads = Pick<StoreReads, 'unreadCount' | 'send' | 'openSends' | 'dueSends' | 'nextSendAtMs'>
+
+function outboxReads(select: Select): OutboxReads {
+  const unread = select<{ n: number }>(`SELECT count(*) AS n FROM (
+    SELECT 1 FROM outbox WHERE state = 'unread' AND session_key = ? LIMIT ?)`)
   const one = select<SendColumns>('SELECT * FROM sends WHERE id = ?')
   const open = select<SendColumns>("SELECT * FROM sends WHERE state <> 'sent' ORDER BY seq DESC LIMIT ?")
   const due = select<SendColumns>(`SELECT * FROM sends WHERE due_at_ms IS NOT NULL AND channel_id = ? AND due_at_ms <= ?
@@ -271,6 +298,7 @@ function outboxReads(select: Select): Pick<StoreReads, 'send' | 'openSends' | 'd
   const next = select<{ at: number | null }>(`SELECT min(due_at_ms) AS at FROM sends
     WHERE due_at_ms IS NOT NULL AND channel_id = ? AND due_at_ms > ?`)
   return {
+    unreadCount: (sessionKey, limit) => unread.get([sessionKey, capped(limit)])?.n ?? 0,
     send(id) {
       const row = one.get([id])
       return row && toSend(row)

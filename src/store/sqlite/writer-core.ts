@@ -51,6 +51,7 @@ export class WriterCore {
   /** Executed once in a transaction that was undone; to be run again, each alone. */
   readonly #again = new Map<number, WriteMessage>()
   readonly epoch: number
+  readonly damage: string | undefined
   /** Set by a `close` message; the owner of the loop calls `close()` when nothing waits. */
   closing = false
 
@@ -59,9 +60,10 @@ export class WriterCore {
     ensureFolder(folder)
     this.#lock = lockFolder(folder)
     try {
-      const { db, epoch } = openForWriting(folder, BUSY_SLICE_MS)
+      const { db, epoch, damage } = openForWriting(folder, BUSY_SLICE_MS)
       this.#db = db
       this.epoch = epoch
+      this.damage = damage
     } catch (error) {
       this.#lock.release()
       throw error

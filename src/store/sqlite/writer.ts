@@ -32,7 +32,7 @@ function serve(port: NonNullable<typeof parentPort>, folder: string): void {
     emit({ type: 'closed' })
     port.close()
   })
-  emit({ type: 'ready', epoch: writer.epoch })
+  emit({ type: 'ready', epoch: writer.epoch, damage: writer.damage })
 }
 
 if (parentPort) serve(parentPort, workerData.folder)
