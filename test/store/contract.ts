@@ -5,6 +5,7 @@ import { approvalTests } from './contract-approvals.ts'
 import { eventTests } from './contract-events.ts'
 import { handoverTests } from './contract-handover.ts'
 import { jobTests } from './contract-jobs.ts'
+import { largeTests } from './contract-large.ts'
 import { ledgerTests } from './contract-ledger.ts'
 import { outboxTests } from './contract-outbox.ts'
 import { runTests } from './contract-runs.ts'
@@ -20,6 +21,7 @@ const ALL: StoreTests = {
   ...jobTests,
   ...ledgerTests,
   ...outboxTests,
+  ...largeTests,
 }
 
 export function storeContract(adapter: string, openStore: OpenStore): void {

@@ -53,6 +53,16 @@ function advice(code: string): string {
   return 'Check the disk and the system log.'
 }
 
+/** What a row keeps as JSON. SQLite checks no more of a page than its own part of it; the rest fails here, as damage. */
+export function fromJson(text: string) {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const message = `A row of the store cannot be understood (${(error as Error).message}). ${advice('SQLITE_CORRUPT')}`
+    throw new SluiceError('STORE_FAILED', message, { outcome: 'not-started', cause: error })
+  }
+}
+
 /** STORE_FAILED with the file, the cause in SQLite's words, and what the operator should do. */
 export function storeFailed(file: string, error: unknown, outcome: Outcome): SluiceError {
   const code = codeOf(error) ?? ''

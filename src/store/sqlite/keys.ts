@@ -2,6 +2,7 @@
 // nothing of methods; a failed call leaves no key, because its savepoint takes the row back with the rest.
 import { SluiceError } from '../../base/errors.ts'
 import type { EffectKey, WriteAnswer } from '../port.ts'
+import { fromJson } from './failures.ts'
 import { fresh, type Tx } from './tx.ts'
 
 export const FIND_KEY = 'SELECT params_hash, outcome FROM keys WHERE principal = ? AND method = ? AND key = ?'
@@ -46,7 +47,7 @@ export function once<T, K>(tx: Tx, { key, nowMs, make, keep, again }: Once<T, K>
   if (!key) return fresh(make())
   const names = keyNames(key)
   const row = sameParams(key, tx.get(FIND_KEY, names))
-  if (row) return { value: again(JSON.parse(row.outcome)), repeated: true }
+  if (row) return { value: again(fromJson(row.outcome)), repeated: true }
   const value = make()
   const kept = keep(value)
   if (kept !== undefined) tx.run(INSERT_KEY, [...names, key.paramsHash, JSON.stringify(kept), nowMs])

@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3'
 import type { LargeReadName, StoreReads } from '../port.ts'
 import type { Entry } from '../rows.ts'
+import { fromJson } from './failures.ts'
 import { BEGUN, FIND_KEY, type KeyColumns, keyNames, sameParams } from './keys.ts'
 import { type LargeReadsHere, largeRead } from './large-reads.ts'
 import { deviceReads } from './reads-devices.ts'
@@ -314,7 +315,7 @@ function keyReads(select: Select): Pick<StoreReads, 'firstAnswer'> {
   return {
     firstAnswer(key) {
       const row = sameParams(key, find.get(keyNames(key)))
-      return row && row.outcome !== BEGUN ? { kept: JSON.parse(row.outcome) } : undefined
+      return row && row.outcome !== BEGUN ? { kept: fromJson(row.outcome) } : undefined
     },
   }
 }

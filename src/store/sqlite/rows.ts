@@ -3,6 +3,7 @@
 import type { Job, JobMaker, JobState, OccurrenceState } from '../../protocol/job.ts'
 import type { JobRow, OccurrenceRow, StoredEvent } from '../port.ts'
 import type { ApprovalRow, Entry, Notice, RunRow, RunState, SendRow, SessionRow } from '../rows.ts'
+import { fromJson } from './failures.ts'
 
 type Nullable<T> = T | null
 
@@ -101,7 +102,7 @@ export function toApproval(row: ApprovalColumns): ApprovalRow {
     askedIn: row.asked_in,
     tool: row.tool,
     text: row.text,
-    request: JSON.parse(row.request),
+    request: fromJson(row.request),
     state: row.state,
     decision: row.decision ?? undefined,
     decidedBy: row.decided_by ?? undefined,
@@ -159,7 +160,7 @@ export function toEntry(row: EntryColumns): Entry {
     sessionKey: row.session_key,
     sessionId: row.session_id,
     createdAtMs: row.created_at_ms,
-    body: JSON.parse(row.body),
+    body: fromJson(row.body),
   }
 }
 
@@ -226,7 +227,7 @@ export function toSend(row: SendColumns): SendRow {
 }
 
 export function toEvent(row: { seq: number; event: string; payload: string }): StoredEvent {
-  return { seq: row.seq, event: row.event, payload: JSON.parse(row.payload) }
+  return { seq: row.seq, event: row.event, payload: fromJson(row.payload) }
 }
 
 /** `running_at_ms` is derived from the ledger by whoever selects it. */
@@ -267,7 +268,7 @@ function toJobState(row: JobColumns): JobState {
 }
 
 export function toJob(row: JobColumns): JobRow {
-  const body = JSON.parse(row.body) as Omit<Job, 'state'>
+  const body = fromJson(row.body) as Omit<Job, 'state'>
   const job: Job = { ...body, enabled: row.enabled === 1, state: toJobState(row) }
   return { job, revision: row.revision, owner: job.madeBy }
 }

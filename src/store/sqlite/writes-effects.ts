@@ -1,5 +1,7 @@
 // Effects that are not the store's own (replay `none`): that one began is on disk before it does, so that nobody begins it
 // twice; its answer follows. What began and has no answer is unknown, and stays so: nobody here guesses.
+
+import { fromJson } from './failures.ts'
 import { BEGUN, FIND_KEY, INSERT_KEY, keyNames, sameParams } from './keys.ts'
 import { fresh, type WriteFunctions } from './tx.ts'
 
@@ -11,7 +13,7 @@ const beginEffect: WriteFunctions['beginEffect'] = (tx, { key, nowMs }) => {
   const names = keyNames(key)
   const row = sameParams(key, tx.get(FIND_KEY, names))
   if (row?.outcome === BEGUN) return { value: { state: 'unknown' }, repeated: true }
-  if (row) return { value: { state: 'done', answer: JSON.parse(row.outcome) }, repeated: true }
+  if (row) return { value: { state: 'done', answer: fromJson(row.outcome) }, repeated: true }
   tx.run(INSERT_KEY, [...names, key.paramsHash, BEGUN, nowMs])
   return fresh({ state: 'new' })
 }
