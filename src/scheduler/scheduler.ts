@@ -79,10 +79,22 @@ export class Scheduler {
       this.#again = true
       return
     }
-    const dueMs = this.#parts.store.read.nextDueAtMs()
+    const dueMs = this.#nextDueMs()
     const delayMs = dueMs === undefined ? SLEEP_MS_MAX : Math.min(SLEEP_MS_MAX, dueMs - this.#parts.clock.now())
     const heldMs = this.#notBefore - this.#parts.clock.monotonic()
     this.#timer = this.#parts.clock.after(Math.max(0, delayMs, heldMs), () => void this.#tick())
+  }
+
+  /** Whoever pokes has done its own work already: what cannot be read is told, and looked for again. */
+  #nextDueMs(): number | undefined {
+    try {
+      return this.#parts.store.read.nextDueAtMs()
+    } catch (error) {
+      this.#parts.log('error', 'the scheduler cannot read what is due next; it looks again', {
+        error: asSluiceError(error).message,
+      })
+      return undefined
+    }
   }
 
   /** The instant the timer waits for; undefined when nothing is due or the scheduler is off. */

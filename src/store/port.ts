@@ -497,7 +497,7 @@ export interface Store {
   readonly write: StoreWriters
   /** What was found damaged when the store was opened, in SQLite's words; a store that needs no reading for it is not read. */
   readonly damage: string | undefined
-  /** What the disk refused last, with what to do; undefined once it takes and gives again what it refused. */
+  /** What the disk refused last, with what to do; undefined once it gives it, or has taken 20 writes in a row. */
   failing(): string | undefined
   /** Called with the durable events of each commit, in order, before the write's promise resolves. */
   onEvents(listener: (events: readonly StoredEvent[]) => void): void

@@ -31,13 +31,19 @@ test('L1: a message that cannot be written is refused; what was accepted is answ
   }
   expect(refusal).toMatchObject({ code: 'STORE_FAILED', message: expect.stringMatching(/sluice\.db failed/) })
   expect(accepted.length).toBeGreaterThan(0)
-  expect(await client.call('health', {})).toMatchObject({ ok: true })
+  const { ok, store } = await client.call('health', {})
+  expect([ok, store.failing]).toEqual([
+    true,
+    expect.stringMatching(/sluice\.db failed .*(free some space|Check the disk)/),
+  ])
+  expect((await gateway.cli(['status'])).stdout).toMatch(/failing +.*sluice\.db failed/)
   expect((await client.call('cron.list', {})).jobs.map(({ id }) => id)).toEqual([job.id])
   await gateway.kill()
   for (const runId of accepted)
     model.script(`agent:main:${runId}`, ...Array.from({ length: 3 }, () => ({ text: runId })))
   await gateway.start({})
   const after = await gateway.client()
+  expect((await after.call('health', {})).store.failing).toBeUndefined()
   for (const runId of accepted) {
     expect(await after.call('agent.wait', { runId })).toMatchObject({ runId, status: 'ok' })
   }

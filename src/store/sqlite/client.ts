@@ -23,6 +23,8 @@ import { toEvent } from './rows.ts'
 /** Writes that may wait for the disk at once; beyond it callers are told to come back (BUSY). */
 export const PENDING_WRITES_MAX = 10_000
 const BUSY_RETRY_AFTER_MS = 250
+/** Writes kept in a row before a disk that refused one is well again: on one that is nearly full, small ones still fit. */
+const KEPT_AGAIN_MIN = 20
 
 const WRITE_NAMES: Readonly<Record<WriteName, true>> = {
   acceptMessage: true,
@@ -104,8 +106,8 @@ class SqliteStore implements Store {
   #damage: string | undefined
   #reader: Database | undefined
   #prepared: PreparedReads | undefined
-  /** Why the disk refused the newest write that it refused, until it takes one again. */
-  #refusedWrite: string | undefined
+  /** Why the disk refused the newest write that it refused, and how many it has kept since. */
+  #refused: { why: string; keptSince: number } | undefined
   #failure: SluiceError | undefined
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
@@ -150,7 +152,7 @@ class SqliteStore implements Store {
   }
 
   failing(): string | undefined {
-    return this.#failure?.message ?? this.#refusedWrite ?? this.#prepared?.faults.values().next().value
+    return this.#failure?.message ?? this.#refused?.why ?? this.#prepared?.faults.values().next().value
   }
 
   #opened(): PreparedReads {
@@ -256,8 +258,12 @@ class SqliteStore implements Store {
   /** What is the disk's fault is the same for all; a member's own refusals say nothing of it. */
   #noteRefusals(answers: readonly Answer[]): void {
     for (const answer of answers) {
-      if (!('error' in answer)) this.#refusedWrite = undefined
-      else if (answer.error.code === 'STORE_FAILED') this.#refusedWrite = answer.error.message
+      if ('error' in answer) {
+        if (answer.error.code === 'STORE_FAILED') this.#refused = { why: answer.error.message, keptSince: 0 }
+      } else if (this.#refused) {
+        this.#refused.keptSince += 1
+        if (this.#refused.keptSince >= KEPT_AGAIN_MIN) this.#refused = undefined
+      }
     }
   }
 

@@ -1,0 +1,98 @@
+// A wall clock that is put back or leaps ahead while turns run, jobs wait and keys are kept: spans are measured by a
+// clock that never steps, and instants by the wall clock, each of them once.
+import { afterEach, expect, test } from 'vitest'
+import { DAY, HOUR, MINUTE } from '../../src/base/durations.ts'
+import { KEPT } from '../../src/store/sqlite/retention.ts'
+import { FakeClock, settled } from '../fakes/clock.ts'
+import { type House, openHouse, type Play, text } from '../fakes/house.ts'
+
+/** Its wall clock can be set; its spans and timers go on as before. */
+class SteppingClock extends FakeClock {
+  #stepMs = 0
+  step(byMs: number): void {
+    this.#stepMs += byMs
+  }
+  override now(): number {
+    return super.now() + this.#stepMs
+  }
+}
+
+const open: House[] = []
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close()
+})
+
+async function house(play: Play = () => text('done')) {
+  const clock = new SteppingClock()
+  const made = await openHouse(play, { clock })
+  open.push(made)
+  return { ...made, clock }
+}
+
+const hourly = {
+  name: 'hourly',
+  schedule: { kind: 'every', everyMs: HOUR },
+  payload: { kind: 'agentTurn', message: 'x' },
+}
+
+test('L3: a clock that is put back fires no instant twice and goes on where it was; what was missed by it is nothing', async () => {
+  const { call, clock } = await house()
+  const job = await call('cron.add', hourly)
+  await clock.advance(3 * HOUR)
+  clock.step(-150 * MINUTE)
+  await clock.advance(2 * HOUR)
+  const nominal = async () => (await call('cron.runs', { id: job.id })).entries.map(({ nominalAtMs }) => nominalAtMs)
+  expect(await nominal()).toEqual([1, 2, 3].map(n => job.createdAtMs + n * HOUR))
+  await clock.advance(2 * HOUR)
+  expect(await nominal()).toEqual([1, 2, 3, 4].map(n => job.createdAtMs + n * HOUR))
+})
+
+test('L3: a clock that leaps ahead has one instant caught up and the others told, as after a stop', async () => {
+  const { call, clock } = await house()
+  const job = await call('cron.add', hourly)
+  clock.step(5 * HOUR)
+  await clock.advance(MINUTE)
+  expect((await call('cron.runs', { id: job.id })).entries).toMatchObject([
+    { state: 'skipped', count: 4, nominalAtMs: job.createdAtMs + HOUR },
+    { state: 'ok', nominalAtMs: job.createdAtMs + 5 * HOUR },
+  ])
+})
+
+test.each([DAY, -DAY])(
+  'W6: a turn under way is bounded by what it took, whatever the wall clock did (%i ms)',
+  async byMs => {
+    const gate = Promise.withResolvers<void>()
+    const { call, clock, store } = await house(async ({ signal }) => {
+      await Promise.race([gate.promise, new Promise(resolve => signal.addEventListener('abort', resolve))])
+      return signal.aborted ? { type: 'failed', kind: 'aborted', message: 'stopped' } : text('in time')
+    })
+    const begin = (runId: string) =>
+      call('chat.send', { sessionKey: runId, message: 'hi', idempotencyKey: runId, timeoutMs: 10 * MINUTE })
+    await begin('a')
+    await settled()
+    clock.step(byMs)
+    await clock.advance(9 * MINUTE)
+    expect(store.read.run('a')?.state).toBe('running')
+    await begin('b')
+    await clock.advance(MINUTE)
+    await call('agent.wait', { runId: 'a' })
+    expect(store.read.run('a')?.state).toBe('timed-out')
+    gate.resolve()
+    await call('agent.wait', { runId: 'b' })
+    expect(store.read.run('b')).toMatchObject({ state: 'ok', reply: 'in time' })
+  },
+)
+
+test('T1: keys go by age: put back, the clock removes none early, and a leap within their week removes none', async () => {
+  const { call, clock, store } = await house()
+  const add = () => call('cron.add', { ...hourly, idempotencyKey: 'once' })
+  const first = await add()
+  const pass = () => store.write.removeOld({ table: 'keys', afterId: 0, sliceMs: 1_000, nowMs: clock.now() })
+  for (const byMs of [-30 * DAY, 30 * DAY, KEPT.keys.ms - MINUTE]) {
+    clock.step(byMs)
+    expect((await pass()).value).toEqual({ removed: 0 })
+    expect((await add()).id).toBe(first.id)
+  }
+  clock.step(2 * MINUTE)
+  expect((await pass()).value).toEqual({ removed: 1 })
+})
