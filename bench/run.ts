@@ -13,6 +13,7 @@ const BENCHES = [
   'turn',
   'websocket',
   'commits',
+  'durability',
   'jobs',
   'start',
   'memory',

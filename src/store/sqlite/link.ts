@@ -57,8 +57,12 @@ const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 }
 export type StartLink = (folder: string, handler: WriterHandler) => WriterLink
 
 /** The writer in a thread of its own, so that a slow disk never stops this one (W8). */
-export const startThread: StartLink = (folder, handler) => {
-  const worker = new Worker(workerUrl('writer', import.meta.url), {
+export const startThread: StartLink = (folder, handler) =>
+  startThreadAt(workerUrl('writer', import.meta.url), folder, handler)
+
+/** The same with another entry of that thread. */
+export function startThreadAt(entry: URL, folder: string, handler: WriterHandler): WriterLink {
+  const worker = new Worker(entry, {
     workerData: { folder },
     name: 'store-writer',
     resourceLimits: HEAP,
