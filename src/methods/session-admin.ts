@@ -29,9 +29,9 @@ type SessionAdminMethods =
 
 export function sessionAdminHandlers(parts: MethodParts): Pick<Handlers, SessionAdminMethods> {
   return {
-    'sessions.preview': call => ({
+    'sessions.preview': async call => ({
       ts: parts.clock.now(),
-      previews: call.params.keys.slice(0, KEYS_MAX).map(key => preview(parts, key, call.params)),
+      previews: await Promise.all(call.params.keys.slice(0, KEYS_MAX).map(key => preview(parts, key, call.params))),
     }),
     'sessions.resolve': call => ({ ok: true, key: resolve(parts, call.params) }),
     'sessions.patch': call => patchSession(parts, call),
@@ -44,14 +44,15 @@ export function sessionAdminHandlers(parts: MethodParts): Pick<Handlers, Session
 
 type Preview = Result<'sessions.preview'>['previews'][number]
 
-function preview(
+async function preview(
   { store }: MethodParts,
   rawKey: string,
   { limit = PREVIEW_ITEMS, maxChars = PREVIEW_CHARS }: { limit?: number | undefined; maxChars?: number | undefined },
-): Preview {
+): Promise<Preview> {
   const { key } = canonicalSession(rawKey)
   if (!store.read.session(key)) return { key: rawKey, status: 'missing', items: [] }
-  const items = store.read.entries(key, PREVIEW_ENTRIES_MAX).flatMap(previewed).slice(-limit)
+  const entries = await store.readLarge.entries(key, PREVIEW_ENTRIES_MAX)
+  const items = entries.flatMap(previewed).slice(-limit)
   const cut = items.map(({ role, text }) => ({
     role,
     text: text.length > maxChars ? `${cutAt(text, maxChars)}…` : text,
