@@ -1,12 +1,13 @@
 // The port to durable state: named transactional functions with cloneable arguments, and small reads. An adapter is a
 // folder beside this file. Every write answers only after its commit is on disk (L1); it either happened whole or not
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
-import type { Job, JobMaker, OccurrenceState } from '../protocol/job.ts'
+import type { Job } from '../protocol/job.ts'
 import type { EffectKey } from './effect-key.ts'
+import type { JobRow, OccurrenceRow } from './job-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
 import type { ApprovalRow, Entry, EntryBody, Notice, QueueMode, RunRow, SendRow, SessionRow } from './rows.ts'
 
-export type { EffectKey }
+export type { EffectKey, JobRow, OccurrenceRow }
 
 /** An event that survives us (L5): inserted in the commit that caused it, numbered by it, broadcast after it. */
 export interface DurableEvent {
@@ -390,27 +391,6 @@ export interface WriteOptions {
 export interface WriteAnswer<T> {
   readonly value: T
   readonly repeated: boolean
-}
-
-export interface JobRow {
-  readonly job: Job
-  readonly revision: number
-  readonly owner: JobMaker | undefined
-}
-
-export interface OccurrenceRow {
-  readonly jobId: string
-  readonly occurrence: string
-  readonly nominalAtMs: number | undefined
-  readonly state: OccurrenceState
-  readonly claimedAtMs: number
-  readonly endedAtMs: number | undefined
-  readonly runId: string | undefined
-  readonly error: string | undefined
-  readonly summary: string | undefined
-  /** For a range of instants: the last one and how many. */
-  readonly toMs: number | undefined
-  readonly count: number
 }
 
 /**
