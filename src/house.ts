@@ -25,6 +25,7 @@ import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
 import type { Scope } from './protocol/method.ts'
 import { chooseModel } from './providers/choice.ts'
+import { traitsOf } from './providers/traits.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { canonicalSession, DEFAULT_AGENT, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
@@ -291,6 +292,7 @@ function turnSettings(settings: Settings, tools: readonly Tool[]): TurnSettings 
     timeoutMs: settings.turnTimeoutMs,
     toolboxFor: run => (taskDepth(run.sessionKey) > 0 ? ofTasks : own),
     chooseModel: ref => chooseModel(settings.models, ref),
+    traitsOf: ref => traitsOf(settings.models, ref),
   }
 }
 

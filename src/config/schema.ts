@@ -16,6 +16,20 @@ const secret = (description: string) => ({ description, secret: true })
 const MODEL_WANTED = 'write a model as <provider>/<model id>, e.g. local/llama-3.3'
 const modelRef = z.string({ error: MODEL_WANTED }).regex(/^[^/\s]+\/\S+$/, MODEL_WANTED)
 
+const modelSchema = z.looseObject({
+  id: z.string().min(1).describe('Its name there, without the provider.'),
+  contextWindow: z
+    .int()
+    .min(1_000)
+    .max(100_000_000)
+    .optional()
+    .describe('How many tokens it takes; long sessions are summarised before that. 100,000 are assumed without it.'),
+  input: z
+    .array(z.string())
+    .optional()
+    .describe('What it takes: "text", "image". Images are only named to one that lists no "image".'),
+})
+
 export const providerSchema = z.looseObject({
   baseUrl: z
     .url({ protocol: /^https?$/, error: 'give an http(s) URL, e.g. http://127.0.0.1:11434/v1' })
@@ -27,6 +41,7 @@ export const providerSchema = z.looseObject({
     .meta({ description: 'Which API it speaks.', default: 'openai-completions' }),
   headers: z.record(z.string(), z.string()).optional().meta(secret('More headers for its requests.')),
   maxConcurrent: places.optional().describe('Requests to it at once; no limit without it.'),
+  models: z.array(modelSchema).optional().describe('What is known of its models; one that is not here may be used too.'),
 })
 
 const agentSchema = z.looseObject({

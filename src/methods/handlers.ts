@@ -1,6 +1,7 @@
 // One total map from method name to handler; it does not compile when one is missing.
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import { approvalHandlers } from './approvals.ts'
+import { compactHandlers } from './compact.ts'
 import { configHandlers } from './config.ts'
 import { cronHandlers } from './cron.ts'
 import { delegationHandlers } from './delegation.ts'
@@ -21,6 +22,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...runHandlers(parts),
     ...sessionHandlers(parts),
     ...sessionAdminHandlers(parts),
+    ...compactHandlers(parts),
     ...delegationHandlers(parts),
     ...approvalHandlers(parts),
     ...deviceHandlers(parts),

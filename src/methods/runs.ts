@@ -5,12 +5,14 @@ import { SluiceError } from '../base/errors.ts'
 import { laneNode } from '../coordination/lanes.ts'
 import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
+import type { AttachmentInput } from '../protocol/attachments.ts'
 import type { MethodName, Result } from '../protocol/catalogue.ts'
 import { runOfStream } from '../protocol/events.ts'
 import { canonicalSession, type SessionName } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
 import type { QueueMode, RunRow } from '../store/rows.ts'
 import { answerApprovals } from './approvals.ts'
+import { readAttachments } from './attachments.ts'
 import type { MethodParts } from './parts.ts'
 
 const STOP_WORDS: ReadonlySet<string> = new Set(['/stop', 'stop', 'esc', 'abort', 'wait', 'exit', 'interrupt'])
@@ -131,6 +133,7 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
       echoKey: params.sessionKey,
       agentId: session.agentId,
       text: params.message,
+      ...attached(params),
       source: 'chat',
       ...(params.timeoutMs !== undefined && params.timeoutMs > 0 && { timeoutMs: params.timeoutMs }),
     },
@@ -150,6 +153,14 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
 function queueModeOf(parts: MethodParts, { turn, route }: Caller, own: string | undefined): QueueMode | 'reject' {
   const { mode, byChannel } = parts.settings().queueModes
   return turn ? 'followup' : ((own as QueueMode | undefined) ?? (route && byChannel[route.channelId]) ?? mode)
+}
+
+function attached({
+  attachments,
+}: {
+  attachments?: readonly AttachmentInput[] | undefined
+}): Pick<NewRun, 'attachments'> {
+  return attachments ? { attachments: readAttachments(attachments) } : {}
 }
 
 async function abortChat(parts: MethodParts, params: { sessionKey: string; runId?: string | undefined }) {
@@ -178,6 +189,7 @@ async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result
     echoKey: params.sessionKey ?? session.key,
     agentId: session.agentId,
     text: params.message,
+    ...attached(params),
     source: 'agent',
     ...(params.extraSystemPrompt !== undefined && { extraPrompt: params.extraSystemPrompt }),
     ...(params.timeout !== undefined && params.timeout > 0 && { timeoutMs: params.timeout * SECOND }),

@@ -5,7 +5,7 @@ import type { Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import { chatMessage } from '../protocol/events.ts'
 import { canonicalSession } from '../sessions/session-key.ts'
-import type { Entry, RunRow, SessionRow } from '../store/rows.ts'
+import type { Attachment, Entry, RunRow, SessionRow } from '../store/rows.ts'
 import { callId } from '../turns/loop.ts'
 import type { MethodParts } from './parts.ts'
 
@@ -133,8 +133,10 @@ function sessionStatus(parts: MethodParts, rawKey: string): Result<'sessions.sta
 function shownMessages(entry: Entry): Result<'chat.history'>['messages'] {
   const { body, createdAtMs } = entry
   switch (body.kind) {
-    case 'input':
-      return [chat('user', body.text, createdAtMs)]
+    case 'input': {
+      const message = chat('user', body.text, createdAtMs)
+      return [{ ...message, content: [...message.content, ...(body.attachments ?? []).map(shownAttachment)] }]
+    }
     case 'decision':
       return [chat('user', body.text, createdAtMs)]
     case 'notice':
@@ -166,9 +168,15 @@ function shownMessages(entry: Entry): Result<'chat.history'>['messages'] {
       ]
     }
     case 'attempt':
+    case 'compaction':
     case 'end':
       return []
   }
+}
+
+/** Without its bytes: a history is small. */
+function shownAttachment({ blob, mime, name, bytes }: Attachment) {
+  return { type: 'attachment', mimeType: mime, fileName: name, bytes, blob }
 }
 
 function chat(role: 'user' | 'assistant' | 'toolResult', text: string, timestamp: number) {

@@ -40,12 +40,15 @@ export interface AgentEvent {
   readonly sessionKey: string
   /** Ours: the session's canonical key. */
   readonly session: string
-  readonly stream: 'lifecycle' | 'assistant' | 'tool'
+  readonly stream: 'lifecycle' | 'assistant' | 'tool' | 'compaction'
   readonly data:
     | { readonly phase: 'start'; readonly startedAt: number }
     | { readonly phase: 'end'; readonly startedAt?: number; readonly endedAt: number; readonly aborted?: boolean }
     | { readonly phase: 'error'; readonly error: string; readonly startedAt?: number; readonly endedAt: number }
     | { readonly text: string; readonly delta: string }
+    /** The transcript's oldest part is being summarised. */
+    | { readonly phase: 'start' }
+    | { readonly phase: 'end'; readonly willRetry: boolean }
     | { readonly phase: 'start'; readonly name: string; readonly toolCallId: string; readonly args: unknown }
     | {
         readonly phase: 'result'

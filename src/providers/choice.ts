@@ -23,6 +23,16 @@ export interface ProviderConfig {
   readonly apiKey?: string | undefined
   readonly api?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly models?: readonly ModelConfig[] | undefined
+}
+
+/** What the config says of one model of a provider. */
+export interface ModelConfig {
+  readonly id: string
+  /** In tokens. */
+  readonly contextWindow?: number | undefined
+  /** What it takes beside text; absent: not known. */
+  readonly input?: readonly string[] | undefined
 }
 
 export interface ModelsConfig {

@@ -1,9 +1,24 @@
 // The port to a language model. An adapter turns one request into one stream of ModelEvents and never throws: a
 // failure is the last event (`failed`), an abort too. Nothing here runs a tool; calls are handed back whole.
 
+/** A file that came with a message: an image (`image/...`), else a text in UTF-8. */
+export interface ModelAttachment {
+  readonly name: string
+  readonly mime: string
+  readonly bytes: number
+  /** Absent: it cannot be shown, and the model is told so in words. */
+  readonly content?: Uint8Array
+}
+
 /** What the model sees of a conversation: built by pairing calls and results, so neither can be alone (L2). */
 export type ModelMessage =
-  | { readonly role: 'user'; readonly text: string }
+  /** With `isSummary`, no person's words: what was said before, in short. */
+  | {
+      readonly role: 'user'
+      readonly text: string
+      readonly attachments?: readonly ModelAttachment[]
+      readonly isSummary?: true
+    }
   | { readonly role: 'assistant'; readonly text: string; readonly calls: readonly ModelCall[] }
   | {
       readonly role: 'tool'
@@ -39,12 +54,15 @@ export interface ModelUsage {
   readonly outputTokens?: number
 }
 
-/** Why a model did not answer. Only `rate-limited`, `unavailable` and `cut-off` may pass by themselves. */
+/**
+ * Why a model did not answer. `too-long`: the request is longer than what the model takes; a shorter one may pass. Only `rate-limited`, `unavailable` and `cut-off` may pass by themselves.
+ */
 export type ModelFailureKind =
   | 'auth'
   | 'rate-limited'
   | 'not-found'
   | 'refused'
+  | 'too-long'
   | 'unavailable'
   | 'garbled'
   | 'cut-off'

@@ -4,10 +4,11 @@
 import type { Job } from '../protocol/job.ts'
 import type { EffectKey } from './effect-key.ts'
 import type { JobRow, OccurrenceRow } from './job-rows.ts'
+import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun, Route } from './new-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
-import type { ApprovalRow, Entry, EntryBody, Notice, QueueMode, RunRow, SendRow, SessionRow } from './rows.ts'
+import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
 
-export type { EffectKey, JobRow, OccurrenceRow }
+export type { AcceptLimits, EffectKey, JobRow, NewApproval, NewAttachment, NewNotice, NewRun, OccurrenceRow, Route }
 
 /** An event that survives us (L5): inserted in the commit that caused it, numbered by it, broadcast after it. */
 export interface DurableEvent {
@@ -20,7 +21,16 @@ export interface StoredEvent extends DurableEvent {
 }
 
 /** What only grows unless old rows are removed. */
-export type AgingTable = 'keys' | 'entries' | 'approvals' | 'runs' | 'occurrences' | 'outbox' | 'sends' | 'events'
+export type AgingTable =
+  | 'keys'
+  | 'entries'
+  | 'approvals'
+  | 'runs'
+  | 'occurrences'
+  | 'outbox'
+  | 'sends'
+  | 'events'
+  | 'blobs'
 
 /** Fences a runner (T3): refused with STALE unless the run is `running` under just this epoch and attempt. */
 export interface Fence {
@@ -29,77 +39,10 @@ export interface Fence {
   readonly attempt: number
 }
 
-/** A turn to be made: its session, its input and what may be said of it. */
-export interface NewRun {
-  readonly runId: string
-  readonly sessionKey: string
-  /** The session key as the caller wrote it, for events. */
-  readonly echoKey: string
-  readonly agentId: string
-  /** Text of the input. */
-  readonly text: string
-  readonly source: RunRow['source']
-  readonly model?: string
-  readonly extraPrompt?: string
-  readonly timeoutMs?: number
-  readonly jobId?: string
-  readonly occurrence?: string
-  /** Start with a fresh transcript (isolated jobs). */
-  readonly freshSession?: boolean
-  readonly parent?: string
-  /** Absent: 0. */
-  readonly hops?: number
-  readonly label?: string
-  readonly tells?: string
-  /** Absent: `followup`. */
-  readonly queueMode?: QueueMode
-}
-
-/** Bounds that acceptMessage checks in its own commit. */
-export interface AcceptLimits {
-  /** Unfinished runs that the session may have already; with so many the message is refused with BUSY. */
-  readonly ahead: number
-  /** Unfinished runs of all sessions; as above. */
-  readonly all: number
-  /** Unfinished runs that tell the same session (`tells`); one more is refused with LIMIT. */
-  readonly children?: number
-}
-
 /** A message that became part of another run's turn. */
 export interface MergedMessage {
   readonly runId: string
   readonly input: Extract<EntryBody, { kind: 'input' }>
-}
-
-/** A question to a person, to be made. `whatHash` names exactly what would run: an allow-always holds for equal ones. */
-export interface NewApproval {
-  readonly id: string
-  readonly callId: string
-  readonly askedIn: string
-  readonly tool: string
-  readonly text: string
-  readonly request: Readonly<Record<string, unknown>>
-  readonly whatHash: string
-  readonly expiresAtMs: number
-}
-
-/** A text to be told to a session: an assistant entry in its transcript and an unread outbox row, in one commit. */
-export interface NewNotice {
-  readonly id: string
-  readonly sessionKey: string
-  readonly agentId: string
-  readonly text: string
-  readonly source: 'job' | 'gateway' | 'approval'
-  readonly jobId?: string
-  /** When it was due or happened. */
-  readonly atMs: number
-}
-
-/** Where a session's person reads: a chat of a channel, which takes messages of so many UTF-16 units. */
-export interface Route {
-  readonly channelId: string
-  readonly chatId: string
-  readonly textLengthMax: number
 }
 
 /** Fences a send (T3): refused with STALE unless it is `sending` under just this epoch and attempt. */
@@ -419,8 +362,13 @@ export interface StoreReads extends DeviceReads {
   sessionCount(): number
   /** The newest `limit` entries of the session's present transcript, oldest first; never splits a message from its results. */
   entries(sessionKey: string, limit: number): Entry[]
-  /** The same of one transcript, present or not: what a turn goes on from. */
+  /**
+   * Of one transcript, present or not, what a turn goes on from: its newest compaction, and the newest `limit` entries of
+   * those that this one kept and that came since.
+   */
   transcript(sessionId: string, limit: number): Entry[]
+  /** The bytes of an attachment, at most as many as one message may bring; undefined when they are kept no longer. */
+  blob(hash: string): Uint8Array | undefined
   /** All entries of one run, in order. */
   runEntries(runId: string): Entry[]
   /** Unfinished runs that tell this session how they ended, oldest first. */
@@ -454,7 +402,14 @@ export interface StoreReads extends DeviceReads {
 }
 
 /** Reads whose rows may be many or long. */
-export type LargeReadName = 'jobs' | 'occurrences' | 'entries' | 'transcript' | 'unreadNotices' | 'pendingApprovals'
+export type LargeReadName =
+  | 'jobs'
+  | 'occurrences'
+  | 'entries'
+  | 'transcript'
+  | 'blob'
+  | 'unreadNotices'
+  | 'pendingApprovals'
 
 /**
  * The same reads for who may wait: with the same answers, but what is larger than the control thread may read at once

@@ -6,8 +6,9 @@ export type RunState = 'queued' | 'running' | 'ok' | 'failed' | 'aborted' | 'tim
 /**
  * Who asked for a turn: a person in a `chat`, a client (`agent`), a `job`, another `session`, an `event` (a job's line for
  * its session), a turn that had it done (`spawn`), or the gateway, which tells a session how such work ended (`told`).
+ * `compact`: nobody says anything; the session's own transcript is to be summarised.
  */
-export type RunSource = 'chat' | 'agent' | 'job' | 'session' | 'event' | 'spawn' | 'told'
+export type RunSource = 'chat' | 'agent' | 'job' | 'session' | 'event' | 'spawn' | 'told' | 'compact'
 
 /**
  * What a message does while a turn of its session runs: `steer` merges into it at its next step, `followup` has a turn of
@@ -114,12 +115,28 @@ export interface EntryCall {
   readonly args: unknown
 }
 
+/** A file that came with a message: its bytes are the blob of that name, kept once and outside the journal. */
+export interface Attachment {
+  /** SHA-256 of the bytes, hex. */
+  readonly blob: string
+  /** As the bytes say for images; `text/...` and the like for text files. */
+  readonly mime: string
+  readonly name: string
+  readonly bytes: number
+}
+
 /** What an entry says. Each is durable before the next step begins (L2). */
 export type EntryBody =
-  /** `of`: the run whose message it was, merged into this one. */
-  | { readonly kind: 'input'; readonly text: string; readonly of?: string }
-  /** Counted before the provider is asked. */
-  | { readonly kind: 'attempt'; readonly model: string }
+  /** `control`: it was meant for the gateway, and no model is shown it. `of`: the run whose message it was, merged into this. */
+  | {
+      readonly kind: 'input'
+      readonly text: string
+      readonly attachments?: readonly Attachment[]
+      readonly control?: true
+      readonly of?: string
+    }
+  /** Counted before the provider is asked; with `summary`, it is asked for one and for nothing else. */
+  | { readonly kind: 'attempt'; readonly model: string; readonly summary?: true }
   | {
       readonly kind: 'message'
       readonly text: string
@@ -145,6 +162,17 @@ export type EntryBody =
     }
   /** A person's answer to an approval, as they wrote it; the call's result tells the model. */
   | { readonly kind: 'decision'; readonly approvalId: string; readonly text: string }
+  /** From here on, the model is shown this summary instead of what lies before the entry `keptFrom`, an input. */
+  | {
+      readonly kind: 'compaction'
+      readonly summary: string
+      readonly keptFrom: number
+      /** How many entries it stands for, and how many after them were kept. */
+      readonly summarised: number
+      readonly kept: number
+      readonly model: string
+      readonly usage?: { readonly inputTokens?: number; readonly outputTokens?: number }
+    }
   | { readonly kind: 'end'; readonly state: RunState; readonly error?: string }
 
 export interface Entry {

@@ -6,6 +6,7 @@ import type { Lanes } from '../coordination/lanes.ts'
 import type { Pool, Slots } from '../coordination/slots.ts'
 import type { WaitGraph } from '../coordination/wait-graph.ts'
 import type { ModelChoice } from '../providers/choice.ts'
+import type { ModelTraits } from '../providers/traits.ts'
 import type { NewNotice, RunEnd, Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { ToolCaller } from '../tools/tool.ts'
@@ -23,6 +24,7 @@ export interface TurnSettings {
   readonly timeoutMs: number
   readonly toolboxFor: (run: RunRow) => Toolbox
   readonly chooseModel: (ref: string | undefined) => ModelChoice
+  readonly traitsOf: (ref: string) => ModelTraits
 }
 
 /** A tool call of a turn, as its surroundings know it. `id` is `<entry>:<ordinal>`. */

@@ -3,19 +3,22 @@
 import { asSluiceError, SluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import { parked, type Standing } from '../coordination/joins.ts'
+import type { ModelChoice } from '../providers/choice.ts'
 import type { ModelMessage } from '../providers/model.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { EntryBody, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import { askPerson } from './approvals.ts'
-import { buildContext, INTERRUPTED, inputMessage } from './context.ts'
+import { withContents } from './attachments.ts'
+import { type Begun, type CompactedTurn, performCompacted, performCompaction } from './compacting.ts'
+import { buildContext, type ContextMessage, INTERRUPTED, inputMessage, lengthOf } from './context.ts'
 import { type EngineParts, providerPool, RETRY_MS, RETRY_MS_MAX, type TurnSettings } from './engine-parts.ts'
 import { type CallResult, type LoopAnswer, TURN_LIMITS, type TurnCall } from './loop.ts'
 import { systemPrompt } from './prompt.ts'
 import type { RunEvents } from './run-events.ts'
 import type { TurnLink, TurnMessage, TurnOutcome, TurnTask } from './runner.ts'
 
-/** Entries of a session that are read for a turn; what is older is left to the summary of a later version. */
+/** Entries of a session that are read for a turn; long before there are so many, the oldest are summarised. */
 const CONTEXT_ENTRIES_MAX = 500
 
 export interface Attempt {
@@ -43,6 +46,7 @@ export class LiveRun implements TurnLink {
   /** Ids of the calls that are under way. */
   readonly #open = new Set<string>()
   #provider: string | undefined
+  #takesImages = false
 
   constructor(parts: EngineParts, attempt: Attempt) {
     this.#parts = parts
@@ -60,20 +64,23 @@ export class LiveRun implements TurnLink {
   }
 
   async perform(): Promise<TurnOutcome> {
-    let task: TurnTask
+    const { run } = this.#attempt
+    let turn: CompactedTurn
+    let begun: Begun | undefined
     try {
-      task = await this.#task()
+      turn = this.#compacted()
+      if (run.source !== 'compact') begun = await turn.begin(turn.lengthMax)
     } catch (error) {
       // What read the transcript is gone, and another attempt has another.
       if (error instanceof SluiceError && error.code === 'UNAVAILABLE') throw error
       // An unknown model or the like: the turn's own failure, not the runner's.
       return { state: 'failed', reply: '', error: error instanceof Error ? error.message : String(error) }
     }
-    return await this.#parts.runner.run(task, this, this.#signal)
+    return begun ? await performCompacted(turn, begun) : await performCompaction(turn)
   }
 
   /** A place at the provider is taken for the request that follows, and held until its message is there (W2). */
-  async attempt(model: string): Promise<LoopAnswer> {
+  async attempt(model: string, { summary = false } = {}): Promise<LoopAnswer> {
     const { slot, deadline } = this.#attempt.standing
     this.#provider = providerPool(model)
     deadline.pause()
@@ -82,12 +89,14 @@ export class LiveRun implements TurnLink {
     } finally {
       deadline.run()
     }
-    const { merged } = await this.#append([{ kind: 'attempt', model }], { merges: true })
+    const entry = { kind: 'attempt', model, ...(summary && { summary: true as const }) } as const
+    // What a person writes meanwhile is for the turn itself.
+    const { merged } = await this.#append([entry], { merges: !summary })
     return { merged }
   }
 
   async message(message: TurnMessage): Promise<LoopAnswer> {
-    if (this.#provider) this.#attempt.standing.slot.narrow(this.#provider)
+    this.#answered()
     this.#attempt.events.messageEnded()
     const calls = message.calls.map((call, ordinal) => ({ ordinal, name: call.name, args: call.args }))
     const { text, model, usage } = message
@@ -106,6 +115,16 @@ export class LiveRun implements TurnLink {
       events: this.#attempt.events.toolEnded(call, result),
     })
     return result
+  }
+
+  /** With the bytes of their files. */
+  #shown(messages: readonly ContextMessage[]): Promise<ModelMessage[]> {
+    const { readLarge } = this.#parts.store
+    return withContents(messages, { read: blob => readLarge.blob(blob), takesImages: this.#takesImages })
+  }
+
+  #answered(): void {
+    if (this.#provider) this.#attempt.standing.slot.narrow(this.#provider)
   }
 
   delta(text: string): void {
@@ -147,7 +166,7 @@ export class LiveRun implements TurnLink {
       try {
         const { value } = await store.write.appendEntries({ fence, entries, merges, nowMs: clock.now(), events })
         if (value.merged.length > 0) tell(value.merged.map(({ runId }) => runId))
-        return { ids: value.ids, merged: value.merged.map(({ input }) => inputMessage(input)) }
+        return { ids: value.ids, merged: await this.#shown(value.merged.map(({ input }) => inputMessage(input))) }
       } catch (thrown) {
         const error = asSluiceError(thrown)
         const mayPass = error.code === 'STORE_FAILED' && error.outcome === 'not-started'
@@ -160,16 +179,40 @@ export class LiveRun implements TurnLink {
     }
   }
 
-  async #task(): Promise<TurnTask> {
+  /** The turn as it is performed within what its model takes. */
+  #compacted(): CompactedTurn {
+    const { run, events } = this.#attempt
+    const { store, runner, log } = this.#parts
+    const { chooseModel, traitsOf } = this.#settings
+    const choice = chooseModel(run.model ?? store.read.session(run.sessionKey)?.settings.model)
+    const { lengthMax, takesImages } = traitsOf(choice.ref)
+    this.#takesImages = takesImages
+    const entries = () => store.readLarge.transcript(run.sessionId, CONTEXT_ENTRIES_MAX)
+    return {
+      ...{ runId: run.runId, sessionKey: run.sessionKey, choice, lengthMax, signal: this.#signal, log, entries },
+      begin: async room => {
+        const context = buildContext(await entries(), run.runId, room)
+        const messages = await this.#shown(context.messages)
+        const length = context.messages.reduce((sum, message) => sum + lengthOf(message), 0)
+        return { task: this.#task(choice, { ...context, messages }), length }
+      },
+      run: (task, link) => runner.run(task, link, this.#signal),
+      link: this,
+      ask: model => this.attempt(model, { summary: true }),
+      answered: () => this.#answered(),
+      append: entry => this.#append([entry], {}),
+      tell: phase => events.compacting(phase),
+    }
+  }
+
+  #task(model: ModelChoice, context: Pick<TurnTask, 'messages' | 'pending' | 'said' | 'answered'>): TurnTask {
     const { run } = this.#attempt
     const { store, clock } = this.#parts
-    const { zone, chooseModel } = this.#settings
-    const entries = await store.readLarge.transcript(run.sessionId, CONTEXT_ENTRIES_MAX)
-    const context = buildContext(entries, run.runId)
+    const { zone } = this.#settings
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
       runId: run.runId,
-      model: chooseModel(run.model ?? store.read.session(run.sessionKey)?.settings.model),
+      model,
       system: systemPrompt({
         sessionKey: run.sessionKey,
         zone,

@@ -66,6 +66,8 @@ export interface LoopEnd {
   /** All texts of the turn's messages, in order. */
   readonly reply: string
   readonly error?: string
+  /** Its last request was longer than the model takes, and nothing of an answer to it was shown. */
+  readonly tooLong?: true
 }
 
 export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, LoopEnd, LoopAnswer> {
@@ -84,7 +86,7 @@ export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, Loop
     const begun = yield { type: 'attempt', model: input.model.ref }
     messages.push(...begun.merged)
     const answer = yield* ask(input, messages)
-    if (answer.type === 'failed') return end(failureState(input, answer), answer.message)
+    if (answer.type === 'failed') return failedEnd(input, answer, end)
     const { entry = 0, merged } = yield toMessage(input, answer)
     texts.push(answer.text)
     if (answer.calls.length === 0 && merged.length === 0) return end('ok')
@@ -99,11 +101,16 @@ export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, Loop
   return end('failed', `Stopped after ${input.limits.stepsMax} steps, the limit of one turn. Send a message to go on.`)
 }
 
-function failureState(input: LoopInput, answer: Extract<ModelEvent, { type: 'failed' }>): 'failed' | 'aborted' {
-  return answer.kind === 'aborted' || input.signal.aborted ? 'aborted' : 'failed'
+function failedEnd(
+  input: LoopInput,
+  { kind, message, unsaid }: Failed & { readonly unsaid: boolean },
+  end: (state: LoopEnd['state'], error?: string) => LoopEnd,
+): LoopEnd {
+  if (kind === 'aborted' || input.signal.aborted) return end('aborted')
+  return { ...end('failed', message), ...(kind === 'too-long' && unsaid && { tooLong: true as const }) }
 }
 
-function toMessage(input: LoopInput, answer: Extract<ModelEvent, { type: 'done' }>): LoopEvent {
+function toMessage(input: LoopInput, answer: Done): LoopEvent {
   const { text, calls, usage } = answer
   return { type: 'message', text, calls, model: input.model.ref, ...(usage && { usage }) }
 }
@@ -112,16 +119,24 @@ function tooManyEqual(name: string, limits: TurnLimits): string {
   return `Stopped: the model called ${name} more than ${limits.identicalCallsMax} times in a row with the same arguments.`
 }
 
+type Done = Extract<ModelEvent, { type: 'done' }>
+type Failed = Extract<ModelEvent, { type: 'failed' }>
+/** `unsaid`: nothing of the answer was shown before it failed. */
+type Answer = Done | (Failed & { readonly unsaid: boolean })
+
 async function* ask(
   input: LoopInput,
   messages: readonly ModelMessage[],
-): AsyncGenerator<LoopEvent, Exclude<ModelEvent, { type: 'delta' }>, LoopAnswer> {
+): AsyncGenerator<LoopEvent, Answer, LoopAnswer> {
   const stream = input.model.stream({ system: input.system, messages, tools: input.tools, signal: input.signal })
+  let unsaid = true
   for await (const event of stream) {
-    if (event.type !== 'delta') return event
+    if (event.type === 'failed') return { ...event, unsaid }
+    if (event.type === 'done') return event
+    unsaid = false
     yield event
   }
-  return { type: 'failed', kind: 'garbled', message: `${input.model.ref} ended without an answer.` }
+  return { type: 'failed', unsaid, kind: 'garbled', message: `${input.model.ref} ended without an answer.` }
 }
 
 /** One after the other, in the model's order; each result is committed by `invoke` before the next call starts. */

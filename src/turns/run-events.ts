@@ -95,6 +95,12 @@ export class RunEvents {
     this.#text = ''
   }
 
+  /** A summary of the transcript begins or has ended; said to who watches now, and to nobody later. */
+  compacting(phase: 'start' | 'end'): void {
+    const data = phase === 'start' ? { phase } : { phase, willRetry: false }
+    this.#publish({ ...this.#agent({ stream: 'compaction', data }), droppable: true })
+  }
+
   toolStarted(call: { id: string; name: string; args: unknown }): void {
     const tool = { name: call.name, toolCallId: call.id, args: call.args }
     this.#tools.set(call.id, tool)

@@ -37,6 +37,8 @@ export interface TurnOutcome {
   readonly state: 'ok' | 'failed' | 'aborted'
   readonly reply: string
   readonly error?: string
+  /** Its last request was longer than the model takes, and nothing of an answer to it was shown. */
+  readonly tooLong?: true
 }
 
 export interface Runner {

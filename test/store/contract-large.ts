@@ -69,6 +69,7 @@ export const largeTests: StoreTests = {
           ['j1', 2],
           ['none', 9],
         ],
+        blob: [['none']],
         entries: [
           [SESSION, 500],
           [SESSION, 2],

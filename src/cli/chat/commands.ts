@@ -5,7 +5,7 @@ import type { Result } from '../../protocol/catalogue.ts'
 import { sanitize } from '../text/sanitize.ts'
 import { didYouMean } from '../usage.ts'
 
-const NAMES = ['help', 'stop', 'new', 'status', 'quit', 'exit'] as const
+const NAMES = ['help', 'stop', 'new', 'compact', 'status', 'quit', 'exit'] as const
 export type CommandName = (typeof NAMES)[number]
 
 export type Read =
@@ -29,11 +29,18 @@ export const HELP_LINES = [
   '/help    this',
   '/stop    stop the reply and what is queued (Ctrl-C: the reply alone)',
   '/new     begin a new conversation; the agent forgets this one',
+  '/compact have the oldest part of this conversation summarised; the agent goes on from the summary',
   '/status  session, model, runs, jobs',
   '/quit    leave (so does Ctrl-D)',
   'A question (?) of a turn is answered by your next message: yes, always, no, or why not.',
   'Up and down: lines typed before. Alt-Enter or Ctrl-J: a new line. A message sent meanwhile is queued.',
 ]
+
+/** What became of a request for a summary. */
+export function compactedLine({ compacted, summarised, kept, reason }: Result<'sessions.compact'>): string {
+  if (compacted) return `Summarised ${summarised} entries; the newest ${kept} are kept word for word.`
+  return sanitize(`Nothing was summarised: ${reason ?? 'the conversation is short'}.`)
+}
 
 const RUN_ID_SHOWN = 8
 

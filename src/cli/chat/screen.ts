@@ -9,7 +9,7 @@ import { EXIT, type Shell } from '../shell.ts'
 import { paintFor } from '../text/paint.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 import { Canvas } from './canvas.ts'
-import { type CommandName, HELP_LINES, readCommand, statusLines } from './commands.ts'
+import { type CommandName, compactedLine, HELP_LINES, readCommand, statusLines } from './commands.ts'
 import { type Action, applyKey, clear } from './editor.ts'
 import { type Key, NOTHING_HELD, readKeys } from './keys.ts'
 import { LastingLink } from './link.ts'
@@ -24,6 +24,8 @@ const PASTE_OFF = '\u001b[?2004l'
 /** After this long a lone escape character is the key, not the beginning of a sequence. */
 const ESCAPE_MS = 50
 const CALL = { timeoutMs: 10_000 }
+/** A summary is waited for longer than that: it is a request to the model. */
+const COMPACT_CALL = { timeoutMs: 150_000 }
 
 export async function chatScreen(args: Arguments, shell: Shell): Promise<number> {
   const screen = new ChatScreen(args, shell)
@@ -248,6 +250,7 @@ class ChatScreen {
       },
       stop: () => this.#stopRuns(),
       new: () => this.#reset(),
+      compact: () => this.#compact(),
       status: () => this.#tellStatus(),
       quit: () => this.#end.resolve(),
       exit: () => this.#end.resolve(),
@@ -280,6 +283,15 @@ class ChatScreen {
   async #reset(): Promise<void> {
     await this.#link.call('sessions.reset', { key: this.#sessionKey, idempotencyKey: this.#shell.random.uuid() }, CALL)
     this.#canvas.say('A new conversation; what was said before is no longer known to the agent.', 'dim')
+    this.#canvas.space()
+  }
+
+  async #compact(): Promise<void> {
+    this.#canvas.say('Summarising; it begins when what runs now has ended.', 'dim')
+    this.#draw()
+    const params = { key: this.#sessionKey, idempotencyKey: this.#shell.random.uuid() }
+    const done = await this.#link.call('sessions.compact', params, COMPACT_CALL)
+    this.#canvas.say(compactedLine(done), 'dim')
     this.#canvas.space()
   }
 

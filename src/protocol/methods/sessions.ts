@@ -1,6 +1,7 @@
 // Declarations of the methods on sessions, chats and runs.
 import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
+import { attachmentsSchema } from '../attachments.ts'
 import { method } from '../method.ts'
 
 const READ_DEADLINE_MS = 10 * SECOND
@@ -66,6 +67,7 @@ const CHAT_METHODS = {
       message,
       thinking: z.string().optional(),
       deliver: z.boolean().optional(),
+      attachments: attachmentsSchema.optional(),
       timeoutMs: z.int().min(0).optional(),
       idempotencyKey: key,
     }),
@@ -123,6 +125,7 @@ const RUN_METHODS = {
       sessionKey: sessionKey.optional(),
       thinking: z.string().optional(),
       deliver: z.boolean().optional(),
+      attachments: attachmentsSchema.optional(),
       channel: z.string().optional(),
       /** Seconds of work. */
       timeout: z.int().min(0).max(86_400).optional(),
@@ -189,6 +192,33 @@ const SESSION_METHODS = {
     result: z.object({ ok: z.literal(true), key: z.string(), entry: z.object({ sessionId: z.string() }).loose() }),
     scope: 'operator.admin',
     replay: 'transactional',
+    deadlineMs: READ_DEADLINE_MS,
+  }),
+  'sessions.compact': method({
+    summary: 'Have the oldest part of a session summarised by its model; nothing of its history is removed.',
+    params: z.strictObject({
+      key: sessionKey,
+      /** Entries that are kept word for word at most; absent: the newest few pages. */
+      maxLines: z.int().min(1).optional(),
+      /** The wait ends then, the summary is still written. */
+      waitSeconds: z.number().min(0).max(3_600).optional(),
+      idempotencyKey: key.optional(),
+    }),
+    result: z.object({
+      ok: z.literal(true),
+      key: z.string(),
+      compacted: z.boolean(),
+      /** Where what was summarised is kept. */
+      archived: z.string().optional(),
+      /** Entries that the model is still shown. */
+      kept: z.number().optional(),
+      reason: z.string().optional(),
+      /** Ours: entries that the summary stands for, and the turn that wrote it. */
+      summarised: z.number().optional(),
+      runId: z.string().optional(),
+    }),
+    scope: 'operator.admin',
+    replay: 'attach',
     deadlineMs: READ_DEADLINE_MS,
   }),
   'sessions.status': method({

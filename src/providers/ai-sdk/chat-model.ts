@@ -15,6 +15,8 @@ import type {
   ModelRequest,
   ModelUsage,
 } from '../model.ts'
+import { userContent } from './attachments.ts'
+import { isTooLong } from './too-long.ts'
 
 /** Longest reply text and tool-call input that is kept of one answer; a model that sends more is cut off as garbled. */
 const ANSWER_LENGTH_MAX = 2_000_000
@@ -48,6 +50,7 @@ async function* streamChat(ref: string, language: LanguageModelV4, request: Mode
   }
 }
 
+const MAKE_ROOM = 'Shorten the message, or begin a new conversation.'
 const CHECK_API = 'Check that models.providers.*.baseUrl is an OpenAI-compatible API, then send the message again.'
 
 /** Gathers one answer from its parts. */
@@ -128,7 +131,7 @@ function toPrompt(request: ModelRequest): LanguageModelV4Message[] {
 function toMessage(message: ModelMessage): LanguageModelV4Message {
   switch (message.role) {
     case 'user':
-      return { role: 'user', content: [{ type: 'text', text: message.text }] }
+      return { role: 'user', content: userContent(message) }
     case 'assistant':
       return {
         role: 'assistant',
@@ -184,6 +187,7 @@ function failed(ref: string, error: unknown): ModelEvent {
       : failure('garbled', `${ref} sent an answer that is not understood (${detail}). ${CHECK_API}`)
   }
   const provider = ref.split('/')[0]
+  if (isTooLong(error)) return failure('too-long', `The conversation is longer than what ${ref} takes. ${MAKE_ROOM}`)
   switch (error.statusCode) {
     case 401:
     case 403:

@@ -19,7 +19,9 @@ export interface Exchange {
   readonly reply: string
 }
 
-export function exchangesOf(messages: readonly ModelMessage[]): readonly Exchange[] {
+export function exchangesOf(all: readonly ModelMessage[]): readonly Exchange[] {
+  // A summary is nothing that anybody asked for.
+  const messages = all.filter(message => message.role !== 'user' || !message.isSummary)
   const starts = messages.flatMap((message, index) => (message.role === 'user' ? [index] : []))
   return starts.map((start, place) => exchangeOf(messages.slice(start, starts[place + 1])))
 }

@@ -8,7 +8,7 @@ import { cancelAll, confirmCancelAll, list, remindOfQuestion, targeted, whatRan 
 import { remind } from './flow-remind.ts'
 import { conversation, send, sessions, status, time } from './flow-sessions.ts'
 import type { Intent } from './intent.ts'
-import { askBack, HELP, IDENTITY, notReached, smallTalk } from './replies.ts'
+import { askBack, HELP, IDENTITY, notReached, smallTalk, unseen } from './replies.ts'
 import { type Decision, type Scene, say } from './scene.ts'
 import { understand } from './understand.ts'
 
@@ -81,7 +81,14 @@ function decide(request: ModelRequest, { now, zone }: OfflineModelOptions): Deci
   if (!current) return say(HELP)
   const decision = decideFor(current, { ...here, steps: current.steps, before: exchanges.slice(0, -1) })
   if (decision.kind === 'call') return decision
-  return say([...unansweredBefore(exchanges, here), decision.text].join('\n\n'))
+  return say([...unansweredBefore(exchanges, here), ...unseenIn(request.messages), decision.text].join('\n\n'))
+}
+
+/** Of the files that came with the message to answer. */
+function unseenIn(messages: readonly ModelMessage[]): readonly string[] {
+  const current = messages.findLast(message => message.role === 'user')
+  const names = current?.role === 'user' ? current.attachments?.map(({ name }) => name) : undefined
+  return names && names.length > 0 ? [unseen(names)] : []
 }
 
 function decideFor(exchange: Exchange, scene: Scene): Decision {

@@ -64,3 +64,8 @@ export function smallTalk(mood: Mood): string {
 export function notReached(text: string): string {
   return `I did not get to “${text}”; say it again if it still holds.`
 }
+
+/** What came with a message and was not looked at. */
+export function unseen(names: readonly string[]): string {
+  return `I cannot see images or read files; I have not looked at ${names.join(', ')}.`
+}

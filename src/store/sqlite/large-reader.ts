@@ -42,6 +42,7 @@ export class LargeReader {
       occurrences: true,
       entries: true,
       transcript: true,
+      blob: true,
       unreadNotices: true,
       pendingApprovals: true,
     }

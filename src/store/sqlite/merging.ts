@@ -5,9 +5,10 @@ import type { ChatEvent } from '../../protocol/events.ts'
 import type { MergedMessage } from '../port.ts'
 import type { QueueMode, RunRow } from '../rows.ts'
 import type { Tx } from './tx.ts'
+import { attachmentsOf, nameBlobs } from './writes-blobs.ts'
 import { findSession, insertEntry } from './writes-sessions.ts'
 
-const WAITING = `SELECT runs.run_id, runs.echo_key, inbox.id, inbox.text FROM runs JOIN inbox ON inbox.run_id = runs.run_id
+const WAITING = `SELECT runs.run_id, runs.echo_key, inbox.id, inbox.text, inbox.attachments FROM runs JOIN inbox ON inbox.run_id = runs.run_id
   WHERE runs.session_key = ? AND runs.state IN ('queued', 'running') AND runs.state = 'queued' AND runs.attempt = 0
   AND runs.queue_mode = ? AND inbox.state = 'waiting' ORDER BY runs.id`
 const CONSUME = "UPDATE inbox SET state = 'consumed', entry_id = ? WHERE id = ?"
@@ -20,6 +21,8 @@ interface WaitingRow {
   readonly echo_key: string
   readonly id: number
   readonly text: string
+  /** As entries name them, in JSON. */
+  readonly attachments: string | null
 }
 
 /** Takes what waits in the run's session as `mode` into its turn, oldest first. */
@@ -31,8 +34,11 @@ export function mergeWaiting(
   // What was written after a reset is meant for the new transcript.
   if (findSession(tx, into.sessionKey)?.sessionId !== into.sessionId) return []
   return tx.all<WaitingRow>(WAITING, [into.sessionKey, mode]).map(row => {
-    const input = { kind: 'input', text: row.text, of: row.run_id } as const
-    tx.run(CONSUME, [insertEntry(tx, { ...into, nowMs }, input), row.id])
+    const attached = attachmentsOf(row.attachments)
+    const input = { kind: 'input', text: row.text, ...attached, of: row.run_id } as const
+    const entryId = insertEntry(tx, { ...into, nowMs }, input)
+    nameBlobs(tx, entryId, attached)
+    tx.run(CONSUME, [entryId, row.id])
     tx.run(MERGE, { into: into.runId, sessionId: into.sessionId, nowMs, runId: row.run_id })
     // A client that waits for its own run hears that it ended, and shows the other's from then on.
     const event: ChatEvent = {

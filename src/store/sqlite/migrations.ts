@@ -178,8 +178,33 @@ CREATE TABLE pairings (
 ) STRICT, WITHOUT ROWID;
 `
 
+/**
+ * Files that come with messages: each once, by its content, and named by the inbox row that brings it and then by the
+ * entry that shows it. And summaries of transcripts, of which the newest is looked for.
+ */
+const BLOBS_AND_COMPACTIONS = `
+CREATE TABLE blobs (
+  hash TEXT PRIMARY KEY, kept_at_ms INTEGER NOT NULL, content BLOB NOT NULL
+) STRICT;
+CREATE TABLE blob_names (
+  hash TEXT NOT NULL REFERENCES blobs (hash), entry_id INTEGER NOT NULL, PRIMARY KEY (hash, entry_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_names_of_entry ON blob_names (entry_id);
+ALTER TABLE inbox ADD COLUMN attachments TEXT;
+CREATE INDEX inbox_with_attachments ON inbox (id) WHERE state = 'waiting' AND attachments IS NOT NULL;
+CREATE INDEX entries_compactions ON entries (session_id, id) WHERE kind = 'compaction';
+`
+
 /** The step at index n brings a store from version n to n + 1. */
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, QUEUE_MODES, SESSION_SETTINGS, DEVICES]
+export const MIGRATIONS: readonly string[] = [
+  FIRST,
+  SECOND,
+  THIRD,
+  QUEUE_MODES,
+  SESSION_SETTINGS,
+  DEVICES,
+  BLOBS_AND_COMPACTIONS,
+]
 export const SCHEMA_VERSION = MIGRATIONS.length
 
 export function versionOf(db: Database): number {

@@ -83,8 +83,14 @@ export function prepareReads(db: Database, commits: () => number): PreparedReads
       params: (jobId, limit) => [jobId, capped(limit)],
       made: (rows: OccurrenceColumns[]) => rows.reverse().map(toOccurrence),
     }),
-    entries: entryPages(select, '(SELECT session_id FROM sessions WHERE key = ? AND deleted_at_ms IS NULL)'),
-    transcript: entryPages(select, '?'),
+    ...entryPages(select),
+    blob: largeRead(select, {
+      sql: columns => `SELECT ${columns} FROM blobs WHERE hash = ?`,
+      columns: 'content',
+      long: ['content'],
+      params: hash => [hash],
+      made: (rows: { content: Uint8Array }[]) => rows[0]?.content,
+    }),
     unreadNotices: largeRead(select, {
       sql: columns => `SELECT ${columns} FROM outbox WHERE state = 'unread' AND session_key = ? ORDER BY rowid LIMIT ?`,
       long: ['text'],
@@ -250,13 +256,26 @@ function withoutOrphans(entries: Entry[]): Entry[] {
   return entries.filter(({ body }) => body.kind !== 'result' || messages.has(body.message))
 }
 
-function entryPages(select: Select, session: string): LargeReadsHere['entries'] {
-  return largeRead(select, {
-    sql: columns => `SELECT ${columns} FROM entries WHERE session_id = ${session} ORDER BY id DESC LIMIT ?`,
-    long: ['body'],
-    params: (of, limit) => [of, capped(limit)],
-    made: (rows: EntryColumns[]) => withoutOrphans(rows.reverse().map(toEntry)),
-  })
+const NEWEST_COMPACTION = `SELECT max(id) FROM entries WHERE session_id = :session AND kind = 'compaction'`
+const KEPT_FROM = `SELECT json_extract(body, '$.keptFrom') FROM entries WHERE id = (${NEWEST_COMPACTION})`
+
+/** From where the newest summary leaves off, and that summary itself, however many entries came after it. */
+const TRANSCRIPT = `(id = (${NEWEST_COMPACTION}) OR id IN (SELECT id FROM entries WHERE session_id = :session
+  AND id >= ifnull((${KEPT_FROM}), 0) ORDER BY id DESC LIMIT :limit))`
+
+function entryPages(select: Select): Pick<LargeReadsHere, 'entries' | 'transcript'> {
+  const pages = (where: string) =>
+    largeRead(select, {
+      sql: columns => `SELECT ${columns} FROM entries WHERE ${where}`,
+      long: ['body'],
+      params: (session: string, limit: number) => ({ session, limit: capped(limit) }),
+      made: (rows: EntryColumns[]) => withoutOrphans(rows.reverse().map(toEntry)),
+    })
+  const present = '(SELECT session_id FROM sessions WHERE key = :session AND deleted_at_ms IS NULL)'
+  return {
+    entries: pages(`session_id = ${present} ORDER BY id DESC LIMIT :limit`),
+    transcript: pages(`session_id = :session AND ${TRANSCRIPT} ORDER BY id DESC`),
+  }
 }
 
 function eventReads(select: Select): Pick<StoreReads, 'eventsSince' | 'lastSeq' | 'oldestSeq'> {

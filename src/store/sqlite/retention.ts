@@ -25,6 +25,8 @@ export const KEPT = {
   outbox: { ms: 30 * DAY },
   /** What went to chats of channels, or did not. */
   sends: { ms: 30 * DAY },
+  /** Files that no entry names any more, or that were taken with a message that never had a turn. */
+  blobs: { ms: 7 * DAY },
 } as const satisfies Record<AgingTable, { ms: number; newest?: number; rowsMax?: number }>
 
 /** Of the writer's time, for one slice; half of it is left for its commit. */
@@ -64,10 +66,12 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
     rows: rule('entries', {
       at: 'created_at_ms',
       needed: `${liveIn('r.session_key = t.session_key AND r.session_id = t.session_id')}
-        OR EXISTS (SELECT 1 FROM runs r WHERE r.run_id = t.run_id AND (r.${LIVE} OR r.handover = 'open'))`,
+        OR EXISTS (SELECT 1 FROM runs r WHERE r.run_id = t.run_id AND (r.${LIVE} OR r.handover = 'open'))
+        OR t.kind = 'compaction' AND EXISTS (SELECT 1 FROM sessions s WHERE s.key = t.session_key AND s.session_id = t.session_id)
+          AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.session_id = t.session_id AND e.kind = 'compaction' AND e.id > t.id)`,
       kin: '(SELECT s.session_id FROM sessions s WHERE s.key = t.session_key AND s.session_id = t.session_id AND s.deleted_at_ms IS NULL)',
     }),
-    remove: ['DELETE FROM entries WHERE id = ?'],
+    remove: ['DELETE FROM blob_names WHERE entry_id = ?', 'DELETE FROM entries WHERE id = ?'],
     newest: `SELECT id FROM entries WHERE session_id = ? ${nth(KEPT.entries.newest)}`,
   },
   approvals: {
@@ -114,6 +118,16 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
   events: {
     rows: rule('events', { id: 'seq', at: 'seq', needed: '0' }),
     remove: ['DELETE FROM events WHERE seq = ?'],
+  },
+  blobs: {
+    rows: rule('blobs', {
+      id: 'rowid',
+      at: 'kept_at_ms',
+      needed: `EXISTS (SELECT 1 FROM blob_names n WHERE n.hash = t.hash)
+        OR EXISTS (SELECT 1 FROM inbox i INDEXED BY inbox_with_attachments
+          WHERE i.state = 'waiting' AND i.attachments IS NOT NULL AND instr(i.attachments, t.hash))`,
+    }),
+    remove: ['DELETE FROM blobs WHERE rowid = ?'],
   },
 }
 

@@ -5,7 +5,7 @@ import { SluiceError } from '../../base/errors.ts'
 import type { WriteAnswer, WriteArgs, WriteName, WriteValue } from '../port.ts'
 import type { EventData } from './link.ts'
 
-type Value = string | number | null
+type Value = string | number | null | Uint8Array
 type Params = Readonly<Record<string, Value>> | readonly Value[]
 
 /** SQL that changes jobs or their ledger, when it is run as a change. */

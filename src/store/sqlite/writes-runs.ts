@@ -15,6 +15,7 @@ import { findColumns, findRun, insertRun, requireFence, requireRun } from './run
 import { writeRoute } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 import { cancelApprovals } from './writes-approvals.ts'
+import { attachmentsOf, nameBlobs, takeAttachments } from './writes-blobs.ts'
 import {
   ensureSession,
   insertEntry,
@@ -41,7 +42,7 @@ const REQUEUE = "UPDATE runs SET state = 'queued', losses = losses + :lost WHERE
 const REQUEUE_OLDER = `UPDATE runs SET state = 'queued', losses = losses + 1 WHERE ${LIVE} AND state = 'running' AND epoch < ?`
 const QUEUED = `SELECT * FROM runs INDEXED BY runs_live WHERE ${LIVE} AND state = 'queued' ORDER BY id`
 
-const WAITING = "SELECT id, text FROM inbox WHERE run_id = ? AND state = 'waiting'"
+const WAITING = "SELECT id, text, attachments FROM inbox WHERE run_id = ? AND state = 'waiting'"
 const CONSUME = "UPDATE inbox SET state = 'consumed', entry_id = ? WHERE id = ?"
 const CLOSE = "UPDATE inbox SET state = 'closed' WHERE run_id = ? AND state = 'waiting'"
 const FIND_MESSAGE = "SELECT 1 FROM entries WHERE id = ? AND run_id = ? AND kind = 'message'"
@@ -49,6 +50,8 @@ const FIND_MESSAGE = "SELECT 1 FROM entries WHERE id = ? AND run_id = ? AND kind
 interface InboxRow {
   readonly id: number
   readonly text: string
+  /** As the entry names them, in JSON. */
+  readonly attachments: string | null
 }
 
 function count(tx: Tx, sql: string, params: readonly string[] = []): number {
@@ -97,6 +100,7 @@ const acceptMessage: WriteFunctions['acceptMessage'] = (tx, { run, route, limits
       if (limits) checkLimits(tx, run, limits)
       if (run.source === 'chat') markRepliesRead(tx, run.sessionKey, nowMs)
       const queued = insertRun(tx, run, nowMs)
+      if (run.attachments) takeAttachments(tx, run.runId, { attachments: run.attachments, nowMs })
       if (route) writeRoute(tx, { sessionKey: run.sessionKey, route, nowMs })
       return withAhead(tx, queued)
     },
@@ -108,7 +112,10 @@ const acceptMessage: WriteFunctions['acceptMessage'] = (tx, { run, route, limits
 function consumeInbox(tx: Tx, run: RunRow, nowMs: number): void {
   const message = tx.get<InboxRow>(WAITING, [run.runId])
   if (!message) return
-  const entryId = insertEntry(tx, { ...run, nowMs }, { kind: 'input', text: message.text })
+  const attached = attachmentsOf(message.attachments)
+  const input = { kind: 'input', text: message.text, ...attached } as const
+  const entryId = insertEntry(tx, { ...run, nowMs }, { ...input, ...(run.source === 'compact' && { control: true }) })
+  nameBlobs(tx, entryId, attached)
   tx.run(CONSUME, [entryId, message.id])
 }
 
@@ -141,6 +148,7 @@ function appendEntry(tx: Tx, { run, nowMs }: { run: RunRow; nowMs: number }, ent
   if (entry.kind === 'message') {
     touchSession(tx, { key: run.sessionKey, nowMs, text: entry.text, model: entry.model, ...entry.usage })
   }
+  if (entry.kind === 'compaction') touchSession(tx, { key: run.sessionKey, nowMs, ...entry.usage })
   return insertEntry(tx, { ...run, nowMs }, entry)
 }
 

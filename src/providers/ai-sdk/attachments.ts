@@ -1,0 +1,21 @@
+// A person's message with its files, as the parts that a provider takes: images as files, texts as text under their name.
+// What has no bytes here cannot be shown, and is said in words, so that the model does not speak of what it did not see.
+import type { LanguageModelV4FilePart, LanguageModelV4TextPart } from '@ai-sdk/provider'
+import type { ModelAttachment, ModelMessage } from '../model.ts'
+
+type UserMessage = Extract<ModelMessage, { role: 'user' }>
+type Part = LanguageModelV4TextPart | LanguageModelV4FilePart
+
+export function userContent({ text, attachments = [] }: UserMessage): Part[] {
+  return [{ type: 'text', text }, ...attachments.map(partOf)]
+}
+
+function partOf({ name, mime, content }: ModelAttachment): Part {
+  const isImage = mime.startsWith('image/')
+  if (!content) {
+    const what = isImage ? 'An image' : 'A file'
+    return { type: 'text', text: `System: ${what} was attached (${name}, ${mime}) and could not be shown.` }
+  }
+  if (isImage) return { type: 'file', mediaType: mime, filename: name, data: { type: 'data', data: content } }
+  return { type: 'text', text: `Attached file ${name} (${mime}):\n${new TextDecoder().decode(content)}` }
+}
