@@ -37,7 +37,9 @@ async function compactSession(parts: MethodParts, call: Call<'sessions.compact'>
     source: 'compact',
   } as const
   const { run } = await accept(parts, input, { caller, key, signal, waitMs: timeoutMs })
-  const end = await waitForRun(parts, call, { runId: run.runId, timeoutMs })
+  const isLive = run.state === 'queued' || run.state === 'running'
+  const now = isLive ? undefined : run
+  const end = timeoutMs === 0 ? now : await waitForRun(parts, call, { runId: run.runId, timeoutMs })
   return { ...about, runId: run.runId, ...resultOf(parts, run.runId, end) }
 }
 

@@ -17,8 +17,8 @@ const ASKED_KEPT_LENGTH = 12_000
 /** Requests for a summary in one turn; one that is lost with its runner must not take the turn with it. */
 export const SUMMARY_TRIES_MAX = 2
 export const SUMMARY_LENGTH_MAX = 16_000
-/** Of what a model takes, for the material of a summary. */
-const MATERIAL_SHARE = 0.6
+/** Of what a model takes, for the material of a summary; the rest is for what is said of it, and the answer. */
+const MATERIAL_SHARE = 0.8
 const RESULT_LENGTH_MAX = 2_000
 const ARGS_LENGTH_MAX = 500
 const TEXT_LENGTH_MAX = 8_000

@@ -2,6 +2,7 @@
 // guards, and a function of a bench.
 import { describe, test } from 'vitest'
 import { approvalTests } from './contract-approvals.ts'
+import { blobTests } from './contract-blobs.ts'
 import { eventTests } from './contract-events.ts'
 import { handoverTests } from './contract-handover.ts'
 import { jobTests } from './contract-jobs.ts'
@@ -22,6 +23,7 @@ const ALL: StoreTests = {
   ...ledgerTests,
   ...outboxTests,
   ...largeTests,
+  ...blobTests,
 }
 
 export function storeContract(adapter: string, openStore: OpenStore): void {

@@ -36,12 +36,6 @@ export const HELP_LINES = [
   'Up and down: lines typed before. Alt-Enter or Ctrl-J: a new line. A message sent meanwhile is queued.',
 ]
 
-/** What became of a request for a summary. */
-export function compactedLine({ compacted, summarised, kept, reason }: Result<'sessions.compact'>): string {
-  if (compacted) return `Summarised ${summarised} entries; the newest ${kept} are kept word for word.`
-  return sanitize(`Nothing was summarised: ${reason ?? 'the conversation is short'}.`)
-}
-
 const RUN_ID_SHOWN = 8
 
 export function statusLines(session: Result<'sessions.status'>, gateway: Result<'status'> | undefined): string[] {

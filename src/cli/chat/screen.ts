@@ -9,7 +9,7 @@ import { EXIT, type Shell } from '../shell.ts'
 import { paintFor } from '../text/paint.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 import { Canvas } from './canvas.ts'
-import { type CommandName, compactedLine, HELP_LINES, readCommand, statusLines } from './commands.ts'
+import { type CommandName, HELP_LINES, readCommand, statusLines } from './commands.ts'
 import { type Action, applyKey, clear } from './editor.ts'
 import { type Key, NOTHING_HELD, readKeys } from './keys.ts'
 import { LastingLink } from './link.ts'
@@ -24,8 +24,6 @@ const PASTE_OFF = '\u001b[?2004l'
 /** After this long a lone escape character is the key, not the beginning of a sequence. */
 const ESCAPE_MS = 50
 const CALL = { timeoutMs: 10_000 }
-/** A summary is waited for longer than that: it is a request to the model. */
-const COMPACT_CALL = { timeoutMs: 150_000 }
 
 export async function chatScreen(args: Arguments, shell: Shell): Promise<number> {
   const screen = new ChatScreen(args, shell)
@@ -287,11 +285,11 @@ class ChatScreen {
   }
 
   async #compact(): Promise<void> {
-    this.#canvas.say('Summarising; it begins when what runs now has ended.', 'dim')
-    this.#draw()
-    const params = { key: this.#sessionKey, idempotencyKey: this.#shell.random.uuid() }
-    const done = await this.#link.call('sessions.compact', params, COMPACT_CALL)
-    this.#canvas.say(compactedLine(done), 'dim')
+    const params = { key: this.#sessionKey, waitSeconds: 0, idempotencyKey: this.#shell.random.uuid() }
+    const { runId, reason } = await this.#link.call('sessions.compact', params, CALL)
+    // It is a turn like others, and tells by itself how it ended.
+    const words = runId === undefined ? `Nothing was summarised: ${reason}.` : 'It is summarised in its turn.'
+    this.#canvas.say(words, 'dim')
     this.#canvas.space()
   }
 
