@@ -20,7 +20,8 @@ const IMAGES: readonly (readonly [string, RegExp])[] = [
 const HEAD_BYTES = 16
 const TEXTS = /^(text\/[\w.+-]+|application\/(json|xml|yaml|x-yaml|toml|javascript|x-ndjson))$/
 const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,/
-const BASE64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/
+/** What base64 has not, and a filling that does not end it. */
+const NOT_BASE64 = /[^A-Za-z0-9+/=\s]|=[^=\s]/
 const CONTROLS = /\p{Cc}/gu
 
 /** Throws INVALID_REQUEST. */
@@ -39,7 +40,7 @@ function readOne({ mimeType, fileName, content: encoded }: AttachmentInput, inde
   // Not decoded to be measured: what is too large is refused before it takes its size once more.
   if (base64.length * 0.75 > ATTACHMENT_BYTES_MAX + 3)
     throw refused(name, `is larger than ${ATTACHMENT_BYTES_MAX} bytes`)
-  if (!BASE64.test(base64)) throw refused(name, 'is not base64')
+  if (NOT_BASE64.test(base64)) throw refused(name, 'is not base64')
   const content = Buffer.from(base64, 'base64')
   if (content.byteLength === 0) throw refused(name, 'is empty')
   if (content.byteLength > ATTACHMENT_BYTES_MAX) throw refused(name, `is larger than ${ATTACHMENT_BYTES_MAX} bytes`)

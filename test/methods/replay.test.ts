@@ -146,6 +146,16 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     count: house => inputs(house, 'hello'),
     same: whole,
   },
+  'sessions.compact': {
+    before: async house => {
+      await house.call('agent', { sessionKey: 'main', message: 'before', idempotencyKey: 'before' })
+      return 'main'
+    },
+    params: key => ({ key, maxLines: 1 }),
+    others: () => ({ maxLines: 2 }) as never,
+    count: house => inputs(house, '/compact'),
+    same: runIdOf,
+  },
   'exec.approval.resolve': {
     before: askedFor,
     params: id => ({ id, decision: 'deny' }),

@@ -12,7 +12,7 @@ const CONFIG = {
   hooks: { enabled: true },
   plugins: { enabled: true },
 }
-const DEFAULTS = { heartbeat: { every: '30m' }, compaction: { mode: 'default' }, cliBackends: {} }
+const DEFAULTS = { heartbeat: { every: '30m' }, cliBackends: {} }
 
 const house = new House(8)
 beforeAll(() => house.open(DEFAULTS, CONFIG))
@@ -41,14 +41,6 @@ async function called(name: string, args: object): Promise<{ error: string; tool
   return { error, tools: house.model.asks(`agent:main:${key}`)[0]?.tools ?? [] }
 }
 
-/** That the model is offered no such tool, and that a call of it in a turn is answered with an error at once. */
-async function expectNoTool(name: string, args: object): Promise<void> {
-  const { error, tools } = await called(name, args)
-  expect(error).toContain(`there is no tool named ${name}`)
-  expect(tools.length).toBeGreaterThan(0)
-  expect(tools).not.toContain(name)
-}
-
 async function post(path: string): Promise<number> {
   const url = house.gateway.url.replace('ws:', 'http:')
   const headers = { authorization: `Bearer ${house.gateway.token}`, 'content-type': 'application/json' }
@@ -72,15 +64,6 @@ test('WAIT-36 W2: there are no webhooks that could run turns beside the schedule
 test('WAIT-39 W2: there are no heartbeats that could wait for a free moment', () => {
   expectNoMethod(/heartbeat|^wake$/)
   expectUnused('agents.defaults.heartbeat')
-})
-
-test('WAIT-40 W2: nothing but its model and its tools runs inside a turn, and /compact is a plain message', async () => {
-  await expectNoTool('llm-task', { prompt: 'think' })
-  expectNoMethod(/compact|^sessions\.delete$/)
-  expectUnused('plugins', 'agents.defaults.compaction')
-  house.model.script('agent:main:words', ask => ({ text: `asked: ${ask.user}` }))
-  await house.chat('words', '/compact', 'words-1')
-  expect(await house.reply('words-1')).toBe('asked: /compact')
 })
 
 test('WAIT-41 W5: there are no command-line backends with queues of their own', () => {

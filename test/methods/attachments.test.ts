@@ -1,0 +1,213 @@
+// Files that come with messages: taken whole or refused by name, kept once, given to the model as bytes, and shown in a
+// history by name alone.
+import { rmSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { readAttachments } from '../../src/methods/attachments.ts'
+import {
+  ATTACHMENT_BYTES_MAX,
+  ATTACHMENTS_BYTES_MAX,
+  ATTACHMENTS_MAX,
+  TEXT_FILE_BYTES_MAX,
+} from '../../src/protocol/attachments.ts'
+import type { ModelMessage } from '../../src/providers/model.ts'
+import { SHOWN_MAX, withContents } from '../../src/turns/attachments.ts'
+import { type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
+
+const open: House[] = []
+async function house(play: Play, options: HouseOptions = {}): Promise<House> {
+  const made = await openHouse(play, { config, ...options })
+  open.push(made)
+  return made
+}
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close()
+})
+
+const local = { baseUrl: 'http://127.0.0.1:9/v1', models: [{ id: 'blind', input: ['text'] }] }
+const config = { models: { providers: { local } }, agents: { defaults: { model: 'local/m' } } }
+const PNG = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(20, 1)])
+const HEADS = {
+  'image/png': '89504e470d0a1a0a',
+  'image/jpeg': 'ffd8ffe0',
+  'image/gif': '474946383961',
+  'image/webp': '524946460000000057454250',
+}
+const base64 = (content: string | Uint8Array) => Buffer.from(content).toString('base64')
+const image = { mimeType: 'image/png', fileName: 'cat.png', content: base64(PNG) }
+const notes = { mimeType: 'text/markdown', fileName: 'notes.md', content: base64('# Grüße') }
+const send = (one: House, message: string, attachments: object[] = []) =>
+  one.call('agent', {
+    message,
+    sessionKey: 'main',
+    idempotencyKey: message,
+    ...(attachments.length && { attachments }),
+  })
+const filesOf = (messages: readonly ModelMessage[]) =>
+  messages.flatMap(message => (message.role === 'user' ? (message.attachments ?? []) : []))
+
+describe('a message with files', () => {
+  test('L1: its model is given their bytes, in the next turn and after a restart too', async () => {
+    const seen: ModelMessage[][] = []
+    const play: Play = ({ messages }) => {
+      seen.push([...messages])
+      return text('a cat')
+    }
+    const first = await openHouse(play, { config })
+    await send(first, 'what is this?', [image, notes])
+    const [cat, words] = filesOf(seen[0] ?? [])
+    expect([cat?.name, cat?.mime, cat?.bytes]).toEqual(['cat.png', 'image/png', PNG.byteLength])
+    expect(Buffer.compare(cat?.content as Uint8Array, PNG)).toBe(0)
+    expect(new TextDecoder().decode(words?.content)).toBe('# Grüße')
+    await first.leave()
+    const second = await openHouse(play, { config, folder: first.folder })
+    await send(second, 'and now?')
+    expect(filesOf(seen[1] ?? []).map(({ name, content }) => [name, content?.byteLength])).toEqual([
+      ['cat.png', PNG.byteLength],
+      ['notes.md', 9],
+    ])
+    await second.leave()
+    rmSync(first.folder, { recursive: true, force: true })
+  })
+
+  test('a history names them and has no bytes', async () => {
+    const one = await house(() => text('a cat'))
+    await one.call('chat.send', { sessionKey: 'main', message: 'look', idempotencyKey: 'k', attachments: [image] })
+    await one.call('agent.wait', { runId: 'k' })
+    const { messages } = await one.call('chat.history', { sessionKey: 'main' })
+    expect(messages[0]?.content).toEqual([
+      { type: 'text', text: 'look' },
+      {
+        type: 'attachment',
+        mimeType: 'image/png',
+        fileName: 'cat.png',
+        bytes: PNG.byteLength,
+        blob: expect.stringMatching(/^[0-9a-f]{64}$/),
+      },
+    ])
+    expect(JSON.stringify(messages)).not.toContain(image.content)
+  })
+
+  test('T1: the same message again is the same, and other bytes under its key are refused', async () => {
+    const one = await house(() => text('a cat'))
+    await send(one, 'look', [image])
+    expect(await send(one, 'look', [image])).toMatchObject({ runId: 'look', status: 'ok' })
+    const other = { ...image, content: base64(Buffer.concat([PNG, PNG])) }
+    await expect(send(one, 'look', [other])).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
+  test('one file that is refused refuses the message: nothing of it is kept', async () => {
+    const one = await house(() => text(''))
+    const bad = send(one, 'look', [image, { ...notes, mimeType: 'application/pdf' }])
+    await expect(bad).rejects.toMatchObject({ code: 'INVALID_REQUEST', outcome: 'not-started' })
+    expect(one.store.read.run('look')).toBeUndefined()
+    const many = Array.from({ length: ATTACHMENTS_MAX + 1 }, () => notes)
+    await expect(send(one, 'many', many)).rejects.toThrow(`a message takes at most ${ATTACHMENTS_MAX} attachments`)
+  })
+
+  test('a model that takes text only is given names of images, and the bytes of texts', async () => {
+    const seen: ModelMessage[][] = []
+    const one = await house(
+      ({ messages }) => {
+        seen.push([...messages])
+        return text('')
+      },
+      { config: { ...config, agents: { defaults: { model: 'local/blind' } } } },
+    )
+    await send(one, 'look', [image, notes])
+    expect(filesOf(seen[0] ?? []).map(({ name, content }) => [name, content !== undefined])).toEqual([
+      ['cat.png', false],
+      ['notes.md', true],
+    ])
+  })
+})
+
+describe('what is taken', () => {
+  test.each(Object.entries(HEADS))('%s, by its bytes, whatever image it is called', (mime, head) => {
+    const content = base64(Buffer.concat([Buffer.from(head, 'hex'), Buffer.alloc(20)]))
+    for (const mimeType of [mime, 'image/png', 'image/jpg', undefined]) {
+      expect(readAttachments([{ content, mimeType }])).toMatchObject([{ mime, name: 'attachment 1' }])
+    }
+  })
+
+  test('a data URL, and a text file without a kind', () => {
+    expect(readAttachments([{ content: `data:image/png;base64,${image.content}` }])).toMatchObject([
+      { mime: 'image/png', content: PNG },
+    ])
+    expect(readAttachments([{ content: base64('plain') }])).toMatchObject([{ mime: 'text/plain' }])
+    expect(readAttachments([{ content: `data:text/csv;base64,${base64('a,b')}` }])).toMatchObject([
+      { mime: 'text/csv' },
+    ])
+  })
+
+  test('a name is one line of bounded length', () => {
+    const [file] = readAttachments([{ ...notes, fileName: `a\n\u001b[31m${'b'.repeat(500)}` }])
+    expect(file?.name).toMatch(/^a\[31mb+$/)
+    expect(file?.name).toHaveLength(200)
+  })
+
+  test.each<[string, Parameters<typeof readAttachments>[0], RegExp]>([
+    ['no base64', [{ ...image, content: '%%%%' }], /cat\.png is not base64/],
+    ['nothing', [{ ...image, content: '  ' }], /cat\.png is empty/],
+    ['an image that is none', [{ ...image, content: base64('hello') }], /cat\.png is image\/png and no PNG, JPEG/],
+    [
+      'an image that is called a text',
+      [{ ...notes, content: image.content }],
+      /notes\.md is text\/markdown and no PNG/,
+    ],
+    ['a text that is none', [{ ...notes, content: base64(Buffer.from([0xff, 0xfe, 0])) }], /notes\.md is no text/],
+    [
+      'another kind',
+      [{ ...image, mimeType: 'application/pdf', content: base64('%PDF') }],
+      /is application\/pdf and no/,
+    ],
+  ])('%s is refused by name', (_, files, words) => {
+    expect(() => readAttachments(files)).toThrow(words)
+  })
+
+  test('each bound holds at its edge', () => {
+    const sized = (bytes: number) => ({ ...image, content: base64(Buffer.concat([PNG], bytes)) })
+    expect(readAttachments([sized(ATTACHMENT_BYTES_MAX)])[0]?.content.byteLength).toBe(ATTACHMENT_BYTES_MAX)
+    expect(() => readAttachments([sized(ATTACHMENT_BYTES_MAX + 1)])).toThrow(/is larger than 5000000 bytes/)
+    const half = sized(ATTACHMENTS_BYTES_MAX / 2)
+    expect(readAttachments([half, half])).toHaveLength(2)
+    expect(() => readAttachments([half, half, image])).toThrow(/have 10000028 bytes in all/)
+    const words = (bytes: number) => ({ ...notes, content: base64('x'.repeat(bytes)) })
+    expect(readAttachments([words(TEXT_FILE_BYTES_MAX)])).toHaveLength(1)
+    expect(() => readAttachments([words(TEXT_FILE_BYTES_MAX + 1)])).toThrow(/text file of more than 200000 bytes/)
+  })
+})
+
+describe('W8: what one request shows is bounded', () => {
+  const message = (name: string, bytes: number) => ({
+    role: 'user' as const,
+    text: name,
+    attachments: [{ blob: name, mime: 'image/png', name, bytes }],
+  })
+  const shownOf = (messages: ReturnType<typeof message>[]) => {
+    const reads: string[] = []
+    const read = (blob: string) => {
+      reads.push(blob)
+      return blob === 'gone' ? undefined : new Uint8Array(1)
+    }
+    const files = filesOf(withContents(messages, { read, takesImages: true }))
+    return { reads, shown: files.filter(({ content }) => content).map(({ name }) => name) }
+  }
+
+  test('the newest files are shown, in the order of their messages; what is left out is never read', () => {
+    const many = Array.from({ length: SHOWN_MAX + 2 }, (_, index) => message(`${index}`, 1))
+    const { shown, reads } = shownOf(many)
+    expect(shown).toEqual(many.slice(2).map(({ text: name }) => name))
+    expect(reads).toHaveLength(SHOWN_MAX)
+    expect(shownOf([message('old', 4_000_001), message('a', 3_000_000), message('b', 3_000_000)])).toEqual({
+      shown: ['a', 'b'],
+      reads: ['b', 'a'],
+    })
+  })
+
+  test('what is kept no longer takes no room', () => {
+    expect(shownOf([message('a', 5_000_000), message('b', 5_000_000), message('gone', 5_000_000)]).shown).toEqual([
+      'a',
+      'b',
+    ])
+  })
+})
