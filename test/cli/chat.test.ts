@@ -300,11 +300,13 @@ test('a change of width redraws within it', async () => {
 
 test('commands: status, new, help, unknown', async () => {
   gateway.answers('sessions.reset', { ok: true, key: KEY, entry: { sessionId: 's' } })
+  gateway.answers('sessions.compact', { ok: true, key: KEY, compacted: false, reason: 'no transcript' })
   const ended = run(shell, 'chat', '--session', 'main')
   await until(shell, '> ')
   for (const [typed, shown] of [
     ['/status', 'model    fake/m'],
     ['/new', 'A new conversation'],
+    ['/compact', 'Nothing was summarised: no transcript.'],
     ['/help', '/status'],
     ['/stpo', 'Did you mean /stop'],
   ] as const) {

@@ -1,6 +1,6 @@
 // Files that come with messages: taken whole or refused by name, kept once, given to the model as bytes, and shown in a
 // history by name alone.
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { readAttachments } from '../../src/methods/attachments.ts'
 import {
@@ -9,8 +9,11 @@ import {
   ATTACHMENTS_MAX,
   TEXT_FILE_BYTES_MAX,
 } from '../../src/protocol/attachments.ts'
+import { FRAME_BYTES_MAX } from '../../src/protocol/limits.ts'
 import type { ModelMessage } from '../../src/providers/model.ts'
-import { SHOWN_MAX, withContents } from '../../src/turns/attachments.ts'
+import { CONTEXT_LENGTH_MAX } from '../../src/providers/traits.ts'
+import { SHOWN_BYTES_MAX, SHOWN_MAX, withContents } from '../../src/turns/attachments.ts'
+import { DUE_ENTRIES, KEPT_ENTRIES, SUMMARY_LENGTH_MAX, SUMMARY_TRIES_MAX } from '../../src/turns/compaction.ts'
 import { type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
 
 const open: House[] = []
@@ -162,6 +165,18 @@ describe('what is taken', () => {
     ],
   ])('%s is refused by name', (_, files, words) => {
     expect(() => readAttachments(files)).toThrow(words)
+  })
+
+  test('the guide says the bounds', () => {
+    const guide = readFileSync(new URL('../../docs/guides/long-sessions.md', import.meta.url), 'utf8')
+    const said = (value: number) => value.toLocaleString('en')
+    const bounds = [ATTACHMENT_BYTES_MAX, TEXT_FILE_BYTES_MAX, ATTACHMENTS_BYTES_MAX, FRAME_BYTES_MAX]
+    for (const value of [...bounds, SUMMARY_LENGTH_MAX, CONTEXT_LENGTH_MAX]) expect(guide).toContain(said(value))
+    expect(guide).toContain(`| files | ${ATTACHMENTS_MAX} |`)
+    expect(guide).toContain(`| requests for one in a turn | ${SUMMARY_TRIES_MAX} |`)
+    expect(guide).toContain(`or ${DUE_ENTRIES} entries`)
+    expect(guide).toContain(`at most ${KEPT_ENTRIES} entries`)
+    expect(guide).toContain(`newest ${SHOWN_MAX} files of the conversation, of ${said(SHOWN_BYTES_MAX)} bytes`)
   })
 
   test('each bound holds at its edge', () => {
