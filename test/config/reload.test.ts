@@ -19,7 +19,7 @@ function load(config: object, env: Record<string, string> = {}) {
   })
 }
 
-const provider = { baseUrl: 'http://127.0.0.1:1/v1', apiKey: 'k' }
+const provider = { baseUrl: 'http://127.0.0.1:1/v1', apiKey: 'k', models: [{ id: 'm' }] }
 const tls = { enabled: true, certPath: '/c.pem', keyPath: '/k.pem' }
 const BEFORE = {
   gateway: { bind: 'custom', customBindHost: '10.0.0.1', auth: { mode: 'token', password: 'p'.repeat(20) }, tls },
@@ -44,6 +44,9 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'models.providers.p.api': { to: 'openai-completions', told: 'models.providers' },
   'models.providers.p.headers': { to: { a: 'b' }, told: 'models.providers' },
   'models.providers.p.maxConcurrent': { to: 3, told: 'models.providers' },
+  'models.providers.p.models.0.id': { to: 'n', told: 'models.providers' },
+  'models.providers.p.models.0.contextWindow': { to: 8_000, told: 'models.providers' },
+  'models.providers.p.models.0.input': { to: ['text'], told: 'models.providers' },
   'agents.defaults.model': { to: 'p/m' },
   'agents.defaults.model.primary': { to: 'p/m', told: 'agents.defaults.model' },
   'agents.defaults.userTimezone': { to: 'Asia/Tokyo' },

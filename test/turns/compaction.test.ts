@@ -43,6 +43,8 @@ function read(journal: Journal): Entry[] {
 
 function expectWhole(journal: Journal, runId: string): void {
   const { messages, pending, said } = buildContext(read(journal), runId)
+  // Whoever reads more than he needs sees the same.
+  expect(buildContext(journal.entries, runId)).toEqual({ messages, pending, said, answered: expect.any(Boolean) })
   const asked = messages.flatMap(message => (message.role === 'assistant' ? message.calls.map(call => call.id) : []))
   const answered = messages.flatMap(message => (message.role === 'tool' ? [message.callId] : []))
   expect([...answered, ...pending.map(call => call.id)].toSorted()).toEqual(asked.toSorted())
