@@ -14,7 +14,8 @@ import type { ModelMessage } from '../../src/providers/model.ts'
 import { CONTEXT_LENGTH_MAX } from '../../src/providers/traits.ts'
 import { SHOWN_BYTES_MAX, SHOWN_MAX, withContents } from '../../src/turns/attachments.ts'
 import { DUE_ENTRIES, KEPT_ENTRIES, SUMMARY_LENGTH_MAX, SUMMARY_TRIES_MAX } from '../../src/turns/compaction.ts'
-import { type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
+import { settled } from '../fakes/clock.ts'
+import { calls, type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
 
 const open: House[] = []
 async function house(play: Play, options: HouseOptions = {}): Promise<House> {
@@ -105,6 +106,28 @@ describe('a message with files', () => {
     expect(one.store.read.run('look')).toBeUndefined()
     const many = Array.from({ length: ATTACHMENTS_MAX + 1 }, () => notes)
     await expect(send(one, 'many', many)).rejects.toThrow(`a message takes at most ${ATTACHMENTS_MAX} attachments`)
+  })
+
+  test('L1: a message that joins a turn brings its files into it', async () => {
+    const seen: ModelMessage[][] = []
+    const gate = Promise.withResolvers<void>()
+    const one = await house(async ({ messages }) => {
+      seen.push([...messages])
+      if (seen.length > 1) return text('a cat')
+      await gate.promise
+      return calls({ name: 'session_status', args: {} })
+    })
+    const running = send(one, 'begin')
+    await settled()
+    const joins = { sessionKey: 'main', message: 'look', idempotencyKey: 'joins', attachments: [image] }
+    await one.call('chat.send', joins)
+    gate.resolve()
+    await running
+    expect(seen[1]?.at(-1)).toMatchObject({ text: 'look', attachments: [{ name: 'cat.png', content: PNG }] })
+    const entry = one.store.read.runEntries('begin').find(({ body }) => body.kind === 'input' && body.of === 'joins')
+    expect(entry?.body).toMatchObject({ attachments: [{ name: 'cat.png' }] })
+    await send(one, 'again')
+    expect(filesOf(seen[2] ?? []).map(({ content }) => content?.byteLength)).toEqual([PNG.byteLength])
   })
 
   test('a model that takes text only is given names of images, and the bytes of texts', async () => {

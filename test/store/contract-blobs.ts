@@ -90,7 +90,7 @@ export const blobTests: StoreTests = {
     await end(store, await begin(store, newRun('r1')))
     const run = await begin(store, newRun('r2'))
     const append = async (...entries: Parameters<Store['write']['appendEntries']>[0]['entries']) =>
-      (await store.write.appendEntries({ fence: fenceOf(run), entries, nowMs: NOW, events: [] })).value
+      (await store.write.appendEntries({ fence: fenceOf(run), entries, nowMs: NOW, events: [] })).value.ids
     const keptFrom = store.read.runEntries('r2')[0]?.id as number
     const usage = { inputTokens: 5, outputTokens: 2 }
     const summary = { kind: 'compaction', summary: 's', keptFrom, summarised: 2, kept: 1, model: 'm', usage } as const

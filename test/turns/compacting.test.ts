@@ -197,6 +197,32 @@ describe('a session that gets long', () => {
     }
   })
 
+  test('what a person writes during a summary joins the turn after it; a turn that only summarises takes nothing in', async () => {
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { asks, play } = talker(async () => {
+      await gates[asks.filter(isSummary).length - 1]?.promise
+      return text('the story so far')
+    })
+    const one = await house(play)
+    const write = (key: string) =>
+      one.call('chat.send', { sessionKey: 'main', message: key, idempotencyKey: key }).then(() => settled())
+    await talkedFor(one, 4)
+    const running = say(one, 'say 5')
+    await settled()
+    await write('and this')
+    gates[0]?.resolve()
+    await running
+    expect(kinds(one, 'say 5')).toEqual(['input', 'ask', 'compaction', 'attempt', 'input', 'message', 'end'])
+    expect(users(asks.at(-1))?.slice(-2)).toEqual(['say 5', 'and this'])
+    const asked = one.call('sessions.compact', { key: 'main', maxLines: 1 })
+    await settled()
+    await write('later')
+    gates[1]?.resolve()
+    expect(kinds(one, (await asked).runId as string)).toEqual(['input', 'ask', 'compaction', 'end'])
+    expect(await one.call('agent.wait', { runId: 'later' })).toMatchObject({ status: 'ok' })
+    expect(kinds(one, 'later')).toEqual(['input', 'attempt', 'message', 'end'])
+  })
+
   test('the offline model writes no summaries; what is too long is left out', async () => {
     const one = await house(ask => text(isSummary(ask) ? 'never' : 'y'.repeat(60_000)), { config: {} })
     await talkedFor(one, 6)
