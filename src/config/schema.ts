@@ -41,7 +41,7 @@ export const providerSchema = z.looseObject({
     .meta({ description: 'Which API it speaks.', default: 'openai-completions' }),
   headers: z.record(z.string(), z.string()).optional().meta(secret('More headers for its requests.')),
   maxConcurrent: places.optional().describe('Requests to it at once; no limit without it.'),
-  models: z.array(modelSchema).optional().describe('What is known of its models; one that is not here may be used too.'),
+  models: z.array(modelSchema).optional(),
 })
 
 const agentSchema = z.looseObject({
