@@ -18,8 +18,9 @@ import type { LoopAnswer } from './loop.ts'
 import { summaryPrompt } from './prompt.ts'
 import type { TurnLink, TurnMessage, TurnOutcome, TurnTask } from './runner.ts'
 
-/** `length`: characters of its context. */
+/** `length`: characters of its context, made of `entries`. */
 export interface Begun {
+  readonly entries: readonly Entry[]
   readonly task: TurnTask
   readonly length: number
 }
@@ -60,7 +61,7 @@ const ABORTED: TurnOutcome = { state: 'aborted', reply: '' }
 export async function performCompacted(turn: CompactedTurn, begun: Begun): Promise<TurnOutcome> {
   const { lengthMax } = turn
   let { task } = begun
-  const plan = task.answered ? undefined : duePlan(await turn.entries(), turn.runId, lengthMax)
+  const plan = task.answered ? undefined : duePlan(begun.entries, turn.runId, lengthMax)
   if (plan && (await compact(turn, plan)) === undefined) ({ task } = await turn.begin(lengthMax))
   if (turn.signal.aborted) return ABORTED
   const outcome = await turn.run(task, turn.link)
@@ -70,10 +71,10 @@ export async function performCompacted(turn: CompactedTurn, begun: Begun): Promi
 
 /** Its model takes less than was thought: half of what it was given, or nothing can be done. */
 async function shorter(turn: CompactedTurn, outcome: TurnOutcome): Promise<TurnOutcome> {
-  const { length } = await turn.begin(turn.lengthMax)
+  const { length, entries } = await turn.begin(turn.lengthMax)
   const half = Math.floor(length / 2)
   const keep = { length: half, entries: Number.POSITIVE_INFINITY }
-  const plan = planCompaction(await turn.entries(), turn.runId, { lengthMax: half, keep, gain: 0 })
+  const plan = planCompaction(entries, turn.runId, { lengthMax: half, keep, gain: 0 })
   if (plan) await compact(turn, plan)
   if (turn.signal.aborted) return ABORTED
   const again = await turn.begin(half)

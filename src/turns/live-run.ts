@@ -191,10 +191,11 @@ export class LiveRun implements TurnLink {
     return {
       ...{ runId: run.runId, sessionKey: run.sessionKey, choice, lengthMax, signal: this.#signal, log, entries },
       begin: async room => {
-        const context = buildContext(await entries(), run.runId, room)
+        const all = await entries()
+        const context = buildContext(all, run.runId, room)
         const messages = await this.#shown(context.messages)
         const length = context.messages.reduce((sum, message) => sum + lengthOf(message), 0)
-        return { task: this.#task(choice, { ...context, messages }), length }
+        return { task: this.#task(choice, { ...context, messages }), length, entries: all }
       },
       run: (task, link) => runner.run(task, link, this.#signal),
       link: this,
