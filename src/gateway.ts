@@ -30,7 +30,7 @@ import { CATALOGUE, isMethodName } from './protocol/catalogue.ts'
 import type { HelloOk } from './protocol/connect.ts'
 import { EVENT_NAMES } from './protocol/events.ts'
 import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION, TICK_INTERVAL_MS } from './protocol/limits.ts'
-import { chooseModel, OFFLINE_REF } from './providers/choice.ts'
+import { checkModels, OFFLINE_REF } from './providers/choice.ts'
 import { canonicalSession, DEFAULT_AGENT, MAIN_KEY } from './sessions/session-key.ts'
 import type { Store } from './store/port.ts'
 import { storeFailed } from './store/sqlite/failures.ts'
@@ -43,6 +43,7 @@ import { GatewayServer } from './transports/server.ts'
 import { ThreadRunner } from './turns/thread-runner.ts'
 
 const HEALTH_INTERVAL_MS = MINUTE
+const LOOK_INTERVAL_MS = MINUTE
 
 export interface GatewayOptions {
   readonly places: Places
@@ -113,6 +114,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
   let url: string
   try {
+    await house.findModel()
     url = await open(house, server, { ...listening, options })
   } catch (error) {
     await close('could not start')
@@ -125,7 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   )
   const { modelRef } = house.parts.facts
   log.log('info', 'started', { url, version: VERSION, epoch: store.epoch, zone: settings.zone, model: modelRef })
-  const model = (settings.models.primary ?? OFFLINE_REF) === OFFLINE_REF ? undefined : settings.models.primary
+  background.push(keepLooking(house, world, log.log))
   return {
     url,
     startupLines: startupLines({
@@ -135,11 +137,32 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       places,
       launcher: options.launcher,
       version: VERSION,
-      model,
+      model: modelRef === OFFLINE_REF ? undefined : modelRef,
+      found: house.foundModel.for(settings.models),
     }),
     failed: failure.promise,
     restartAsked: restart.promise,
     close,
+  }
+}
+
+/** While no model is named and none was found although there is a key, it is looked for again and again. */
+function keepLooking(house: House, world: World, log: Log): { stop(): void } {
+  const isOpen = () => house.foundModel.for(house.parts.settings().models)?.problem !== undefined
+  const again = async () => {
+    if (isOpen()) {
+      await house.findModel()
+      if (!isOpen()) log('info', 'a model was found', { model: house.parts.facts.modelRef })
+    }
+    if (!stopped) timer = world.clock.after(LOOK_INTERVAL_MS, () => void again())
+  }
+  let stopped = false
+  let timer = world.clock.after(LOOK_INTERVAL_MS, () => void again())
+  return {
+    stop: () => {
+      stopped = true
+      timer.cancel()
+    },
   }
 }
 
@@ -260,7 +283,7 @@ function withWarning(settings: Settings, warning: string | undefined): Settings 
 function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSettings {
   const systemZone = Intl.DateTimeFormat().resolvedOptions().timeZone
   const sources = { files: world.files, env, places, portOverride, systemZone, isMethod: isMethodName }
-  return settingsLoader(sources, settings => void chooseModel(settings.models))
+  return settingsLoader(sources, settings => void checkModels(settings.models))
 }
 
 interface Serving extends Listening {

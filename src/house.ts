@@ -19,12 +19,15 @@ import { Exchange } from './delivery/exchange.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { EventHub } from './dispatch/event-hub.ts'
 import type { ConfigState, Control } from './methods/control.ts'
+import { FoundModel } from './methods/found-model.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
 import type { Scope } from './protocol/method.ts'
-import { chooseModel } from './providers/choice.ts'
+import { chooseChain, chooseModel } from './providers/choice.ts'
+import { ModelLists } from './providers/lists.ts'
+import { costMicroUsd, type Price } from './providers/price.ts'
 import { traitsOf } from './providers/traits.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
@@ -38,6 +41,7 @@ import { SESSION_TOOLS } from './tools/session-tools.ts'
 import type { Tool } from './tools/tool.ts'
 import { Toolbox } from './tools/toolbox.ts'
 import { webFetchTool } from './tools/web-fetch.ts'
+import { capReached } from './turns/caps.ts'
 import { TurnEngine } from './turns/engine.ts'
 import type { EngineParts, TurnSettings } from './turns/engine-parts.ts'
 import type { Runner } from './turns/runner.ts'
@@ -79,7 +83,8 @@ export function furnish(building: Building) {
     for (const event of events) hub.publish(event)
   })
   const address: Address = { url: '', connections: () => 0, cut: () => undefined }
-  const live = liveSettings(building, address)
+  const found = new FoundModel(new ModelLists(world))
+  const live = liveSettings(building, address, found)
   const settings = () => live.settings
   const publish: MethodParts['publish'] = event => hub.publish(event)
   const waiting = coordinate(clock, hub, live.settings)
@@ -94,15 +99,21 @@ export function furnish(building: Building) {
     engine: () => engine,
   })
   const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach })
+  const findModel = async () => {
+    const { settings: asked } = live
+    if ((await found.look(asked.models)) && live.settings === asked) live.replace(asked)
+  }
   const control = controlOf(building, live, next => {
     waiting.slots.limit(next.slots)
     scheduler.poke()
+    void findModel()
   })
   const exchange: Exchange = exchangeOf(building, (name, params, from) => dispatcher.call(name, params, from))
   // Whatever is owed to a chat comes with an event in its commit.
   store.onEvents(() => exchange.poke())
   const parts: MethodParts = {
     ...{ store, clock, random, engine, scheduler, ...waiting, facts, control, settings, publish, delivery: exchange },
+    lists: found.lists,
     connections: () => address.connections(),
     cut: (whose, why) => address.cut(whose, why),
     deviceTokens: new DeviceTokens(() => ownSecret(world, building.places.deviceKeyPath), random),
@@ -121,6 +132,8 @@ export function furnish(building: Building) {
     exchange,
     address,
     loopDelay,
+    findModel,
+    foundModel: found,
     ...starting(parts, building.log),
     ...healthPicture(parts),
   }
@@ -250,12 +263,12 @@ interface Address {
   cut: MethodParts['cut']
 }
 
-function liveSettings(building: Building, address: Address): LiveSettings {
+function liveSettings(building: Building, address: Address, found: FoundModel): LiveSettings {
   const toolsOf = toolMaker(building, address, () => live.settings)
   const made = (next: Settings) => ({
     settings: next,
-    turns: turnSettings(next, toolsOf(next)),
-    modelRef: chooseModel(next.models).ref,
+    turns: turnSettings(found.complete(next), toolsOf(next), building),
+    modelRef: chooseModel(found.complete(next).models).ref,
   })
   const live: LiveSettings = { ...made(building.settings), replace: next => void Object.assign(live, made(next)) }
   return live
@@ -283,7 +296,7 @@ function toolMaker(building: Building, address: Address, settings: () => Setting
   ]
 }
 
-function turnSettings(settings: Settings, tools: readonly Tool[]): TurnSettings {
+function turnSettings(settings: Settings, tools: readonly Tool[], { store, world }: Building): TurnSettings {
   const { allow, deny } = settings.toolPolicy
   const own = new Toolbox(tools, settings.toolPolicy)
   const ofTasks = new Toolbox(tools, { allow, deny: [...deny, ...settings.subagents.deny] })
@@ -291,9 +304,21 @@ function turnSettings(settings: Settings, tools: readonly Tool[]): TurnSettings 
     zone: settings.zone,
     timeoutMs: settings.turnTimeoutMs,
     toolboxFor: run => (taskDepth(run.sessionKey) > 0 ? ofTasks : own),
-    chooseModel: ref => chooseModel(settings.models, ref),
     traitsOf: ref => traitsOf(settings.models, ref),
+    // A person in a chat is better told by the built-in model than not at all; what a job or a client wants, it cannot do.
+    chooseModel: (ref, { source }) => chooseChain(settings.models, { ref, offlineLast: source === 'chat' }),
+    capReached: (run, model) => {
+      const { models, zone } = settings
+      return capReached({ read: store.read, caps: models.caps, run, model, zone, nowMs: world.clock.now() })
+    },
+    costOf: (model, usage) => costMicroUsd(priceOf(settings.models, model), usage),
   }
+}
+
+function priceOf({ providers }: Settings['models'], ref: string): Price | undefined {
+  const [provider = '', ...id] = ref.split('/')
+  const models = Object.hasOwn(providers, provider) ? providers[provider]?.models : undefined
+  return models?.find(model => model.id === id.join('/'))?.cost
 }
 
 /** Everything that can wait, around one graph. */

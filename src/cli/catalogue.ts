@@ -425,6 +425,14 @@ export const COMMANDS: readonly Command[] = [
   },
   ...SESSION_COMMANDS,
   {
+    name: 'models list',
+    aliases: ['models'],
+    summary: 'List the models there are, and which are asked.',
+    flags: RPC_FLAGS,
+    example: 'models list',
+    load: async () => (await import('./commands/models.ts')).list,
+  },
+  {
     name: 'gateway restart',
     summary: 'Restart the gateway; what its turns do goes on afterwards.',
     flags: {

@@ -9,6 +9,7 @@ import { type AccessSettings, accessSettings } from './access.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
 import { reportKeys } from './known-keys.ts'
 import { type Env, gatewayPort, type Places, parseConfig, workspaceOf } from './locate.ts'
+import { type ModelsSettings, modelsSettings } from './models.ts'
 import { type Overridden, overriddenKeys } from './overridden.ts'
 import { resolveReferences, wrong } from './references.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
@@ -42,11 +43,7 @@ export interface Settings extends Bounds {
   readonly zone: string
   /** Where the zone comes from; `default` means that nobody has chosen UTC. */
   readonly zoneFrom: 'config' | 'system' | 'default'
-  readonly models: {
-    readonly providers: NonNullable<NonNullable<ConfigFile['models']>['providers']>
-    readonly primary: string | undefined
-    readonly zone: string
-  }
+  readonly models: ModelsSettings
   readonly turnTimeoutMs: number
   readonly toolPolicy: { readonly allow: readonly string[] | undefined; readonly deny: readonly string[] }
   /** Bounds on the work of a method, by name. */
@@ -103,7 +100,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     access: accessSettings(config.gateway, env, wrong),
     token: env.SLUICE_GATEWAY_TOKEN || config.gateway?.auth?.token,
     ...zone,
-    models: { providers: config.models?.providers ?? {}, primary: primaryModel(config), zone: zone.zone },
+    models: modelsSettings({ models: config.models, model: defaults?.model, env, zone: zone.zone }),
     turnTimeoutMs: defaults?.timeoutSeconds === undefined ? TURN_TIMEOUT_MS_DEFAULT : defaults.timeoutSeconds * SECOND,
     ...boundsOf(config),
     toolPolicy: { allow: config.tools?.allow, deny: config.tools?.deny ?? [] },
@@ -136,11 +133,6 @@ function execSettings(exec: ExecConfig, places: Places): ExecSettings {
 function agentsOf(config: ConfigFile): Settings['agents'] {
   const listed = (config.agents?.list ?? []).map(({ id, name }) => ({ id, ...(name !== undefined && { name }) }))
   return listed.some(agent => agent.id === MAIN_AGENT) ? listed : [{ id: MAIN_AGENT }, ...listed]
-}
-
-function primaryModel(config: ConfigFile): string | undefined {
-  const model = config.agents?.defaults?.model
-  return typeof model === 'string' ? model : model?.primary
 }
 
 /** One wrong value; what is refused carries all of them as `details.issues`. */

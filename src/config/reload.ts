@@ -18,8 +18,15 @@ const PARTS: readonly Part[] = [
   { key: 'gateway.tls', of: settings => settings.access.tls, needsRestart: true },
   { key: 'gateway.trustedProxies', of: settings => settings.access.trustedProxies, needsRestart: true },
   { key: 'gateway.allowedHosts', of: settings => settings.access.allowedHosts, needsRestart: true },
-  { key: 'models.providers', of: settings => settings.models.providers },
-  { key: 'agents.defaults.model', of: settings => settings.models.primary },
+  {
+    key: 'models.providers',
+    of: ({ models, slots }) => [
+      models.providers,
+      Object.entries(slots).filter(([pool]) => pool.startsWith('provider:')),
+    ],
+  },
+  { key: 'models.caps', of: settings => settings.models.caps },
+  { key: 'agents.defaults.model', of: ({ models }) => [models.primary, models.fallbacks] },
   { key: 'agents.defaults.userTimezone', of: settings => [settings.zone, settings.zoneFrom] },
   { key: 'agents.defaults.timeoutSeconds', of: settings => settings.turnTimeoutMs },
   { key: 'agents.defaults.maxConcurrent', of: settings => settings.slots.turns },

@@ -3,46 +3,13 @@
 // start, neither stops it. A default that is told here is the one that holds; tests compare the two.
 import * as z from 'zod'
 import { accessKeys } from './access.ts'
+import { defaultModelSchema, modelsSchema } from './models.ts'
 
 /** How many may be at it at once. */
 const places = z.int().min(1).max(1_000)
 const seconds = z.int().min(1).max(86_400)
 const names = z.array(z.string().min(1))
 const timeoutMs = z.int().min(1).max(86_400_000)
-
-/** A text that is never shown; in the file it may also be `{ file: '/path' }` (secrets.ts). */
-const secret = (description: string) => ({ description, secret: true })
-
-const MODEL_WANTED = 'write a model as <provider>/<model id>, e.g. local/llama-3.3'
-const modelRef = z.string({ error: MODEL_WANTED }).regex(/^[^/\s]+\/\S+$/, MODEL_WANTED)
-
-const modelSchema = z.looseObject({
-  id: z.string().min(1).describe('Its name there, without the provider.'),
-  contextWindow: z
-    .int()
-    .min(1_000)
-    .max(100_000_000)
-    .optional()
-    .describe('How many tokens it takes; long sessions are summarised before that. 100,000 are assumed without it.'),
-  input: z
-    .array(z.string())
-    .optional()
-    .describe('What it takes: "text", "image". Images are only named to one that lists no "image".'),
-})
-
-export const providerSchema = z.looseObject({
-  baseUrl: z
-    .url({ protocol: /^https?$/, error: 'give an http(s) URL, e.g. http://127.0.0.1:11434/v1' })
-    .describe('Where its API is, up to and with /v1.'),
-  apiKey: z.string().min(1).optional().meta(secret('Its key; best taken from the environment or from a file.')),
-  api: z
-    .literal('openai-completions', { error: 'only "openai-completions" is supported by this version' })
-    .optional()
-    .meta({ description: 'Which API it speaks.', default: 'openai-completions' }),
-  headers: z.record(z.string(), z.string()).optional().meta(secret('More headers for its requests.')),
-  maxConcurrent: places.optional().describe('Requests to it at once; no limit without it.'),
-  models: z.array(modelSchema).optional(),
-})
 
 const agentSchema = z.looseObject({
   id: z
@@ -134,13 +101,7 @@ const subagentsSchema = z.looseObject({
 })
 
 const defaultsSchema = z.looseObject({
-  model: z
-    .union(
-      [modelRef, z.looseObject({ primary: modelRef.optional().describe("The same, in the family's longer form.") })],
-      { error: MODEL_WANTED },
-    )
-    .optional()
-    .describe('The model that answers, as <provider>/<model id>; the built-in offline model without it.'),
+  model: defaultModelSchema.optional(),
   userTimezone: z
     .string()
     .min(1)
@@ -175,7 +136,7 @@ const queueMode = z
 
 export const configSchema = z.looseObject({
   gateway: gatewaySchema.optional(),
-  models: z.looseObject({ providers: z.record(z.string().regex(/^[^/\s]+$/), providerSchema).optional() }).optional(),
+  models: modelsSchema.optional(),
   agents: z
     .looseObject({
       defaults: defaultsSchema.optional(),

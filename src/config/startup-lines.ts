@@ -24,9 +24,11 @@ export interface Started {
   readonly version: string
   /** Ref of the model that answers by default; undefined: the built-in one. */
   readonly model: string | undefined
+  /** How a model that nobody named was found, or why none was. */
+  readonly found?: { readonly ref?: string | undefined; readonly problem?: string | undefined } | undefined
 }
 
-export function startupLines({ url, reach, settings, places, launcher, version, model }: Started): string[] {
+export function startupLines({ url, reach, settings, places, launcher, version, model, found }: Started): string[] {
   const zoneNote = settings.zoneFrom === 'config' ? ' (from the config)' : ''
   return [
     `Sluice ${version} is listening on ${url}`,
@@ -38,12 +40,19 @@ export function startupLines({ url, reach, settings, places, launcher, version, 
     `Time zone  ${settings.zone}${zoneNote}`,
     ...(settings.zoneFrom === 'default' ? indented(UTC_BY_DEFAULT) : []),
     `Model      ${model ?? 'none configured: the built-in offline model answers'}`,
-    ...(model === undefined ? indented(NO_MODEL) : []),
+    ...indented(modelNote(model, found)),
     ...settings.warnings.map(warning => `Warning    ${warning}`),
     '',
     'To chat, in a second terminal:',
     `  ${launcher} chat`,
   ]
+}
+
+function modelNote(model: string | undefined, found: Started['found']): readonly string[] {
+  if (found?.ref !== undefined)
+    return ["chosen from its provider's list; name another in agents.defaults.model.primary"]
+  if (found?.problem !== undefined) return [found.problem, 'It is asked again each minute.']
+  return model === undefined ? NO_MODEL : []
 }
 
 function indented(lines: readonly string[]): string[] {

@@ -8,11 +8,13 @@ import { delegationHandlers } from './delegation.ts'
 import { deviceHandlers } from './devices.ts'
 import { eventHandlers } from './events.ts'
 import { gatewayHandlers } from './gateway.ts'
+import { modelHandlers } from './models.ts'
 import { outboxHandlers } from './outbox.ts'
 import type { MethodParts } from './parts.ts'
 import { runHandlers } from './runs.ts'
 import { sessionAdminHandlers } from './session-admin.ts'
 import { sessionHandlers } from './sessions.ts'
+import { usageHandlers } from './usage.ts'
 
 export function allHandlers(parts: MethodParts): Handlers {
   return {
@@ -28,5 +30,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...deviceHandlers(parts),
     ...outboxHandlers(parts),
     ...eventHandlers(parts),
+    ...modelHandlers(parts),
+    ...usageHandlers(parts),
   }
 }

@@ -9,6 +9,7 @@ import type { WaitGraph } from '../coordination/wait-graph.ts'
 import type { CallCounts } from '../dispatch/call-counts.ts'
 import type { Caller } from '../dispatch/caller.ts'
 import type { GatewayEvent } from '../dispatch/event-hub.ts'
+import type { ModelLists } from '../providers/lists.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import type { Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
@@ -62,4 +63,6 @@ export interface MethodParts {
   readonly deviceTokens: DeviceTokens
   /** Ends the connections of some callers; who asks for that himself is answered first. */
   readonly cut: (whose: (caller: Caller) => boolean, why: { reason: string; asker: Caller }) => void
+  /** What the providers say they have. */
+  readonly lists: ModelLists
 }

@@ -7,6 +7,7 @@ import { CRON_METHODS } from './methods/cron.ts'
 import { DEVICE_METHODS } from './methods/devices.ts'
 import { EVENT_METHODS } from './methods/events.ts'
 import { GATEWAY_METHODS } from './methods/gateway.ts'
+import { MODEL_METHODS } from './methods/models.ts'
 import { OUTBOX_METHODS } from './methods/outbox.ts'
 import { SESSION_ADMIN_METHODS } from './methods/session-admin.ts'
 import { SESSION_SCOPE_METHODS } from './methods/sessions.ts'
@@ -21,6 +22,7 @@ export const CATALOGUE = {
   ...DEVICE_METHODS,
   ...OUTBOX_METHODS,
   ...EVENT_METHODS,
+  ...MODEL_METHODS,
 }
 
 export type MethodName = keyof typeof CATALOGUE

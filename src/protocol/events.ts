@@ -40,11 +40,13 @@ export interface AgentEvent {
   readonly sessionKey: string
   /** Ours: the session's canonical key. */
   readonly session: string
-  readonly stream: 'lifecycle' | 'assistant' | 'tool' | 'compaction'
+  /** `model` is ours: another model than the first is asked. */
+  readonly stream: 'lifecycle' | 'assistant' | 'tool' | 'compaction' | 'model'
   readonly data:
     | { readonly phase: 'start'; readonly startedAt: number }
     | { readonly phase: 'end'; readonly startedAt?: number; readonly endedAt: number; readonly aborted?: boolean }
     | { readonly phase: 'error'; readonly error: string; readonly startedAt?: number; readonly endedAt: number }
+    | { readonly phase: 'switched'; readonly model: string; readonly because: string }
     | { readonly text: string; readonly delta: string }
     /** The transcript's oldest part is being summarised. */
     | { readonly phase: 'start' }

@@ -50,12 +50,17 @@ export interface ModelRequest {
 }
 
 export interface ModelUsage {
+  /** All of the input; the two below are parts of it. */
   readonly inputTokens?: number
   readonly outputTokens?: number
+  /** Read from the provider's prompt cache. */
+  readonly cacheReadTokens?: number
+  readonly cacheWriteTokens?: number
 }
 
 /**
- * Why a model did not answer. `too-long`: the request is longer than what the model takes; a shorter one may pass. Only `rate-limited`, `unavailable` and `cut-off` may pass by themselves.
+ * Why a model did not answer. `too-long`: a shorter request may pass. Only `rate-limited`, `unavailable`, `timed-out` and `cut-off` may pass by themselves;
+ * `timed-out` has cost its time already and is not asked again at once.
  */
 export type ModelFailureKind =
   | 'auth'
@@ -64,6 +69,7 @@ export type ModelFailureKind =
   | 'refused'
   | 'too-long'
   | 'unavailable'
+  | 'timed-out'
   | 'garbled'
   | 'cut-off'
   | 'aborted'
@@ -71,14 +77,28 @@ export type ModelFailureKind =
 /** A stream is any number of deltas, then exactly one `done` or `failed`. */
 export type ModelEvent =
   | { readonly type: 'delta'; readonly text: string }
-  | { readonly type: 'done'; readonly text: string; readonly calls: readonly ModelCall[]; readonly usage?: ModelUsage }
+  /** Another model of the chain is asked from here on, because of what the one before it said; before any delta. */
+  | { readonly type: 'switched'; readonly model: string; readonly because: string }
+  | {
+      readonly type: 'done'
+      readonly text: string
+      readonly calls: readonly ModelCall[]
+      readonly usage?: ModelUsage
+      /** Ref of the model that answered, where it is not the one that was asked first. */
+      readonly model?: string
+    }
   | {
       readonly type: 'failed'
       readonly kind: ModelFailureKind
       /** One sentence for a person: what happened and what to do. Holds no secret. */
       readonly message: string
       readonly retryAfterMs?: number
+      /** What was said before it failed: all deltas so far. */
+      readonly said?: string
+      readonly model?: string
     }
+
+export type ModelFailure = Extract<ModelEvent, { type: 'failed' }>
 
 export interface Model {
   /** `provider/model`, as in the config; `sluice/offline` for the built-in one. */

@@ -3,12 +3,13 @@
 import { SECOND } from '../base/durations.ts'
 import { pause } from '../base/pause.ts'
 import type { Clock } from '../base/world.ts'
-import type { Model, ModelEvent, ModelFailureKind, ModelRequest } from './model.ts'
+import type { Model, ModelEvent, ModelFailure, ModelFailureKind, ModelRequest } from './model.ts'
 
 const TRIES_MAX = 3
 const DELAY_MS = 0.5 * SECOND
 /** A provider that asks for a longer pause than this is reported at once instead. */
 const RETRY_AFTER_MS_MAX = 20 * SECOND
+/** Not `timed-out`: it has cost its time once. */
 const MAY_PASS: ReadonlySet<ModelFailureKind> = new Set(['rate-limited', 'unavailable', 'cut-off'])
 
 export function withRetries(model: Model, clock: Clock): Model {
@@ -18,7 +19,7 @@ export function withRetries(model: Model, clock: Clock): Model {
 async function* streamWithRetries(model: Model, clock: Clock, request: ModelRequest): AsyncGenerator<ModelEvent> {
   for (let tried = 1; ; tried += 1) {
     let shown = false
-    let failure: Extract<ModelEvent, { type: 'failed' }> | undefined
+    let failure: ModelFailure | undefined
     for await (const event of model.stream(request)) {
       if (event.type === 'failed' && !shown && tried < TRIES_MAX && mayPass(event)) failure = event
       else yield event
@@ -30,6 +31,6 @@ async function* streamWithRetries(model: Model, clock: Clock, request: ModelRequ
   }
 }
 
-function mayPass(failure: Extract<ModelEvent, { type: 'failed' }>): boolean {
+function mayPass(failure: ModelFailure): boolean {
   return MAY_PASS.has(failure.kind) && (failure.retryAfterMs ?? 0) <= RETRY_AFTER_MS_MAX
 }

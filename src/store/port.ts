@@ -6,6 +6,7 @@ import type { EffectKey } from './effect-key.ts'
 import type { JobRow, OccurrenceRow } from './job-rows.ts'
 import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun, Route } from './new-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
+import type { UsageReads } from './port-usage.ts'
 import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
 
 export type { AcceptLimits, EffectKey, JobRow, NewApproval, NewAttachment, NewNotice, NewRun, OccurrenceRow, Route }
@@ -31,6 +32,7 @@ export type AgingTable =
   | 'sends'
   | 'events'
   | 'blobs'
+  | 'usage'
 
 /** Fences a runner (T3): refused with STALE unless the run is `running` under just this epoch and attempt. */
 export interface Fence {
@@ -100,12 +102,14 @@ export interface StoreWrites extends DeviceWrites {
   /**
    * Appends to a run's journal, in order. With `merges`, messages of the session that wait as `steer` follow as `input`
    * entries in the same commit, and their runs end as merged into this one, each with its chat event `final`; not in a
-   * session that has begun a new transcript since. STALE when the fence does not hold.
+   * session that has begun a new transcript since. What messages used counts for `usageDay` (`2026-11-22`). STALE when the
+   * fence does not hold.
    */
   appendEntries(args: {
     fence: Fence
     entries: EntryBody[]
     merges?: boolean
+    usageDay?: string
     nowMs: number
     events: DurableEvent[]
   }): { ids: number[]; merged: MergedMessage[] }
@@ -340,7 +344,7 @@ export interface WriteAnswer<T> {
  * Small reads by key or page; at most 500 rows each. Undefined means: no such row. What is answered may be answered again,
  * the same object, until the next commit: it is not to be changed.
  */
-export interface StoreReads extends DeviceReads {
+export interface StoreReads extends DeviceReads, UsageReads {
   job(jobId: string): JobRow | undefined
   /** Ordered by next instant (missing = 0), then id; starts after the given row. */
   jobs(page: { includeDisabled: boolean; limit: number; after?: { nextRunAtMs: number; id: string } }): JobRow[]

@@ -125,6 +125,41 @@ export interface Attachment {
   readonly bytes: number
 }
 
+/** What one answer of a model used. */
+export interface EntryUsage {
+  /** All of the input; what was read from or written to the provider's cache is part of it. */
+  readonly inputTokens?: number
+  readonly outputTokens?: number
+  readonly cacheReadTokens?: number
+  readonly cacheWriteTokens?: number
+  /** Millionths of a US dollar; absent where no price is known. */
+  readonly costMicroUsd?: number
+}
+
+/** What models used together: of a day, or of a model (`provider/model`). */
+export interface UsageRow {
+  readonly by: 'day' | 'model'
+  readonly name: string
+  readonly answers: number
+  /** Answers whose cost is not known; it is not in the sum. */
+  readonly unpriced: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cacheReadTokens: number
+  readonly cacheWriteTokens: number
+  readonly costMicroUsd: number
+}
+
+/** Under which names a turn's usage is counted. */
+export function usageScopes({ runId, sessionKey, jobId }: Pick<RunRow, 'runId' | 'sessionKey' | 'jobId'>) {
+  return {
+    all: 'all',
+    session: `session:${sessionKey}`,
+    run: `run:${runId}`,
+    job: jobId === undefined ? undefined : `job:${jobId}`,
+  }
+}
+
 /** What an entry says. Each is durable before the next step begins (L2). */
 export type EntryBody =
   /** `control`: it was meant for the gateway, and no model is shown it. `of`: the run whose message it was, merged into this. */
@@ -135,14 +170,14 @@ export type EntryBody =
       readonly control?: true
       readonly of?: string
     }
-  /** Counted before the provider is asked; with `summary`, it is asked for one and for nothing else. */
-  | { readonly kind: 'attempt'; readonly model: string; readonly summary?: true }
+  /** Counted before the provider is asked; with `summary`, it is asked for one and for nothing else; `because`: why it, and not the one before. */
+  | { readonly kind: 'attempt'; readonly model: string; readonly summary?: true; readonly because?: string }
   | {
       readonly kind: 'message'
       readonly text: string
       readonly calls: readonly EntryCall[]
       readonly model: string
-      readonly usage?: { readonly inputTokens?: number; readonly outputTokens?: number }
+      readonly usage?: EntryUsage
     }
   /** `message` is the journal id of the message entry whose call this answers. */
   | {
@@ -171,7 +206,7 @@ export type EntryBody =
       readonly summarised: number
       readonly kept: number
       readonly model: string
-      readonly usage?: { readonly inputTokens?: number; readonly outputTokens?: number }
+      readonly usage?: EntryUsage
     }
   | { readonly kind: 'end'; readonly state: RunState; readonly error?: string }
 

@@ -42,10 +42,10 @@ export interface CompactedTurn {
   /** The turn's own end of its link. */
   readonly link: TurnLink
   /** Counts a request for a summary, in its place at the provider. */
-  ask(model: string): Promise<LoopAnswer>
+  ask(model: string, because?: string): Promise<LoopAnswer>
   /** The request is over: its place is given back. */
   answered(): void
-  append(entry: EntryBody): Promise<unknown>
+  append(entry: Extract<EntryBody, { kind: 'compaction' }>): Promise<unknown>
   /** Tells who watches that a summary begins or has ended. */
   tell(phase: 'start' | 'end'): void
 }
@@ -134,11 +134,16 @@ async function summarise(turn: CompactedTurn, plan: CompactionPlan): Promise<str
   }
 }
 
+/** The offline model at a chain's end cannot do it. */
+function summariser(choice: ModelChoice): ModelChoice {
+  return choice.kind === 'chain' ? { ...choice, links: choice.links.filter(({ kind }) => kind !== 'offline') } : choice
+}
+
 /** The model's answer, or why there is none. */
 async function askForSummary(turn: CompactedTurn, { material }: CompactionPlan): Promise<TurnMessage | string> {
   let said: TurnMessage | undefined
   const link: TurnLink = {
-    attempt: model => turn.ask(model),
+    attempt: (model, because) => turn.ask(model, because),
     message: async message => {
       said = message
       return { merged: [] }
@@ -148,7 +153,7 @@ async function askForSummary(turn: CompactedTurn, { material }: CompactionPlan):
   }
   const task: TurnTask = {
     runId: turn.runId,
-    model: turn.choice,
+    model: summariser(turn.choice),
     system: summaryPrompt(),
     messages: [{ role: 'user', text: material }],
     pending: [],

@@ -6,6 +6,7 @@ import type { Lanes } from '../coordination/lanes.ts'
 import type { Pool, Slots } from '../coordination/slots.ts'
 import type { WaitGraph } from '../coordination/wait-graph.ts'
 import type { ModelChoice } from '../providers/choice.ts'
+import type { ModelUsage } from '../providers/model.ts'
 import type { ModelTraits } from '../providers/traits.ts'
 import type { NewNotice, RunEnd, Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
@@ -23,8 +24,12 @@ export interface TurnSettings {
   readonly zone: string
   readonly timeoutMs: number
   readonly toolboxFor: (run: RunRow) => Toolbox
-  readonly chooseModel: (ref: string | undefined) => ModelChoice
   readonly traitsOf: (ref: string) => ModelTraits
+  readonly chooseModel: (ref: string | undefined, run: RunRow) => ModelChoice
+  /** Why the model must not be asked now, because a cap is reached. */
+  readonly capReached: (run: RunRow, model: string) => string | undefined
+  /** Millionths of a US dollar; undefined where no price is known. */
+  readonly costOf: (model: string, usage: ModelUsage) => number | undefined
 }
 
 /** A tool call of a turn, as its surroundings know it. `id` is `<entry>:<ordinal>`. */

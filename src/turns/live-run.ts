@@ -1,12 +1,13 @@
 // One attempt of a run while it lives: its context from the journal, and the gateway's end of its link. Every answer it
 // gives to the runner follows a commit under the attempt's fence (L2, T3).
+import { dayOf } from '../base/days.ts'
 import { asSluiceError, SluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import { parked, type Standing } from '../coordination/joins.ts'
 import type { ModelChoice } from '../providers/choice.ts'
-import type { ModelMessage } from '../providers/model.ts'
+import type { ModelMessage, ModelUsage } from '../providers/model.ts'
 import type { DurableEvent } from '../store/port.ts'
-import type { EntryBody, RunRow } from '../store/rows.ts'
+import type { EntryBody, EntryUsage, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import { askPerson } from './approvals.ts'
 import { withContents } from './attachments.ts'
@@ -80,8 +81,15 @@ export class LiveRun implements TurnLink {
   }
 
   /** A place at the provider is taken for the request that follows, and held until its message is there (W2). */
-  async attempt(model: string, { summary = false } = {}): Promise<LoopAnswer> {
-    const { slot, deadline } = this.#attempt.standing
+  async attempt(model: string, because?: string, { summary = false } = {}): Promise<LoopAnswer> {
+    const { run, events, standing } = this.#attempt
+    const { slot, deadline } = standing
+    const refused = this.#settings.capReached(run, model)
+    if (refused !== undefined) {
+      this.#parts.log('warn', `turn ${run.runId} is paused`, { because: refused })
+      return { refused, merged: [] }
+    }
+    if (this.#provider) slot.narrow(this.#provider)
     this.#provider = providerPool(model)
     deadline.pause()
     try {
@@ -90,21 +98,29 @@ export class LiveRun implements TurnLink {
       deadline.run()
     }
     const entry = { kind: 'attempt', model, ...(summary && { summary: true as const }) } as const
-    // What a person writes meanwhile is for the turn itself.
-    const { merged } = await this.#append([entry], { merges: !summary })
-    return { merged }
+    // What a person writes while a summary is made is for the turn itself.
+    if (because === undefined) return await this.#append([entry], { merges: !summary })
+    this.#parts.log('warn', `turn ${run.runId} goes on with ${model}`, { because })
+    // What the model is asked stands already: whatever a person wrote since waits for the next step.
+    return await this.#append([{ ...entry, because }], { events: events.switched(model, because) })
   }
 
   async message(message: TurnMessage): Promise<LoopAnswer> {
     this.#answered()
     this.#attempt.events.messageEnded()
     const calls = message.calls.map((call, ordinal) => ({ ordinal, name: call.name, args: call.args }))
-    const { text, model, usage } = message
+    const { text, model } = message
+    const usage = message.usage && this.#priced(model, message.usage)
     const { ids, merged } = await this.#append([{ kind: 'message', text, calls, model, ...(usage && { usage }) }], {
-      // Between a call and its result there is no place for what a person writes.
-      merges: calls.length === 0,
+      // Between a call and its result there is no place for what a person writes, nor after an answer that broke off.
+      merges: calls.length === 0 && !message.isCut,
     })
     return { entry: ids[0] as number, merged }
+  }
+
+  #priced(model: string, usage: ModelUsage): EntryUsage {
+    const costMicroUsd = this.#settings.costOf(model, usage)
+    return { ...usage, ...(costMicroUsd !== undefined && { costMicroUsd }) }
   }
 
   async invoke(call: TurnCall): Promise<CallResult> {
@@ -164,7 +180,9 @@ export class LiveRun implements TurnLink {
     const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
     for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
-        const { value } = await store.write.appendEntries({ fence, entries, merges, nowMs: clock.now(), events })
+        const nowMs = clock.now()
+        const usageDay = dayOf(nowMs, this.#settings.zone)
+        const { value } = await store.write.appendEntries({ fence, entries, merges, usageDay, nowMs, events })
         if (value.merged.length > 0) tell(value.merged.map(({ runId }) => runId))
         return { ids: value.ids, merged: await this.#shown(value.merged.map(({ input }) => inputMessage(input))) }
       } catch (thrown) {
@@ -184,7 +202,7 @@ export class LiveRun implements TurnLink {
     const { run, events } = this.#attempt
     const { store, runner, log } = this.#parts
     const { chooseModel, traitsOf } = this.#settings
-    const choice = chooseModel(run.model ?? store.read.session(run.sessionKey)?.settings.model)
+    const choice = chooseModel(run.model ?? store.read.session(run.sessionKey)?.settings.model, run)
     const { lengthMax, takesImages } = traitsOf(choice.ref)
     this.#takesImages = takesImages
     const entries = () => store.readLarge.transcript(run.sessionId, CONTEXT_ENTRIES_MAX)
@@ -199,9 +217,12 @@ export class LiveRun implements TurnLink {
       },
       run: (task, link) => runner.run(task, link, this.#signal),
       link: this,
-      ask: model => this.attempt(model, { summary: true }),
+      ask: (model, because) => this.attempt(model, because, { summary: true }),
       answered: () => this.#answered(),
-      append: entry => this.#append([entry], {}),
+      append: ({ usage, ...entry }) => {
+        const used = usage && this.#priced(entry.model, usage)
+        return this.#append([{ ...entry, ...(used && { usage: used }) }], {})
+      },
       tell: phase => events.compacting(phase),
     }
   }

@@ -1,7 +1,15 @@
 // The loop of one turn: ask the model, hand out its message, run its calls, ask again. A pure function of its context,
 // model, tools and signal; it keeps no journal and knows no gateway. Whoever pulls it commits each event before it
 // pulls the next (L2). A model that fails is data: the loop ends, it never throws.
-import type { Model, ModelCall, ModelEvent, ModelMessage, ModelUsage, ToolSpec } from '../providers/model.ts'
+import type {
+  Model,
+  ModelCall,
+  ModelEvent,
+  ModelFailure,
+  ModelMessage,
+  ModelUsage,
+  ToolSpec,
+} from '../providers/model.ts'
 
 export interface TurnLimits {
   /** Model answers in one turn. */
@@ -43,7 +51,8 @@ export interface LoopInput {
 }
 
 export type LoopEvent =
-  | { readonly type: 'attempt'; readonly model: string }
+  /** `because`: why it is another model's turn than the one's before. */
+  | { readonly type: 'attempt'; readonly model: string; readonly because?: string }
   | { readonly type: 'delta'; readonly text: string }
   | {
       readonly type: 'message'
@@ -51,12 +60,16 @@ export type LoopEvent =
       readonly calls: readonly ModelCall[]
       readonly model: string
       readonly usage?: ModelUsage
+      /** It broke off, and the turn ends. */
+      readonly isCut?: true
     }
 
 /** What the puller answers to an attempt or a message. */
 export interface LoopAnswer {
   /** Of a message: the entry's number, by which its calls are known from then on. */
   readonly entry?: number
+  /** Of an attempt: why the model must not be asked, as a sentence. */
+  readonly refused?: string
   /** What people wrote meanwhile; it belongs to the turn now. */
   readonly merged: readonly ModelMessage[]
 }
@@ -84,9 +97,13 @@ export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, Loop
   for (let left = input.limits.stepsMax; left > 0; left -= 1) {
     if (input.signal.aborted) return end('aborted')
     const begun = yield { type: 'attempt', model: input.model.ref }
+    if (begun.refused !== undefined) return end('failed', begun.refused)
     messages.push(...begun.merged)
     const answer = yield* ask(input, messages)
-    if (answer.type === 'failed') return failedEnd(input, answer, end)
+    if (answer.type === 'failed') {
+      texts.push(yield* keepSaid(input, answer))
+      return failedEnd(input, answer, end)
+    }
     const { entry = 0, merged } = yield toMessage(input, answer)
     texts.push(answer.text)
     if (answer.calls.length === 0 && merged.length === 0) return end('ok')
@@ -103,7 +120,7 @@ export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, Loop
 
 function failedEnd(
   input: LoopInput,
-  { kind, message, unsaid }: Failed & { readonly unsaid: boolean },
+  { kind, message, unsaid }: ModelFailure & { readonly unsaid: boolean },
   end: (state: LoopEnd['state'], error?: string) => LoopEnd,
 ): LoopEnd {
   if (kind === 'aborted' || input.signal.aborted) return end('aborted')
@@ -111,8 +128,15 @@ function failedEnd(
 }
 
 function toMessage(input: LoopInput, answer: Done): LoopEvent {
-  const { text, calls, usage } = answer
-  return { type: 'message', text, calls, model: input.model.ref, ...(usage && { usage }) }
+  const { text, calls, usage, model = input.model.ref } = answer
+  return { type: 'message', text, calls, model, ...(usage && { usage }) }
+}
+
+/** What was said of an answer that broke off becomes a message too: a person has read it. */
+async function* keepSaid(input: LoopInput, answer: ModelFailure): AsyncGenerator<LoopEvent, string, LoopAnswer> {
+  const { said = '', model = input.model.ref } = answer
+  if (said !== '') yield { type: 'message', text: said, calls: [], model, isCut: true }
+  return said
 }
 
 function tooManyEqual(name: string, limits: TurnLimits): string {
@@ -120,9 +144,8 @@ function tooManyEqual(name: string, limits: TurnLimits): string {
 }
 
 type Done = Extract<ModelEvent, { type: 'done' }>
-type Failed = Extract<ModelEvent, { type: 'failed' }>
 /** `unsaid`: nothing of the answer was shown before it failed. */
-type Answer = Done | (Failed & { readonly unsaid: boolean })
+type Answer = Done | (ModelFailure & { readonly unsaid: boolean })
 
 async function* ask(
   input: LoopInput,
@@ -133,8 +156,13 @@ async function* ask(
   for await (const event of stream) {
     if (event.type === 'failed') return { ...event, unsaid }
     if (event.type === 'done') return event
-    unsaid = false
-    yield event
+    if (event.type === 'delta') {
+      unsaid = false
+      yield event
+    } else {
+      const { refused } = yield { type: 'attempt', model: event.model, because: event.because }
+      if (refused !== undefined) return { type: 'failed', unsaid, kind: 'refused', message: refused }
+    }
   }
   return { type: 'failed', unsaid, kind: 'garbled', message: `${input.model.ref} ended without an answer.` }
 }

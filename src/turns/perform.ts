@@ -28,7 +28,7 @@ export async function perform({ task, link, signal, makeModel }: Performance): P
 async function commit(link: TurnLink, event: LoopEvent): Promise<LoopAnswer> {
   switch (event.type) {
     case 'attempt':
-      return await link.attempt(event.model)
+      return await link.attempt(event.model, event.because)
     case 'message':
       return await link.message(event)
     case 'delta':

@@ -88,6 +88,11 @@ export class RunEvents {
     this.#publish({ ...this.#chat({ state: 'delta', message }), droppable: true })
   }
 
+  /** Another model is asked from here on. */
+  switched(model: string, because: string): DurableEvent[] {
+    return [this.#agent({ stream: 'model', data: { phase: 'switched', model, because } })]
+  }
+
   /** A message is whole: what follows is a new one. */
   messageEnded(): void {
     this.flush()

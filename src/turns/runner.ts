@@ -22,11 +22,14 @@ export interface TurnMessage {
   readonly calls: readonly ModelCall[]
   readonly model: string
   readonly usage?: ModelUsage
+  /** It broke off, and the turn ends with it. */
+  readonly isCut?: true
 }
 
 /** What a turn asks of its gateway. Each promise resolves after the commit; it rejects when the turn must end. */
 export interface TurnLink {
-  attempt(model: string): Promise<LoopAnswer>
+  /** A model is about to be asked; `because` says why it is asked instead of the one before. */
+  attempt(model: string, because?: string): Promise<LoopAnswer>
   message(message: TurnMessage): Promise<LoopAnswer>
   /** Runs the call and commits its result. */
   invoke(call: TurnCall): Promise<CallResult>

@@ -40,7 +40,8 @@ export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
   }
 
   const linkOf = (runId: string): TurnLink => ({
-    attempt: async model => (await ask(runId, { kind: 'attempt', model })) as LoopAnswer,
+    attempt: async (model, because) =>
+      (await ask(runId, { kind: 'attempt', model, ...(because !== undefined && { because }) })) as LoopAnswer,
     message: async message => (await ask(runId, { kind: 'message', message })) as LoopAnswer,
     invoke: async call => (await ask(runId, { kind: 'invoke', call })) as { text: string; isError: boolean },
     delta: text => say(runId, text),

@@ -11,7 +11,7 @@ export type ToRunner =
   | { readonly type: 'answer'; readonly ask: number; readonly value?: unknown; readonly error?: ErrorData }
 
 export type Ask =
-  | { readonly kind: 'attempt'; readonly model: string }
+  | { readonly kind: 'attempt'; readonly model: string; readonly because?: string }
   | { readonly kind: 'message'; readonly message: TurnMessage }
   | { readonly kind: 'invoke'; readonly call: TurnCall }
 

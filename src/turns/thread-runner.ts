@@ -157,7 +157,7 @@ export class ThreadRunner implements Runner {
 function answer(link: TurnLink, ask: Ask): Promise<unknown> {
   switch (ask.kind) {
     case 'attempt':
-      return link.attempt(ask.model)
+      return link.attempt(ask.model, ask.because)
     case 'message':
       return link.message(ask.message)
     case 'invoke':

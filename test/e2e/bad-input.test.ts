@@ -249,8 +249,6 @@ describe('a model that fails ends the turn with what to do, and the session goes
   test.each([
     { what: '401', reply: { status: 401 }, says: /fake\/m1 refused the key \(401\)\. Set .*apiKey/ },
     { what: '404', reply: { status: 404 }, says: /does not exist there \(404\)\. Check .*baseUrl/ },
-    { what: '429', reply: { status: 429 }, says: /rate limited \(429\)\. Wait a moment/ },
-    { what: '500', reply: { status: 500 }, says: /is failing \(500\)\. Try again later/ },
     { what: 'garbage', reply: { garbage: '<html>It works!</html>' }, says: /not understood.*baseUrl/ },
     { what: 'garbled-events', reply: { garbage: 'data: {"no":\n\n' }, says: /not understood[\s\S]*(baseUrl|again)/ },
     { what: 'an-empty-stream', reply: { garbage: 'data: [DONE]\n\n' }, says: /baseUrl|again/ },
@@ -278,14 +276,29 @@ describe('a model that fails ends the turn with what to do, and the session goes
     expect(JSON.stringify(said)).toMatch(/first.*second/)
   })
 
+  test.each([
+    { what: '429', reply: { status: 429 }, says: /rate limited \(429\)\. Wait a moment/ },
+    { what: '500', reply: { status: 500 }, says: /is failing \(500\)\. Try again later/ },
+  ])('$what: the built-in model says so and answers in its place', async ({ what, reply, says }) => {
+    model.script(`agent:main:${what}`, ...Array.from({ length: TRIES_MAX }, () => reply), recovered)
+    await client.call('chat.send', { sessionKey: what, message: 'first', idempotencyKey: `${what}-1` })
+    const told = textOf(await client.events.ended(`${what}-1`))
+    expect(told).toMatch(says)
+    expect(told).toContain('the built-in offline model answers')
+    await client.call('chat.send', { sessionKey: what, message: 'second', idempotencyKey: `${what}-2` })
+    expect(textOf(await client.events.ended(`${what}-2`))).toBe(recovered.text)
+  })
+
   test('a server that is not there', async () => {
     const config = { ...model.config(), models: { providers: { fake: { baseUrl: 'http://127.0.0.1:1/v1' } } } }
     const own = await perTest.gateway({ config })
     const { call, events } = await own.client()
     await call('chat.send', { sessionKey: 'main', message: 'hi', idempotencyKey: 'nobody-1' })
-    expect(await events.ended('nobody-1')).toMatchObject({
-      state: 'error',
-      errorMessage: expect.stringMatching(/cannot be reached.*baseUrl/),
+    expect(textOf(await events.ended('nobody-1'))).toMatch(/cannot be reached.*baseUrl.*the built-in offline model/)
+    // Who is no person in a chat is told that it failed.
+    await expect(call('agent', { message: 'hi', idempotencyKey: 'nobody-2' })).resolves.toBeDefined()
+    expect(await call('agent.wait', { runId: 'nobody-2' })).toMatchObject({
+      ...{ status: 'error', error: expect.stringMatching(/cannot be reached.*baseUrl/) },
     })
   })
 })

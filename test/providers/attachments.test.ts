@@ -2,6 +2,7 @@
 // names, words for what cannot be shown; and which refusals mean that a shorter request may pass.
 import { APICallError } from '@ai-sdk/provider'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeClock } from '../../src/base/node/world.ts'
 import { openAiCompatibleModel } from '../../src/providers/ai-sdk/openai-compatible.ts'
 import { isTooLong } from '../../src/providers/ai-sdk/too-long.ts'
 import { chooseModel } from '../../src/providers/choice.ts'
@@ -9,6 +10,9 @@ import type { ModelEvent, ModelMessage } from '../../src/providers/model.ts'
 import { createOfflineModel } from '../../src/providers/offline/offline-model.ts'
 import { CONTEXT_LENGTH_MAX, traitsOf } from '../../src/providers/traits.ts'
 import { type ModelServer, startModelServer } from '../fakes/model-server.ts'
+
+const API = { api: 'openai-completions', silenceMsMax: 60_000 } as const
+const NOTHING = { fallbacks: [], keyNames: {}, zone: 'UTC' }
 
 let server: ModelServer
 beforeAll(async () => {
@@ -18,11 +22,11 @@ afterAll(() => server.close())
 
 async function ask(messages: ModelMessage[]): Promise<ModelEvent | undefined> {
   const { baseUrl } = server
-  const choice = chooseModel({ providers: { fake: { baseUrl } }, primary: 'fake/m1', zone: 'UTC' })
+  const choice = chooseModel({ ...NOTHING, providers: { fake: { ...API, baseUrl } }, primary: 'fake/m1' })
   if (choice.kind !== 'openai-completions') throw new Error('not reached')
   let last: ModelEvent | undefined
   const request = { system: '', messages, tools: [], signal: new AbortController().signal }
-  for await (const event of openAiCompatibleModel(choice, fetch).stream(request)) last = event
+  for await (const event of openAiCompatibleModel(choice, { fetch, clock: nodeClock }).stream(request)) last = event
   return last
 }
 
@@ -103,7 +107,7 @@ describe('models.providers.*.models', () => {
     { id: 'small', contextWindow: 8_000, input: ['text'] },
     { id: 'org/seeing', input: ['text', 'image'] },
   ]
-  const config = { providers: { p: { baseUrl: 'http://x', models } }, primary: undefined, zone: 'UTC' }
+  const config = { ...NOTHING, providers: { p: { ...API, baseUrl: 'http://x', models } }, primary: undefined }
 
   test('says how much a model takes and whether it sees images; of others nothing is known', () => {
     expect(traitsOf(config, 'p/small')).toEqual({ lengthMax: 24_000, takesImages: false })

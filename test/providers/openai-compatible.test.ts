@@ -1,7 +1,8 @@
 // The adapter for OpenAI-compatible servers against a server that speaks that wire, well and badly.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeClock } from '../../src/base/node/world.ts'
 import { openAiCompatibleModel } from '../../src/providers/ai-sdk/openai-compatible.ts'
-import { chooseModel } from '../../src/providers/choice.ts'
+import { chooseModel, type ModelsConfig } from '../../src/providers/choice.ts'
 import type { ModelEvent, ModelMessage } from '../../src/providers/model.ts'
 import { withRetries } from '../../src/providers/retry.ts'
 import { FakeClock, settled } from '../fakes/clock.ts'
@@ -14,11 +15,14 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 const choice = (baseUrl = server.baseUrl) => {
-  const made = chooseModel({ providers: { fake: { baseUrl, apiKey: 'k3y' } }, primary: 'fake/m1', zone: 'UTC' })
-  if (made.kind !== 'openai-completions') throw new Error('not reached')
+  const made = chooseModel({
+    ...{ primary: 'fake/m1', fallbacks: [], keyNames: {}, zone: 'UTC' },
+    providers: { fake: { baseUrl, apiKey: 'k3y', api: 'openai-completions', silenceMsMax: 60_000 } },
+  })
+  if (made.kind === 'offline') throw new Error('not reached')
   return made
 }
-const model = (baseUrl?: string) => openAiCompatibleModel(choice(baseUrl), fetch)
+const model = (baseUrl?: string) => openAiCompatibleModel(choice(baseUrl), { fetch, clock: nodeClock })
 
 async function ask(messages: ModelMessage[], options: { signal?: AbortSignal; from?: ReturnType<typeof model> } = {}) {
   const events: ModelEvent[] = []
@@ -45,7 +49,7 @@ describe('what goes out', () => {
     expect(sent).toMatchObject({ model: 'm1', tools: ['look'], authorization: 'Bearer k3y', results: ['seen'] })
     expect(sent?.messages.map(message => message.role)).toEqual(['system', 'user', 'assistant', 'tool'])
     expect(sent?.messages[2]?.tool_calls?.[0]).toMatchObject({
-      id: '7:0',
+      id: 'call_7_0',
       function: { name: 'look', arguments: '{"a":1}' },
     })
   })
@@ -160,9 +164,13 @@ describe('retries', () => {
 })
 
 test('a model that the config does not name is refused with what it names', () => {
-  const config = { providers: { fake: { baseUrl: 'http://x' } }, primary: undefined, zone: 'UTC' }
+  const config: ModelsConfig = {
+    ...{ primary: undefined, fallbacks: [], keyNames: { openai: 'OPENAI_API_KEY' }, zone: 'UTC' },
+    providers: { fake: { baseUrl: 'http://x', api: 'openai-completions', silenceMsMax: 1 } },
+  }
   expect(chooseModel(config)).toMatchObject({ kind: 'offline', ref: 'sluice/offline' })
   expect(() => chooseModel(config, 'other/m')).toThrow('unknown model: other/m (configured providers: fake')
   expect(() => chooseModel(config, 'toString/m')).toThrow('unknown model')
+  expect(() => chooseModel(config, 'openai/gpt-5')).toThrow('set OPENAI_API_KEY in the environment')
   expect(() => chooseModel({ ...config, providers: {} }, 'a/b')).toThrow('no provider is configured')
 })

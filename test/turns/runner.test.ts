@@ -205,7 +205,7 @@ test('T3: the asks of a turn that was let go are answered STALE, each once, and 
   const never = new AbortController().signal
   const told: { ask: number; error?: { code: string } }[] = []
   const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  const commit = Promise.withResolvers<void>()
+  const commit = Promise.withResolvers<undefined>()
   let attempts = 0
   const witness = recording({
     attempt: () => commit.promise.then(() => ({ merged: [] })),
@@ -228,7 +228,7 @@ test('T3: the asks of a turn that was let go are answered STALE, each once, and 
   runner.abandon('asker')
   await expect(outcome).rejects.toMatchObject({ code: 'STALE' })
   // What was under way is committed after all; that is no answer any more.
-  commit.resolve()
+  commit.resolve(undefined)
   await answered.promise
   expect(told.map(({ ask, error }) => [ask, error?.code]).sort()).toEqual([
     [1, undefined],

@@ -1,66 +1,87 @@
 // A model behind an AI SDK provider, through the provider's own streaming call. The SDK's loop and retries are not
-// used: the turn's loop is ours, and tools are handed over without a way to run them (L2).
-import {
-  APICallError,
-  type LanguageModelV4,
-  type LanguageModelV4Message,
-  type LanguageModelV4StreamPart,
-} from '@ai-sdk/provider'
+// used: the turn's loop is ours, and tools are handed over without a way to run them (L2). A provider that says nothing
+// for too long is given up.
 import type {
-  Model,
-  ModelCall,
-  ModelEvent,
-  ModelFailureKind,
-  ModelMessage,
-  ModelRequest,
-  ModelUsage,
-} from '../model.ts'
-import { userContent } from './attachments.ts'
-import { isTooLong } from './too-long.ts'
+  LanguageModelV4,
+  LanguageModelV4StreamPart,
+  LanguageModelV4Usage,
+  SharedV4ProviderOptions,
+} from '@ai-sdk/provider'
+import { formatDuration } from '../../base/durations.ts'
+import type { Clock } from '../../base/world.ts'
+import type { ServedChoice } from '../choice.ts'
+import type { Model, ModelCall, ModelEvent, ModelFailure, ModelRequest, ModelUsage } from '../model.ts'
+import { aborted, checkApi, cutOff, failure, failureOf } from './failures.ts'
+import { type PromptNeeds, toPrompt, toTools } from './prompt.ts'
+import { Silence } from './silence.ts'
 
 /** Longest reply text and tool-call input that is kept of one answer; a model that sends more is cut off as garbled. */
 const ANSWER_LENGTH_MAX = 2_000_000
 
-export function chatModel(ref: string, language: LanguageModelV4): Model {
-  return { ref, stream: request => streamChat(ref, language, request) }
+export interface Spoken {
+  readonly choice: ServedChoice
+  readonly language: LanguageModelV4
+  readonly clock: Clock
+  readonly needs?: PromptNeeds
+  /** Given with each request. */
+  readonly options?: SharedV4ProviderOptions
 }
 
-async function* streamChat(ref: string, language: LanguageModelV4, request: ModelRequest): AsyncGenerator<ModelEvent> {
-  const answer = new Answer()
+export function chatModel(spoken: Spoken): Model {
+  return { ref: spoken.choice.ref, stream: request => streamChat(spoken, request) }
+}
+
+async function* streamChat(spoken: Spoken, request: ModelRequest): AsyncGenerator<ModelEvent> {
+  const { choice } = spoken
+  const answer = new Answer(choice)
+  const silence = new Silence(spoken.clock, choice.silenceMsMax)
   try {
-    const { stream } = await language.doStream({
-      prompt: toPrompt(request),
-      tools: request.tools.map(tool => ({
-        type: 'function',
-        name: tool.name,
-        description: tool.description,
-        inputSchema: tool.parameters,
-      })),
-      abortSignal: request.signal,
-    })
-    for await (const part of stream) {
+    for await (const part of await ask(spoken, request, silence.signal)) {
+      silence.heard()
       const text = answer.take(part)
       if (text) yield { type: 'delta', text }
       if (answer.length > ANSWER_LENGTH_MAX) break
     }
-    yield answer.end(ref)
+    yield answer.end()
   } catch (error) {
-    if (request.signal.aborted) yield aborted()
-    else yield answer.length > 0 ? cutOff(ref) : failed(ref, error)
+    const broken = () => (answer.length > 0 ? cutOff(choice.ref) : failureOf(choice, error))
+    yield request.signal.aborted ? aborted() : answer.failed(silence.signal.aborted ? tooSilent(choice) : broken())
+  } finally {
+    silence.close()
   }
 }
 
-const MAKE_ROOM = 'Shorten the message, or begin a new conversation.'
-const CHECK_API = 'Check that models.providers.*.baseUrl is an OpenAI-compatible API, then send the message again.'
+async function ask({ language, needs = {}, options }: Spoken, request: ModelRequest, silence: AbortSignal) {
+  const { stream } = await language.doStream({
+    prompt: toPrompt(request, needs),
+    tools: toTools(request, needs),
+    abortSignal: AbortSignal.any([request.signal, silence]),
+    ...(options && { providerOptions: options }),
+  })
+  return stream
+}
+
+function tooSilent({ ref, provider, silenceMsMax }: ServedChoice): ModelFailure {
+  return failure(
+    'timed-out',
+    `${ref} said nothing for ${formatDuration(silenceMsMax)} and was given up. Try again later, choose another model, ` +
+      `or raise models.providers.${provider}.timeoutSeconds.`,
+  )
+}
 
 /** Gathers one answer from its parts. */
 class Answer {
+  readonly #choice: ServedChoice
   #text = ''
   #inputLength = 0
   readonly #calls: ModelCall[] = []
   #usage: ModelUsage | undefined
   #finish: string | undefined
   #error: unknown
+
+  constructor(choice: ServedChoice) {
+    this.#choice = choice
+  }
 
   get length(): number {
     return this.#text.length + this.#inputLength
@@ -90,17 +111,33 @@ class Answer {
     }
   }
 
-  end(ref: string): ModelEvent {
-    if (this.#error !== undefined) return failed(ref, this.#error)
-    if (this.length > ANSWER_LENGTH_MAX)
-      return failure('garbled', `${ref} sent an answer of over ${ANSWER_LENGTH_MAX} characters; it was cut off.`)
-    if (this.#finish === undefined || this.#finish === 'interrupted') return cutOff(ref)
-    if (this.#finish === 'error')
-      return failure('unavailable', `${ref} reported an error while it answered. Try again.`)
+  end(): ModelEvent {
+    const { ref } = this.#choice
+    if (this.#error !== undefined) return this.failed(this.#broken(this.#error))
+    if (this.length > ANSWER_LENGTH_MAX) {
+      const words = `${ref} sent an answer of over ${ANSWER_LENGTH_MAX} characters; it was cut off.`
+      return this.failed(failure('garbled', words))
+    }
+    if (this.#finish === undefined || this.#finish === 'interrupted') return this.failed(cutOff(ref))
+    if (this.#finish === 'error') {
+      return this.failed(failure('unavailable', `${ref} reported an error while it answered. Try again.`))
+    }
     if (this.#text === '' && this.#calls.length === 0) {
-      return failure('garbled', `${ref} sent an empty answer (finish reason ${this.#finish}). ${CHECK_API}`)
+      const why = this.#finish === 'content-filter' ? 'its content filter stopped it' : `finish reason ${this.#finish}`
+      return failure('garbled', `${ref} sent an empty answer (${why}). ${checkApi(this.#choice)}`)
     }
     return { type: 'done', text: this.#text, calls: this.#calls, ...(this.#usage && { usage: this.#usage }) }
+  }
+
+  /** An answer that began well and is then not understood was cut in the middle of a line. */
+  #broken(error: unknown): ModelFailure {
+    const failed = failureOf(this.#choice, error)
+    return failed.kind === 'garbled' && this.length > 0 ? cutOff(this.#choice.ref) : failed
+  }
+
+  /** The failure, with what was said before it. */
+  failed(failed: ModelFailure): ModelFailure {
+    return this.#text === '' ? failed : { ...failed, said: this.#text }
   }
 }
 
@@ -114,124 +151,12 @@ function parseArgs(input: string): unknown {
   }
 }
 
-function usageOf(usage: {
-  inputTokens: { total: number | undefined }
-  outputTokens: { total: number | undefined }
-}): ModelUsage {
+/** Only what the provider told; an unknown number is left out, never zero. */
+function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): ModelUsage {
   return {
-    ...(usage.inputTokens.total !== undefined && { inputTokens: usage.inputTokens.total }),
-    ...(usage.outputTokens.total !== undefined && { outputTokens: usage.outputTokens.total }),
+    ...(inputTokens.total !== undefined && { inputTokens: inputTokens.total }),
+    ...(outputTokens.total !== undefined && { outputTokens: outputTokens.total }),
+    ...(inputTokens.cacheRead ? { cacheReadTokens: inputTokens.cacheRead } : {}),
+    ...(inputTokens.cacheWrite ? { cacheWriteTokens: inputTokens.cacheWrite } : {}),
   }
-}
-
-function toPrompt(request: ModelRequest): LanguageModelV4Message[] {
-  return [{ role: 'system', content: request.system }, ...request.messages.map(toMessage)]
-}
-
-function toMessage(message: ModelMessage): LanguageModelV4Message {
-  switch (message.role) {
-    case 'user':
-      return { role: 'user', content: userContent(message) }
-    case 'assistant':
-      return {
-        role: 'assistant',
-        content: [
-          ...(message.text === '' ? [] : [{ type: 'text' as const, text: message.text }]),
-          ...message.calls.map(call => ({
-            type: 'tool-call' as const,
-            toolCallId: call.id,
-            toolName: call.name,
-            input: call.args,
-          })),
-        ],
-      }
-    case 'tool':
-      return {
-        role: 'tool',
-        content: [
-          {
-            type: 'tool-result',
-            toolCallId: message.callId,
-            toolName: message.name,
-            output: { type: message.isError ? 'error-text' : 'text', value: message.text },
-          },
-        ],
-      }
-  }
-}
-
-function failure(kind: ModelFailureKind, message: string, retryAfterMs?: number): ModelEvent {
-  return { type: 'failed', kind, message, ...(retryAfterMs !== undefined && { retryAfterMs }) }
-}
-
-function cutOff(ref: string): ModelEvent {
-  return failure('cut-off', `${ref} stopped in the middle of its answer. Send the message again.`)
-}
-
-function aborted(): ModelEvent {
-  return failure('aborted', 'The answer was stopped.')
-}
-
-/** A provider's error as one sentence with the fix; never its body, which may hold secrets. */
-function failed(ref: string, error: unknown): ModelEvent {
-  if (!APICallError.isInstance(error)) {
-    const reason = error instanceof Error ? error.message : String(error)
-    // The SDK's own errors quote what was sent; a person is not shown garbage.
-    const detail = error instanceof Error && error.name.startsWith('AI_') ? 'not the wire format' : shorten(reason)
-    const unreachable = /ECONNREFUSED|ENOTFOUND|fetch failed|connect|socket|terminated|other side closed/i.test(reason)
-    return unreachable
-      ? failure(
-          'unavailable',
-          `${ref} cannot be reached (${shorten(reason)}). Check models.providers.*.baseUrl and that it runs.`,
-        )
-      : failure('garbled', `${ref} sent an answer that is not understood (${detail}). ${CHECK_API}`)
-  }
-  const provider = ref.split('/')[0]
-  if (isTooLong(error)) return failure('too-long', `The conversation is longer than what ${ref} takes. ${MAKE_ROOM}`)
-  switch (error.statusCode) {
-    case 401:
-    case 403:
-      return failure(
-        'auth',
-        `${ref} refused the key (${error.statusCode}). Set models.providers.${provider}.apiKey to a valid one.`,
-      )
-    case 404:
-      return failure(
-        'not-found',
-        `${ref} does not exist there (404). Check the model's name and models.providers.${provider}.baseUrl.`,
-      )
-    case 429:
-      return failure(
-        'rate-limited',
-        `${ref} is rate limited (429). Wait a moment, or choose another model.`,
-        retryAfter(error),
-      )
-    case undefined:
-      return failure(
-        'unavailable',
-        `${ref} cannot be reached (${shorten(error.message)}). Check models.providers.${provider}.baseUrl and that it runs.`,
-      )
-    default:
-      if (error.statusCode >= 500)
-        return failure(
-          'unavailable',
-          `${ref} is failing (${error.statusCode}). Try again later, or choose another model.`,
-        )
-      if (error.statusCode < 300)
-        return failure(
-          'garbled',
-          `${ref} sent an answer that is not understood. Check that ${`models.providers.${provider}.baseUrl`} is an OpenAI-compatible API.`,
-        )
-      return failure('refused', `${ref} refused the request (${error.statusCode}): ${shorten(error.message)}`)
-  }
-}
-
-function retryAfter(error: APICallError): number | undefined {
-  const seconds = Number(error.responseHeaders?.['retry-after'])
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 3600) * 1000 : undefined
-}
-
-function shorten(words: string): string {
-  const text = words.replaceAll(/\s+/g, ' ').trim()
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }

@@ -1,14 +1,11 @@
 // Any server that speaks the OpenAI chat completions wire: Ollama, vLLM, OpenRouter, a gateway of one's own.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import type { Fetch } from '../../base/world.ts'
-import type { ModelChoice } from '../choice.ts'
+import type { World } from '../../base/world.ts'
+import type { ServedChoice } from '../choice.ts'
 import type { Model } from '../model.ts'
 import { chatModel } from './chat-model.ts'
 
-export function openAiCompatibleModel(
-  choice: Extract<ModelChoice, { kind: 'openai-completions' }>,
-  fetch: Fetch,
-): Model {
+export function openAiCompatibleModel(choice: ServedChoice, { fetch, clock }: Pick<World, 'fetch' | 'clock'>): Model {
   const provider = createOpenAICompatible({
     name: choice.provider,
     baseURL: choice.baseUrl,
@@ -17,5 +14,5 @@ export function openAiCompatibleModel(
     ...(choice.apiKey !== undefined && { apiKey: choice.apiKey }),
     ...(choice.headers && { headers: { ...choice.headers } }),
   })
-  return chatModel(choice.ref, provider.chatModel(choice.modelId))
+  return chatModel({ choice, clock, language: provider.chatModel(choice.modelId) })
 }

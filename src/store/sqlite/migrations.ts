@@ -195,6 +195,18 @@ CREATE INDEX inbox_with_attachments ON inbox (id) WHERE state = 'waiting' AND at
 CREATE INDEX entries_compactions ON entries (session_id, id) WHERE kind = 'compaction';
 `
 
+/** What models used: a row for each scope, day and model. */
+const USAGE = `
+CREATE TABLE usage (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, day TEXT NOT NULL, model TEXT NOT NULL,
+  answers INTEGER NOT NULL, unpriced INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
+  cost_micro_usd INTEGER NOT NULL, created_at_ms INTEGER NOT NULL,
+  UNIQUE (scope, day, model)
+) STRICT;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -204,6 +216,7 @@ export const MIGRATIONS: readonly string[] = [
   SESSION_SETTINGS,
   DEVICES,
   BLOBS_AND_COMPACTIONS,
+  USAGE,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

@@ -2,7 +2,7 @@
 // prepared once and read to its end. So they see all that was acknowledged and wait for nobody (W3).
 import type { Database } from 'better-sqlite3'
 import type { LargeReadName, StoreReads } from '../port.ts'
-import type { Entry } from '../rows.ts'
+import type { Entry, UsageRow } from '../rows.ts'
 import { fromJson } from './failures.ts'
 import { BEGUN, FIND_KEY, type KeyColumns, keyNames, sameParams } from './keys.ts'
 import { type LargeReadsHere, largeRead } from './large-reads.ts'
@@ -28,6 +28,7 @@ import {
   toSession,
 } from './rows.ts'
 import { type ReadFaults, type Select, selectOn } from './select.ts'
+import { usageSelect } from './usage.ts'
 
 export const READ_ROWS_MAX = 500
 
@@ -112,6 +113,7 @@ export function prepareReads(db: Database, commits: () => number): PreparedReads
       ...outboxReads(select),
       ...keyReads(select),
       ...deviceReads(select),
+      ...usageReads(select),
     },
   }
 }
@@ -248,6 +250,14 @@ function sessionReads(select: Select): Pick<StoreReads, 'session' | 'sessions' |
     },
     sessionCount: () => count.get([])?.n ?? 0,
   }
+}
+
+function usageReads(select: Select): Pick<StoreReads, 'usage'> {
+  const sums = {
+    day: select<UsageRow>(usageSelect('day', READ_ROWS_MAX)),
+    model: select<UsageRow>(usageSelect('model', READ_ROWS_MAX)),
+  }
+  return { usage: ({ scope, fromDay, by }) => sums[by].all([scope, fromDay]) }
 }
 
 /** Drops the results at the page's beginning whose message lies before it: nobody may see an answer without its call. */

@@ -27,6 +27,8 @@ export const KEPT = {
   sends: { ms: 30 * DAY },
   /** Files that no entry names any more, or that were taken with a message that never had a turn. */
   blobs: { ms: 7 * DAY },
+  /** As long as the journals; the sums of whole days stay. */
+  usage: { ms: 90 * DAY },
 } as const satisfies Record<AgingTable, { ms: number; newest?: number; rowsMax?: number }>
 
 /** Of the writer's time, for one slice; half of it is left for its commit. */
@@ -114,6 +116,10 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
       needed: "t.state IN ('queued', 'sending') OR t.ended_at_ms >= :cut",
     }),
     remove: ['DELETE FROM sends WHERE seq = ?'],
+  },
+  usage: {
+    rows: rule('usage', { at: 'created_at_ms', needed: "t.scope = 'all'" }),
+    remove: ['DELETE FROM usage WHERE id = ?'],
   },
   events: {
     rows: rule('events', { id: 'seq', at: 'seq', needed: '0' }),

@@ -14,6 +14,7 @@ import { type RunColumns, toRun } from './rows.ts'
 import { findColumns, findRun, insertRun, requireFence, requireRun } from './runs.ts'
 import { writeRoute } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
+import { countUsage } from './usage.ts'
 import { cancelApprovals } from './writes-approvals.ts'
 import { attachmentsOf, nameBlobs, takeAttachments } from './writes-blobs.ts'
 import {
@@ -138,7 +139,13 @@ const claimRun: WriteFunctions['claimRun'] = (tx, { runId, epoch, nowMs, events 
   return fresh(run)
 }
 
-function appendEntry(tx: Tx, { run, nowMs }: { run: RunRow; nowMs: number }, entry: EntryBody): number {
+interface Appending {
+  readonly run: RunRow
+  readonly nowMs: number
+  readonly usageDay: string | undefined
+}
+
+function appendEntry(tx: Tx, { run, nowMs, usageDay }: Appending, entry: EntryBody): number {
   if (entry.kind === 'result' && !tx.get(FIND_MESSAGE, [entry.message, run.runId])) {
     throw new SluiceError('NOT_FOUND', `Run ${run.runId} has no message entry ${entry.message} to answer.`, {
       details: { runId: run.runId, message: entry.message },
@@ -149,12 +156,14 @@ function appendEntry(tx: Tx, { run, nowMs }: { run: RunRow; nowMs: number }, ent
     touchSession(tx, { key: run.sessionKey, nowMs, text: entry.text, model: entry.model, ...entry.usage })
   }
   if (entry.kind === 'compaction') touchSession(tx, { key: run.sessionKey, nowMs, ...entry.usage })
+  const isAnswer = entry.kind === 'message' || entry.kind === 'compaction'
+  if (isAnswer && usageDay !== undefined) countUsage(tx, run, { answer: entry, day: usageDay, nowMs })
   return insertEntry(tx, { ...run, nowMs }, entry)
 }
 
-const appendEntries: WriteFunctions['appendEntries'] = (tx, { fence, entries, merges, nowMs, events }) => {
+const appendEntries: WriteFunctions['appendEntries'] = (tx, { fence, entries, merges, usageDay, nowMs, events }) => {
   const run = requireFence(tx, fence)
-  const ids = entries.map(entry => appendEntry(tx, { run, nowMs }, entry))
+  const ids = entries.map(entry => appendEntry(tx, { run, nowMs, usageDay }, entry))
   emitAll(tx, events)
   return fresh({ ids, merged: merges ? mergeWaiting(tx, run, { mode: 'steer', nowMs }) : [] })
 }

@@ -1,0 +1,34 @@
+// An answer that breaks off after words were shown: the turn fails and says so, the words stay, and a message that came
+// meanwhile is not lost with it.
+import { expect, test } from 'vitest'
+import { openHouse, text } from '../fakes/house.ts'
+
+test('L2: what was said of an answer that broke off is kept, and what a person wrote meanwhile is answered', async () => {
+  const shown = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  const house = await openHouse(async () => {
+    shown.resolve()
+    await goOn.promise
+    return { type: 'failed', kind: 'cut-off', message: 'It broke off.', said: 'half a sen' }
+  })
+  const send = (idempotencyKey: string) =>
+    house.call('chat.send', { sessionKey: 'main', message: idempotencyKey, idempotencyKey })
+  const wait = (runId: string) => house.call('agent.wait', { runId, timeoutMs: 60_000 })
+  await send('one')
+  await shown.promise
+  await send('two')
+  house.play(({ messages }) => text(`${messages.length} messages`))
+  goOn.resolve()
+  await wait('one')
+  expect(house.store.read.run('one')).toMatchObject({ state: 'failed', reply: 'half a sen', error: 'It broke off.' })
+  await wait('two')
+  expect(house.store.read.run('two')).toMatchObject({ state: 'ok', reply: '3 messages' })
+  const { messages } = await house.call('chat.history', { sessionKey: 'main' })
+  expect(messages.map(({ content }) => content.map(part => part.text).join(''))).toEqual([
+    'one',
+    'half a sen',
+    'two',
+    '3 messages',
+  ])
+  await house.close()
+})
