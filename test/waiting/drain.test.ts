@@ -100,9 +100,10 @@ atEachLimit(house => {
     // Nothing of the one before it listens or is connected any longer.
     const own = socketsOf(pid)
     const ports = tcpTable().filter(row => own.has(row.inode) && row.remotePort !== modelPort(house))
-    expect(ports.map(({ localPort, listens }) => `${localPort} ${listens}`).sort()).toEqual(
-      [true, false].map(listens => `${gateway.port} ${listens}`).sort(),
+    expect(new Set(ports.map(({ localPort, listens }) => `${localPort} ${listens}`))).toEqual(
+      new Set([true, false].map(listens => `${gateway.port} ${listens}`)),
     )
+    expect(ports.filter(({ listens }) => !listens)).toHaveLength(1)
     const next = await house.client.call('cron.add', {
       ...agentJob('after a restart'),
       schedule: { kind: 'at', atMs: Date.now() },

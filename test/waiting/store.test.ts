@@ -1,21 +1,8 @@
-// The shapes in which the store is what everybody waits for: a lock held while the network is asked, readers behind a
-// writer, a write that happens after its caller was told it had failed, a lock that outlives its holder.
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { agentJob, heldJob, jobSession } from '../e2e/jobs.ts'
 import { RawSocket } from '../e2e/raw-socket.ts'
-import { atEachLimit, type House } from './house.ts'
-
-/** Nobody else can write until the answer is called, as when a person's shell holds a transaction open. */
-function heldStore({ gateway, scope }: House): () => void {
-  const db = new Database(join(gateway.stateDir, 'sluice.db'))
-  scope.onEnd(() => {
-    db.close()
-  })
-  db.exec('BEGIN IMMEDIATE')
-  return () => db.close()
-}
+import { heldStore } from './held-store.ts'
+import { atEachLimit } from './house.ts'
 
 atEachLimit(
   house => {
