@@ -1,9 +1,11 @@
-// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--plain] [--mutants]`: runs the simulator of test/simulation.
-// With one seed it tells everything that happens; with `--plain` no seed has tasks or questions; with `--mutants` it shows
+// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--world W] [--mutants]`: runs the simulator of test/simulation.
+// With one seed it tells everything that happens; with `--world plain` or
+// `asking` less may happen than the seed says; with `--mutants` it shows
 // which planted fault is caught by which seed. It judges nothing itself; its exit code is 1 when a checker found something,
 // or a mutant was missed.
 import { parseArgs } from 'node:util'
 import { MUTANTS } from '../test/simulation/mutants.ts'
+import type { World } from '../test/simulation/scenario.ts'
 import { type Caught, hunt, mutantTable, replayLine, runSeeds, summaryLine } from '../test/simulation/seeds.ts'
 
 const { values } = parseArgs({
@@ -11,7 +13,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '300' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
-    plain: { type: 'boolean', default: false },
+    world: { type: 'string' },
     mutants: { type: 'boolean', default: false },
   },
 })
@@ -24,7 +26,7 @@ async function simulateSeeds(): Promise<void> {
   const report = await runSeeds({
     from: one ?? Number(values.from),
     count: one === undefined ? Number(values.seeds) : 1,
-    ...(values.plain && { plain: true }),
+    ...(values.world !== undefined && { world: values.world as World }),
     ...(one !== undefined && { listen: line => console.log(line) }),
   })
   for (const failed of report.failed) console.log(replayLine(failed))

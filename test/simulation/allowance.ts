@@ -2,6 +2,7 @@
 // generator of its own, so that the rest of a seed stays what it was; the checkers hold the house to these numbers and
 // never ask it what its limits are.
 import { SECOND } from '../../src/base/durations.ts'
+import type { QueueMode } from '../../src/config/schema.ts'
 import { Prng } from './prng.ts'
 
 export interface Allowance {
@@ -9,6 +10,8 @@ export interface Allowance {
   readonly pools: Readonly<Record<string, number>>
   /** Unfinished runs: of one session, and of all. */
   readonly queue: { readonly ahead: number; readonly all: number }
+  /** What a message to a session that talks does; by channel, where one differs. */
+  readonly modes: { readonly mode: QueueMode; readonly byChannel: Readonly<Record<string, QueueMode>> }
   readonly childrenMax: number
   readonly depthMax: number
   readonly hopsMax: number
@@ -33,6 +36,7 @@ export const PROVIDER = 'test'
 export const PLAIN: Allowance = {
   pools: { jobs: 4, subagents: 8 },
   queue: { ahead: 50, all: 5_000 },
+  modes: { mode: 'followup', byChannel: {} },
   childrenMax: 8,
   depthMax: 2,
   hopsMax: 10,
@@ -65,6 +69,7 @@ export function drawAllowance(seed: number, turns: number): Allowance {
       ahead: sometimes(0.3, () => random.int(1, 4)) ?? PLAIN.queue.ahead,
       all: sometimes(0.2, () => random.int(3, 12)) ?? PLAIN.queue.all,
     },
+    modes: PLAIN.modes,
     childrenMax: random.int(1, 4),
     depthMax: random.int(1, 2),
     hopsMax: 2 * random.pick([1, 2, 3, 5]),
@@ -103,7 +108,7 @@ export function configOf(
     },
     cron: { maxConcurrentRuns: pools.jobs },
     ...(provider !== undefined && { models: { providers: { [PROVIDER]: { baseUrl, maxConcurrent: provider } } } }),
-    messages: { queue: { cap: queue.ahead, mode: 'followup' } },
+    messages: { queue: { cap: queue.ahead, ...allowance.modes } },
     session: { agentToAgent: { maxPingPongTurns: allowance.hopsMax / 2 } },
     tools: {
       ...{ cron: timed, sessions_send: timed, sessions_spawn: timed },

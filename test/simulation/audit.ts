@@ -2,11 +2,21 @@
 // and turns were given, all compared with what is in the database file. Reads SQL of its own, not the store's reads.
 
 import type { SluiceError } from '../../src/base/errors.ts'
+import type { WaitGraph } from '../../src/coordination/wait-graph.ts'
 import { streamId } from '../../src/protocol/events.ts'
 import { auditCommands } from './audit-commands.ts'
 import { auditDelegation } from './audit-delegation.ts'
+import { auditMerging } from './audit-merging.ts'
 import type { Boot } from './boot.ts'
-import { type EntryRecord, type Evidence, gather, type RunRecord, repeated, type Told } from './evidence.ts'
+import {
+  answeringRun,
+  type EntryRecord,
+  type Evidence,
+  gather,
+  type RunRecord,
+  repeated,
+  type Told,
+} from './evidence.ts'
 import { type Scenario, slackOf } from './scenario.ts'
 import { isWait, waitedRunId, waitMsOf } from './shadow.ts'
 import type { OutsideCall, Request, Sightings, TurnCall } from './sightings.ts'
@@ -18,7 +28,7 @@ const EXPECTED_ERROR =
 
 export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
   const evidence = gather(boot.reader, scenario, seen)
-  atRest(boot, { seen })
+  atRest(boot, evidence)
   for (const run of evidence.runs.values()) auditRun(evidence, run)
   oneTurnAtATime(evidence)
   auditEnds(evidence)
@@ -29,9 +39,10 @@ export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
   auditWork(evidence)
   auditDelegation(evidence)
   auditCommands(evidence)
+  auditMerging(evidence)
 }
 
-function atRest(boot: Boot, { seen }: Pick<Evidence, 'seen'>): void {
+function atRest(boot: Boot, { seen, runs }: Evidence): void {
   const { lanes, slots, joins, approvals, graph } = boot.house.parts
   const figures = {
     lanesHeld: lanes.heldCount,
@@ -45,10 +56,24 @@ function atRest(boot: Boot, { seen }: Pick<Evidence, 'seen'>): void {
     edges: graph.list().length,
     approvalEdges: graph.list().filter(edge => edge.target.startsWith('approval:')).length,
     processes: seen.commands.filter(run => run.boot === boot.number && run.endedMs === undefined).length,
-    names: [...seen.runIds].filter(runId => graph.nameOf(`run:${runId}`) !== `run:${runId}`).length,
+    names: [...runs.keys()].filter(runId => graph.nameOf(`run:${runId}`) !== `run:${runId}`).length,
+    holders: [...runs.values()].filter(run => isHeld(graph, run)).length,
   }
   for (const [name, value] of Object.entries(figures))
     if (value !== 0) seen.violate('zero', `${name} is ${value} at rest`)
+}
+
+/** Whether a merged run still stands for the one that took it: then that one could not wait for it. */
+function isHeld(graph: WaitGraph, { run_id: merged, merged_into: into }: RunRecord): boolean {
+  if (into === null) return false
+  const edge = { waiter: `run:${into}`, target: `run:${merged}`, sinceMs: 0 } as const
+  try {
+    graph.add(edge)
+  } catch {
+    return true
+  }
+  graph.remove(edge)
+  return false
 }
 
 function auditRun({ seen, entries }: Evidence, run: RunRecord): void {
@@ -64,7 +89,8 @@ function auditRun({ seen, entries }: Evidence, run: RunRecord): void {
     if (journal.length > 0) wrong('was never begun and has a journal')
     return
   }
-  if (count('input') !== 1 || journal[0] !== 'input') wrong(`has ${count('input')} inputs`)
+  const own = (entries.get(run.run_id) ?? []).filter(entry => entry.kind === 'input' && !JSON.parse(entry.body).of)
+  if (own.length !== 1 || journal[0] !== 'input') wrong(`has ${own.length} inputs of its own`)
   if (count('end') !== 1 || journal.at(-1) !== 'end') wrong(`has ${count('end')} ends: ${journal.join(' ')}`)
   if (count('message') > count('attempt')) wrong('has a message without an attempt')
   pairs(entries.get(run.run_id) ?? [], run, wrong)
@@ -110,7 +136,9 @@ function auditEnds({ reader, runs, seen }: Evidence): void {
     if (payload.stream !== 'lifecycle' || payload.data.phase === 'start') continue
     ends.set(payload.runId, (ends.get(payload.runId) ?? 0) + 1)
   }
-  for (const [runId, { attempt: attempts }] of runs) {
+  for (const [runId, { attempt: attempts, merged_into }] of runs) {
+    // A message that was merged streams nothing of its own.
+    if (merged_into !== null) continue
     for (let attempt = 1; attempt <= Math.max(1, attempts); attempt += 1) {
       const stream = streamId({ runId, attempt })
       if (ends.get(stream) !== 1) seen.violate('ends', `${stream} was said to end ${ends.get(stream) ?? 0} times`)
@@ -211,7 +239,7 @@ function auditAnswer({ runs, seen, scenario }: Evidence, request: Request, call:
   if (!answer) return
   if (answer.status === 'timeout' && request.method !== 'cron.run') {
     seen.counts.timeouts += 1
-    const run = runs.get(String(answer.runId))
+    const run = answeringRun(runs, String(answer.runId))
     const timeoutMs = Number(call.params.timeoutMs ?? Number(call.params.timeoutSeconds) * 1_000)
     const ended = run?.ended_at_ms ?? Number.POSITIVE_INFINITY
     const timedOutItself = run?.state === 'timed-out' && request.method === 'agent.wait'
@@ -222,6 +250,9 @@ function auditAnswer({ runs, seen, scenario }: Evidence, request: Request, call:
       )
   }
   if (answer.status === 'ok') auditReply(runs, seen, { what, answer })
+  const ended = answeringRun(runs, String(answer.runId))
+  if (answer.status === 'error' && ended?.state === 'ok')
+    seen.violate('truth', `${what} was told of an error, but it went well`)
 }
 
 function auditReply(
@@ -229,7 +260,7 @@ function auditReply(
   seen: Sightings,
   { what, answer }: { what: string; answer: Readonly<Record<string, unknown>> },
 ): void {
-  const run = runs.get(String(answer.runId))
+  const run = answeringRun(runs, String(answer.runId))
   if (run && run.state !== 'ok') seen.violate('truth', `${what} was told that all went well, but it ${run.state}`)
   if (run && typeof answer.reply === 'string' && answer.reply !== run.reply)
     seen.violate('truth', `${what} was told another reply`)
@@ -257,6 +288,7 @@ function auditTurnCall({ reader, runs, seen, scenario }: Evidence, call: TurnCal
   if (told.code === 'INTERNAL' || told.code === 'CONFLICT' || told.code === 'STALE')
     seen.violate('refusal', `${what} was refused with ${told.code}: ${told.error}`)
   auditEffect({ reader, seen }, call, { told, what })
+  if (call.name === 'sim_wait') auditWait({ runs, seen, scenario }, call, { told, what })
   if (!isDelegation(call.name)) return
   const run = runs.get(waitedRunId(call))
   if (told.runId !== undefined && told.runId !== run?.run_id) seen.violate('lost', `${what} was taken and is not there`)
@@ -266,6 +298,21 @@ function auditTurnCall({ reader, runs, seen, scenario }: Evidence, call: TurnCal
   const dueMs = call.startedMs + waitMsOf(call)
   if (ended + slackOf(scenario) < dueMs)
     seen.violate('truth', `${what} was told of a time-out, but the run ended ${dueMs - ended} ms before`)
+}
+
+/** A turn's wait for a run ends with it and in its way, whoever has taken its message. */
+function auditWait(
+  { runs, seen, scenario }: Pick<Evidence, 'runs' | 'seen' | 'scenario'>,
+  call: TurnCall,
+  { told, what }: { told: Told; what: string },
+): void {
+  const run = answeringRun(runs, String(call.args.runId))
+  if (!run) return
+  if (told.status === 'ok' && run.state !== 'ok') seen.violate('truth', `${what} was told that all went well`)
+  const endedMs = run.ended_at_ms ?? Number.POSITIVE_INFINITY
+  if (told.status !== 'timeout' || run.state === 'timed-out') return
+  if (endedMs + slackOf(scenario) < call.startedMs + waitMsOf(call))
+    seen.violate('truth', `${what} was told of a time-out, but the run had ended`)
 }
 
 function isDelegation(name: string): boolean {

@@ -36,6 +36,9 @@ export interface BootParts {
 }
 
 const DB = 'sluice.db'
+/** What people wrote meanwhile is no step of the turn. */
+const LAST_ENTRY = `SELECT kind FROM entries WHERE run_id = ? AND (kind <> 'input' OR body ->> 'of' IS NULL)
+  ORDER BY id DESC LIMIT 1`
 
 export function scratchFolder(): string {
   return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sluice-simulation-'))
@@ -149,7 +152,7 @@ export class Boot {
   }
 
   #lastEntry(runId: string): string | undefined {
-    const last = ask(this.#reader, 'SELECT kind FROM entries WHERE run_id = ? ORDER BY id DESC LIMIT 1').get(runId)
+    const last = ask(this.#reader, LAST_ENTRY).get(runId)
     return (last as { kind: string } | undefined)?.kind
   }
 

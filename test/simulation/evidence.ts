@@ -15,6 +15,8 @@ export interface RunRecord {
   readonly job_id: string | null
   readonly ended_at_ms: number | null
   readonly created_at_ms: number
+  readonly started_at_ms: number | null
+  readonly session_id: string
   readonly reply: string | null
   readonly error: string | null
   /** The run whose call asked for this one, and how many led to it. */
@@ -24,6 +26,9 @@ export interface RunRecord {
   readonly tells: string | null
   readonly handover: 'none' | 'open' | 'taken'
   readonly taken_by: string | null
+  /** What the message was to do to a turn that runs, and the run that took it. */
+  readonly queue_mode: string
+  readonly merged_into: string | null
 }
 
 export interface EntryRecord {
@@ -31,6 +36,7 @@ export interface EntryRecord {
   readonly run_id: string
   readonly session_key: string
   readonly kind: string
+  readonly created_at_ms: number
   readonly body: string
 }
 
@@ -50,6 +56,12 @@ export function gather(reader: Database, scenario: Scenario, seen: Sightings): E
     runs: new Map(runs.map(run => [run.run_id, run])),
     entries: Map.groupBy(entries, entry => entry.run_id),
   }
+}
+
+/** The run in which a message has its answer: its own, or the one that took it. */
+export function answeringRun(runs: Evidence['runs'], runId: string): RunRecord | undefined {
+  const run = runs.get(runId)
+  return run && run.merged_into !== null ? runs.get(run.merged_into) : run
 }
 
 export function repeated(list: readonly string[]): string[] {

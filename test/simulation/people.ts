@@ -7,10 +7,14 @@ import { Answers, type PeopleParts } from './answers.ts'
 import { Prng } from './prng.ts'
 import type { Action } from './scenario.ts'
 import { drawJob, writeNote } from './script.ts'
+import { liveRuns } from './shadow.ts'
 import type { OutsideCall, Request } from './sightings.ts'
 import { treeOf } from './stops.ts'
 
 const OPERATOR: Caller = { principal: 'operator', label: 'simulation', scopes: new Set(['operator.admin']) }
+/** Of the run in which a message has its answer. */
+const ANSWERING_STATE = `SELECT state FROM runs
+  WHERE run_id = ifnull((SELECT merged_into FROM runs WHERE run_id = ?), ?)`
 type Params = Readonly<Record<string, unknown>>
 
 export class People {
@@ -59,6 +63,12 @@ export class People {
       case 'repeat':
         this.#repeat(random)
         return
+      case 'talk':
+        this.#talk(action, random)
+        return
+      case 'reset':
+        this.#reset(random)
+        return
       default:
         this.look()
     }
@@ -101,6 +111,35 @@ export class People {
     }
   }
 
+  /** Somebody goes on writing in a session, mostly in one where a turn runs, and may wait for what comes of it. */
+  #talk(action: Action, random: Prng): void {
+    const { time, scenario, seen } = this.#parts
+    const sessionKey = this.#busySession(random) ?? random.pick(scenario.sessions)
+    const count = random.int(1, 4)
+    for (let number = 0; number < count; number += 1) {
+      const key = `t${action.name}.${number}`
+      const message = writeNote({ token: `talk/${key}`, depth: random.int(0, 1) })
+      const params = { message, sessionKey, idempotencyKey: key }
+      const waits = random.chance(0.4) && { runId: key, timeoutMs: random.span(SECOND, 10 * MINUTE) }
+      time.after(random.span(1, 20 * SECOND), () => {
+        this.#ask({ kind: 'run', method: 'chat.send', key, params })
+        seen.runIds.add(key)
+        if (waits) time.after(1, () => this.#ask({ kind: 'other', method: 'agent.wait', params: waits }))
+      })
+    }
+  }
+
+  #busySession(random: Prng): string | undefined {
+    const running = liveRuns(this.#parts.boot().reader).filter(run => run.state === 'running')
+    return running.length > 0 && random.chance(0.85) ? random.pick(running).sessionKey : undefined
+  }
+
+  /** A new transcript, where one is talked in if any is. */
+  #reset(random: Prng): void {
+    const key = this.#busySession(random) ?? random.pick(this.#parts.scenario.sessions)
+    this.#ask({ kind: 'other', method: 'sessions.reset', params: { key } })
+  }
+
   #path(action: Action, from: string, random: Prng): { path?: string } {
     if (action.kind !== 'ring' && action.kind !== 'chain') return {}
     const { sessions } = this.#parts.scenario
@@ -131,7 +170,7 @@ export class People {
     const { scenario, seen } = this.#parts
     const sessionKey = random.pick(scenario.sessions)
     const tasks = [...seen.taskSessions].slice(-4)
-    if (!scenario.plain && random.chance(0.6))
+    if (scenario.world !== 'plain' && random.chance(0.6))
       this.#answers.stop(tasks.length > 0 && random.chance(0.3) ? random.pick(tasks) : sessionKey, action.name)
     else this.#ask({ kind: 'stop', method: 'chat.abort', params: { sessionKey } })
   }
@@ -224,7 +263,7 @@ export class People {
 
   #expectRun(method: string, runId: string, told: unknown): void {
     const { seen, boot } = this.#parts
-    const state = boot().reader.prepare('SELECT state FROM runs WHERE run_id = ?').pluck().get(runId)
+    const state = boot().reader.prepare(ANSWERING_STATE).pluck().get(runId, runId)
     if (method === 'agent.wait' && state === undefined) return
     const isOver = state !== 'queued' && state !== 'running'
     if (state === undefined || (told === 'ok' && !isOver))

@@ -117,7 +117,7 @@ async function answer(
     runIds: [...seen.runIds].slice(-12),
     jobIds: [...seen.jobs.keys()].slice(-6),
     taskSessions: [...seen.taskSessions].slice(-4),
-    wide: !scenario.plain,
+    wide: scenario.world !== 'plain',
     nowMs: clock.now(),
   }
   return nextAnswer({ runId, step, messages, random, around })

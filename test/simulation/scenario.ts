@@ -3,6 +3,7 @@
 import { HOUR, MINUTE, SECOND } from '../../src/base/durations.ts'
 import { type Allowance, configOf, drawAllowance, PLAIN } from './allowance.ts'
 import { Prng } from './prng.ts'
+import { drawTalk, SILENCE, type Talk, type TalkKind } from './talk.ts'
 
 const WEIGHTS = {
   chat: 26,
@@ -20,7 +21,7 @@ const WEIGHTS = {
   crash: 2.5,
   restart: 1.5,
 }
-export type ActionKind = keyof typeof WEIGHTS
+export type ActionKind = keyof typeof WEIGHTS | TalkKind
 
 export interface Action {
   readonly atMs: number
@@ -47,8 +48,8 @@ export interface Faults {
 export interface Scenario {
   readonly seed: number
   readonly sessions: readonly string[]
-  /** Nobody hands on tasks, runs commands or asks people: the world as it was before there were any. */
-  readonly plain: boolean
+  readonly world: World
+  readonly talk: Talk
   readonly allowance: Allowance
   readonly config: object
   readonly turnTimeoutMs: number
@@ -58,16 +59,28 @@ export interface Scenario {
   readonly faults: Faults
 }
 
+/**
+ * `plain`: nobody hands on tasks, runs commands or asks people. `asking`: they do. `talking`: and people write while turns
+ * run, here and in the chats of channels. Each means what it meant before there was the next.
+ */
+export type World = 'plain' | 'asking' | 'talking'
+
 const PLAIN_SHARE = 0.15
+const ASKING_SHARE = 0.25
+
+function worldOf(seed: number): World {
+  if (new Prng(`kind ${seed}`).chance(PLAIN_SHARE)) return 'plain'
+  return new Prng(`talks ${seed}`).chance(ASKING_SHARE) ? 'asking' : 'talking'
+}
 
 /** After the last action: time enough for every time-out that a scenario can draw. */
 export const REST_MS = 12 * HOUR
 
-/** `plain` makes a seed mean what it meant before there were tasks and questions; undefined: the seed says. */
-export function drawScenario(seed: number, plain = new Prng(`kind ${seed}`).chance(PLAIN_SHARE)): Scenario {
+/** `world`: what may happen; undefined: the seed says. */
+export function drawScenario(seed: number, world = worldOf(seed)): Scenario {
   const random = new Prng(`scenario ${seed}`)
   const count = random.chance(0.7) ? random.int(2, 6) : random.int(7, 50)
-  const sessions = Array.from({ length: count }, (_, index) => `agent:main:s${index}`)
+  const ownSessions = Array.from({ length: count }, (_, index) => `agent:main:s${index}`)
   const slots = random.int(1, 4)
   const turnTimeoutMs = random.pick([20, 90, 300, 1_200]) * SECOND
   const toolTimeoutMs = random.pick([undefined, undefined, 200, 2_000])
@@ -76,18 +89,23 @@ export function drawScenario(seed: number, plain = new Prng(`kind ${seed}`).chan
     atMs: random.int(0, horizonMs),
     kind: random.weighted(WEIGHTS),
     name: `${index}`,
-  })).sort((a, b) => a.atMs - b.atMs)
+  }))
   const faults = drawFaults(random)
-  const allowance = plain ? { ...PLAIN, pools: { ...PLAIN.pools, turns: slots } } : drawAllowance(seed, slots)
+  const talk = world === 'talking' ? drawTalk(seed, horizonMs) : SILENCE
+  const allowance =
+    world === 'plain'
+      ? { ...PLAIN, pools: { ...PLAIN.pools, turns: slots } }
+      : { ...drawAllowance(seed, slots), modes: talk.modes }
   return {
     seed,
-    sessions,
-    plain,
+    sessions: [...ownSessions, ...talk.sessions],
+    world,
+    talk,
     allowance,
     turnTimeoutMs,
     thinkMsMax: random.pick([500, 5_000, 60_000]),
     horizonMs,
-    actions,
+    actions: [...actions, ...talk.actions].sort((a, b) => a.atMs - b.atMs),
     faults,
     config: configOf(allowance, { turnTimeoutMs, toolTimeoutMs }),
   }

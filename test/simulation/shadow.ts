@@ -19,6 +19,15 @@ const LIVE = `SELECT id, run_id AS runId, session_key AS sessionKey, state, job_
   parent, tells FROM runs
   WHERE state IN ('queued', 'running') ORDER BY id`
 
+const MERGED = `SELECT merged.run_id AS runId, merged_into AS "into" FROM runs AS merged
+  WHERE merged_into IN (SELECT run_id FROM runs WHERE state IN ('queued', 'running'))`
+
+/** Messages that became part of a turn that lives: who waits for one waits for that. */
+function mergedRuns(reader: Database): ReadonlyMap<string, string> {
+  const rows = ask(reader, MERGED).all() as { runId: string; into: string }[]
+  return new Map(rows.map(({ runId, into }) => [runId, into]))
+}
+
 export function liveRuns(reader: Database): LiveRun[] {
   return ask(reader, LIVE).all() as LiveRun[]
 }
@@ -41,12 +50,17 @@ export class Shadow {
   readonly #live: ReadonlyMap<string, LiveRun>
   readonly #running: ReadonlyMap<string, LiveRun>
   readonly #calls: readonly TurnCall[]
-
+  readonly #merged: ReadonlyMap<string, string>
   readonly #strict: boolean
 
   /** `calls`: those that are open. Strict: only what surely waits now; else also what may be about to. */
-  constructor(live: readonly LiveRun[], calls: readonly TurnCall[], strict: boolean) {
+  constructor(
+    reader: Database,
+    live: readonly LiveRun[],
+    { calls, strict }: { calls: readonly TurnCall[]; strict: boolean },
+  ) {
     this.#strict = strict
+    this.#merged = mergedRuns(reader)
     this.#live = new Map(live.map(run => [run.runId, run]))
     this.#running = new Map(live.flatMap(run => (run.state === 'running' ? [[run.sessionKey, run]] : [])))
     this.#calls = calls.filter(call => waitMsOf(call) > 0)
@@ -79,7 +93,10 @@ export class Shadow {
       return holder ? [`run:${holder.runId}`] : []
     }
     const run = this.#live.get(node.slice('run:'.length))
-    if (!run) return []
+    if (!run) {
+      const into = this.#merged.get(node.slice('run:'.length))
+      return into === undefined ? [] : [`run:${into}`]
+    }
     if (run.state === 'queued') return [`lane:${run.sessionKey}`]
     return this.#calls.filter(call => call.runId === run.runId).flatMap(call => this.#targetOf(call) ?? [])
   }

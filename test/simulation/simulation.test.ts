@@ -55,17 +55,17 @@ describe('regressions of the plain world', () => {
     [10897, 'a checker that did not know the end of a turn that was let go'],
     [11962, 'T1: the same; and a reply that was taken for a call that had been given up'],
   ])('seed %i: %s', async seed => {
-    expect((await simulate(seed, { plain: true })).violations).toEqual([])
+    expect((await simulate(seed, { world: 'plain' })).violations).toEqual([])
   })
 })
 
 /** The same of worlds with tasks, commands and questions. */
-describe('regressions', () => {
+describe('regressions of the world in which people are asked', () => {
   test.each([
     [4, 'W7: a turn that was stopped while it waited for a place at its provider ended as failed'],
     [30, 'T1: a call that was given up took the reply of its task, which nobody heard'],
     [278, 'W5: a process ended before the wait that it had asked for, and its turn went on without a slot'],
   ])('seed %i: %s', async seed => {
-    expect((await simulate(seed)).violations).toEqual([])
+    expect((await simulate(seed, { world: 'asking' })).violations).toEqual([])
   })
 })

@@ -11,7 +11,7 @@ import { audit } from './audit.ts'
 import { Boot, scratchFolder } from './boot.ts'
 import { ask } from './disk.ts'
 import { People } from './people.ts'
-import { drawScenario, REST_MS, type Scenario } from './scenario.ts'
+import { drawScenario, REST_MS, type Scenario, type World } from './scenario.ts'
 import { liveRuns } from './shadow.ts'
 import { type Counts, Sightings, type Violation } from './sightings.ts'
 import { START_MS, settled, VirtualTime } from './virtual-time.ts'
@@ -21,8 +21,8 @@ export interface SimulationOptions {
   /** Told each line of what happens. */
   readonly listen?: (line: string) => void
   readonly wrapStore?: (store: Store) => Store
-  /** The seed's old meaning, without tasks and questions; absent: the seed says. */
-  readonly plain?: boolean
+  /** A world in which less may happen than the seed says. */
+  readonly world?: World
   /** Patches classes for the time of the simulation; answers the function that undoes it. */
   readonly plant?: () => () => void
 }
@@ -40,7 +40,7 @@ const STEPS_MAX = 60_000
 const LOOK_EVERY_MS = 20 * SECOND
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
-  const simulation = new Simulation(drawScenario(seed, options.plain), options)
+  const simulation = new Simulation(drawScenario(seed, options.world), options)
   const undo = [options.plant?.(), plantWaitingTools(), watchRefusals((graph, edge) => simulation.refused(graph, edge))]
   try {
     await simulation.run()

@@ -48,7 +48,7 @@ export class Watch {
     this.#waitsAreBounded()
     if (at.diskBusy) return
     const live = liveRuns(at.reader)
-    const deadlocked = new Shadow(live, this.#waiting(), true).deadlocked()
+    const deadlocked = new Shadow(at.reader, live, { calls: this.#waiting(), strict: true }).deadlocked()
     if (deadlocked) seen.violate('no-cycle', `a turn was let wait for itself: ${deadlocked}`)
     this.#turns(at, live)
     this.#returnersFirst(at, live)
@@ -76,7 +76,7 @@ export class Watch {
     if (at.dead) return
     seen.counts.refusals += 1
     this.#catchUp(at)
-    const shadow = new Shadow(liveRuns(at.reader), this.#open, false)
+    const shadow = new Shadow(at.reader, liveRuns(at.reader), { calls: this.#open, strict: false })
     const runId = edge.waiter.replace(/^run:/, '')
     if (shadow.closes(runId, edge.target)) return
     seen.violate('refusal', `${edge.waiter} was refused to wait for ${edge.target}, but no cycle can be found`)
