@@ -198,6 +198,11 @@ export class TurnEngine {
     if (!run) return false
     carried.attempt = run
     carried.events = events
+    // Taken with the claim, or by an earlier attempt that did not hear that it was.
+    this.#merge(
+      run,
+      store.read.runEntries(run.runId).flatMap(({ body }) => (body.kind === 'input' ? (body.of ?? []) : [])),
+    )
     return await this.#attempt(carried, { run, events, slot })
   }
 

@@ -212,6 +212,23 @@ describe('the other modes', () => {
     expect(one.store.read.run('third')).toMatchObject({ mergedInto: 'second' })
   })
 
+  test('W6: collect: who waited for a message before it was collected hears of the end of the turn that took it', async () => {
+    const { play, open: next } = gated()
+    const one = await house(play, modeOf('collect'))
+    await send(one, 'first')
+    await settled()
+    await send(one, 'second')
+    await send(one, 'third')
+    const waited = wait(one, 'third')
+    await next()
+    await settled()
+    expect(one.parts.lanes.waitingCount).toBe(0)
+    await next()
+    expect(await waited).toMatchObject({ status: 'ok' })
+    expect([one.parts.joins.waitingCount, one.parts.lanes.heldCount]).toEqual([0, 0])
+    expect(one.parts.graph.nameOf('run:third')).toBe('run:third')
+  })
+
   test('interrupt: the turn is stopped, and so are messages that wait; the new one runs', async () => {
     const { play, seen, open: next } = gated()
     const one = await house(play, modeOf('interrupt'))
