@@ -59,8 +59,9 @@ async function answerOf(parts: ReceiverParts, message: InboundMessage, from: Fro
     return aborted ? 'Stopped.' : 'Nothing was running here.'
   } catch (error) {
     const refusal = asSluiceError(error)
-    // The world may come right, and the message is still with its channel.
-    if (ERROR_CODES[refusal.code] === 'world') throw refusal
+    // The world may come right, and the message is still with its channel. A full queue is no reason to keep it there: it
+    // would stand before the chat's next message, which may be a stop.
+    if (ERROR_CODES[refusal.code] === 'world' && refusal.details?.queue !== 'full') throw refusal
     return refusal.message
   }
 }

@@ -54,6 +54,22 @@ test('L1: what was not taken is not acknowledged; what never can be is, and its 
   expect(sends[0]?.text).toContain('message is empty')
 })
 
+test('W7: what a full queue does not take is told to its person, and does not stand before a stop', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await house.close()
+  const play = async () => {
+    await promise
+    return text('done')
+  }
+  house = await openHouse(play, { config: { messages: { queue: { mode: 'reject' } } } })
+  for (const [id, words] of Object.entries({ m1: 'hello', m2: 'hello', m3: '/stop' })) await hand(message(id, words))
+  expect(house.store.read.run('channel:loop:c1:m2')).toBeUndefined()
+  const texts = house.store.read.openSends(10).map(send => [send.id, send.text])
+  expect(texts).toContainEqual(['control:loop:c1:m3#1', 'Stopped.'])
+  expect(texts).toContainEqual(['control:loop:c1:m2#1', expect.stringContaining('was not taken')])
+  resolve()
+})
+
 test('W7: a stop is answered as a control answer, and is one stop', async () => {
   let stops = 0
   const stop: Door = async (method, params) => {

@@ -84,6 +84,7 @@ function full(why: string): SluiceError {
     {
       outcome: 'not-started',
       retryAfterMs: FULL_RETRY_AFTER_MS,
+      details: { queue: 'full' },
     },
   )
 }
