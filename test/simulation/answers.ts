@@ -3,6 +3,7 @@
 // after one may a command run. They act in time of their own, which a crash of the gateway does not end.
 import { SECOND } from '../../src/base/durations.ts'
 import type { Boot } from './boot.ts'
+import type { Chats } from './chats.ts'
 import { Prng } from './prng.ts'
 import type { Scenario } from './scenario.ts'
 import type { Request, Sightings } from './sightings.ts'
@@ -47,6 +48,7 @@ export interface PeopleParts {
   readonly seen: Sightings
   /** The gateway that is up. */
   readonly boot: () => Boot
+  readonly chats: Chats
 }
 
 interface Question {
@@ -123,8 +125,13 @@ export class Answers {
   }
 
   #say(sessionKey: string, message: string, name: string): void {
-    const { seen, time } = this.#parts
+    const { seen, time, chats } = this.#parts
     if (/yes|always/i.test(message)) seen.yeses.push({ sessionKey, always: message === 'always', atMs: time.nowMs })
+    // Whoever is asked in a chat answers there.
+    if (chats.hasChat(sessionKey)) {
+      chats.write(sessionKey, message)
+      return
+    }
     const params = { sessionKey, message, idempotencyKey: `answer ${name}` }
     this.#ask({ kind: 'answer', method: 'chat.send', key: `answer ${name}`, params })
   }

@@ -28,7 +28,10 @@ export function auditMerging(evidence: Evidence): void {
   const bySession = Map.groupBy(runs.values(), run => run.session_key)
   for (const run of runs.values()) {
     const others = (bySession.get(run.session_key) ?? []).filter(other => other !== run)
-    if (run.merged_into !== null) auditMerged(evidence, run)
+    if (run.merged_into !== null) {
+      seen.counts.merged += 1
+      auditMerged(evidence, run)
+    }
     if (run.state === 'ok' && run.attempt > 0) auditAnswered(evidence, run, others)
     if (run.source === 'chat') auditMode(evidence, run, others)
     auditOwed(evidence, run, others)

@@ -4,10 +4,12 @@
 import type { SluiceError } from '../../src/base/errors.ts'
 import type { WaitGraph } from '../../src/coordination/wait-graph.ts'
 import { streamId } from '../../src/protocol/events.ts'
+import { auditChats } from './audit-chats.ts'
 import { auditCommands } from './audit-commands.ts'
 import { auditDelegation } from './audit-delegation.ts'
 import { auditMerging } from './audit-merging.ts'
 import type { Boot } from './boot.ts'
+import type { Chats } from './chats.ts'
 import {
   answeringRun,
   type EntryRecord,
@@ -26,7 +28,10 @@ const ENDED = new Set(['ok', 'failed', 'aborted', 'timed-out'])
 const EXPECTED_ERROR =
   /^(the model is down|stopped|The turn took longer|given up: \d|Stopped: the model called|Stopped after)/
 
-export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
+export function audit(
+  boot: Boot,
+  { scenario, seen, chats }: { scenario: Scenario; seen: Sightings; chats: Chats },
+): void {
   const evidence = gather(boot.reader, scenario, seen)
   atRest(boot, evidence)
   for (const run of evidence.runs.values()) auditRun(evidence, run)
@@ -40,6 +45,7 @@ export function audit(boot: Boot, scenario: Scenario, seen: Sightings): void {
   auditDelegation(evidence)
   auditCommands(evidence)
   auditMerging(evidence)
+  auditChats(evidence, chats)
 }
 
 function atRest(boot: Boot, { seen, runs }: Evidence): void {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Processes, World } from '../../src/base/world.ts'
+import type { Channel } from '../../src/channels/port.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
 import { furnish } from '../../src/house.ts'
@@ -15,6 +16,7 @@ import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { commandsOf } from './commands.ts'
 import { ask } from './disk.ts'
 import { Prng } from './prng.ts'
+import { refusing } from './refusing.ts'
 import { SimulatedRunner } from './runner.ts'
 import type { Scenario } from './scenario.ts'
 import type { Sightings } from './sightings.ts'
@@ -30,6 +32,8 @@ export interface BootParts {
   readonly stormy: () => boolean
   /** Stands between the rooms and their store: for planted faults. */
   readonly wrapStore: (store: Store) => Store
+  /** The channels of this gateway. */
+  readonly channels: (boot: Boot) => readonly Channel[]
   readonly onFurnished: (house: ReturnType<typeof furnish>) => void
   /** Told each durable event. */
   readonly onEvent: (name: string, payload: Readonly<Record<string, unknown>>) => void
@@ -58,6 +62,7 @@ export class Boot {
   image: string | undefined
   readonly #parts: BootParts
   readonly #random: Prng
+  readonly #refusals: Prng
   #house!: ReturnType<typeof furnish>
   #store!: Store
   #reader!: Database.Database
@@ -70,6 +75,7 @@ export class Boot {
     this.folder = parts.folder
     this.clock = new BootClock(parts.time)
     this.#random = new Prng(`disk ${parts.scenario.seed} ${parts.number}`)
+    this.#refusals = new Prng(`refusals ${parts.scenario.seed} ${parts.number}`)
   }
 
   static async open(parts: BootParts): Promise<Boot> {
@@ -129,7 +135,8 @@ export class Boot {
       if (!this.dead) seen.trace(`log ${level} ${message}`)
     }
     this.#house = furnish({
-      ...{ store: wrapped, runner, places, world, log, load },
+      ...{ store: refusing(wrapped, () => this.#refuses()), runner, places, world, log, load },
+      channels: this.#parts.channels(this),
       settings: load(JSON.stringify(scenario.config)),
       env: {},
       binFolder: '/opt/sluice/bin',
@@ -142,6 +149,7 @@ export class Boot {
     })
     this.#noteJobs()
     this.#house.resume(await this.#house.recover())
+    await this.#house.exchange.start()
     this.#up = true
   }
 
@@ -169,6 +177,14 @@ export class Boot {
     if (name === 'agent' && runId) seen.runIds.add(runOfStream(runId))
     if (name === 'cron' && jobId && action === 'added') this.#noteJobs()
     this.#parts.onEvent(name, payload as Readonly<Record<string, unknown>>)
+  }
+
+  /** Whether the disk does not take what is written now, and if so, whether it did all the same. */
+  #refuses(): 'no' | 'refused' | 'in doubt' {
+    const { scenario, stormy } = this.#parts
+    const { refusingDisk } = scenario.talk.faults
+    if (refusingDisk === 0 || this.dead || !stormy() || !this.#refusals.chance(refusingDisk)) return 'no'
+    return this.#refusals.pick(['refused', 'in doubt'])
   }
 
   #gate(): Promise<void> | undefined {
@@ -220,6 +236,7 @@ export class Boot {
     this.#up = false
     this.#openGate()
     this.#house.parts.scheduler.stop()
+    await this.#house.exchange.stop()
     await this.#house.parts.engine.drain()
     await this.close()
   }
@@ -230,6 +247,7 @@ export class Boot {
     this.#openGate()
     this.#reader.close()
     this.#house.parts.scheduler.stop()
+    void this.#house.exchange.stop()
     const closing = this.#store.close()
     this.dead = true
     this.clock.kill()

@@ -66,6 +66,9 @@ export class People {
       case 'talk':
         this.#talk(action, random)
         return
+      case 'write':
+        this.#parts.chats.visit(action.name)
+        return
       case 'reset':
         this.#reset(random)
         return

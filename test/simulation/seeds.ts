@@ -33,9 +33,24 @@ export async function runSeeds({ from, count, ...options }: SeedRange): Promise<
 }
 
 export function summaryLine({ seeds, counts, virtualMs, wallMs, failed }: SeedReport): string {
-  const { calls, turns, refusals, timeouts, crashes, restarts, deaths, tasks, commands, questions } = counts
+  const {
+    calls,
+    turns,
+    refusals,
+    timeouts,
+    crashes,
+    restarts,
+    deaths,
+    tasks,
+    commands,
+    questions,
+    letters,
+    sends,
+    merged,
+  } = counts
   return [
     `simulated ${seeds} seeds: ${calls} calls, ${turns} turns, ${refusals} refusals, ${timeouts} time-outs`,
+    `${merged} merged, ${letters} written in chats, ${sends} sent`,
     `${tasks} tasks, ${questions} questions, ${commands} commands`,
     `${crashes} crashes, ${restarts} restarts, ${deaths} lost runners, ${(virtualMs / HOUR).toFixed(1)} virtual hours`,
     `${(wallMs / 1_000).toFixed(1)} s; ${failed.length} failed`,

@@ -102,6 +102,11 @@ export interface Counts {
   tasks: number
   commands: number
   questions: number
+  /** What people wrote in chats, and what was sent to them. */
+  letters: number
+  sends: number
+  /** Messages that became part of a turn. */
+  merged: number
 }
 
 export class Sightings {
@@ -120,7 +125,7 @@ export class Sightings {
   readonly jobs = new Map<string, string>()
   readonly counts: Counts = {
     ...{ calls: 0, turns: 0, refusals: 0, timeouts: 0, crashes: 0, restarts: 0, deaths: 0 },
-    ...{ tasks: 0, commands: 0, questions: 0 },
+    ...{ tasks: 0, commands: 0, questions: 0, letters: 0, sends: 0, merged: 0 },
   }
 
   constructor(time: VirtualTime, listen?: (line: string) => void) {

@@ -9,6 +9,7 @@ import { tool } from '../../src/tools/tool.ts'
 import { Toolbox } from '../../src/tools/toolbox.ts'
 import { audit } from './audit.ts'
 import { Boot, scratchFolder } from './boot.ts'
+import { Chats } from './chats.ts'
 import { ask } from './disk.ts'
 import { People } from './people.ts'
 import { drawScenario, REST_MS, type Scenario, type World } from './scenario.ts'
@@ -37,6 +38,7 @@ export interface Outcome {
 
 /** Steps in which no turn may bring the world to rest: far more than any seed needs. */
 const STEPS_MAX = 60_000
+const UNSENT = "SELECT 1 FROM sends WHERE state IN ('queued', 'sending') LIMIT 1"
 const LOOK_EVERY_MS = 20 * SECOND
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
@@ -58,6 +60,7 @@ class Simulation {
   readonly #seen: Sightings
   readonly #people: People
   readonly #watch: Watch
+  readonly #chats: Chats
   readonly #folder = scratchFolder()
   readonly #graphs = new WeakMap<WaitGraph, number>()
   #boot!: Boot
@@ -72,7 +75,8 @@ class Simulation {
     this.#options = options
     this.#seen = new Sightings(this.#time, options.listen)
     const parts = { scenario, time: this.#time, seen: this.#seen, boot: () => this.#boot }
-    this.#people = new People(parts)
+    this.#chats = new Chats({ ...parts, stormy: () => this.#stormy })
+    this.#people = new People({ ...parts, chats: this.#chats })
     this.#watch = new Watch(parts)
   }
 
@@ -87,7 +91,7 @@ class Simulation {
     }
     this.#stormy = false
     if (!(await this.#rest())) return
-    audit(this.#boot, this.#scenario, this.#seen)
+    audit(this.#boot, { scenario: this.#scenario, seen: this.#seen, chats: this.#chats })
   }
 
   refused(graph: WaitGraph, edge: { waiter: string; target: string }): void {
@@ -124,6 +128,7 @@ class Simulation {
       stormy: () => this.#stormy,
       wrapStore: this.#options.wrapStore ?? (store => store),
       onEvent: (name, payload) => this.#people.hear(name, payload),
+      channels: boot => this.#chats.channelsOf(boot),
       onFurnished: house => void this.#graphs.set(house.parts.graph, number),
     })
     await settled()
@@ -167,6 +172,7 @@ class Simulation {
     for (const request of this.#seen.requests)
       for (const call of request.calls) if (call.state === 'open' && call.boot < this.#boot.number) call.state = 'lost'
     this.#people.askAgain()
+    this.#chats.connect()
   }
 
   /** No more faults and no more jobs: in time everything ends. */
@@ -185,7 +191,8 @@ class Simulation {
 
   #isQuiet(): boolean {
     const isEmpty = ask(this.#boot.reader, 'SELECT 1 FROM jobs LIMIT 1').get() === undefined
-    return isEmpty && this.#watch.atRest && liveRuns(this.#boot.reader).length === 0
+    const isSent = ask(this.#boot.reader, UNSENT).get() === undefined
+    return isEmpty && isSent && this.#chats.atRest && this.#watch.atRest && liveRuns(this.#boot.reader).length === 0
   }
 }
 
