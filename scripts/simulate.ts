@@ -1,4 +1,4 @@
-// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--world W] [--mutants]`: runs the simulator of test/simulation.
+// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--world W] [--mutants [--name TEXT]]`: runs the simulator of test/simulation.
 // With one seed it tells everything that happens; with `--world plain` or
 // `asking` less may happen than the seed says; with `--mutants` it shows
 // which planted fault is caught by which seed. It judges nothing itself; its exit code is 1 when a checker found something,
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     world: { type: 'string' },
     mutants: { type: 'boolean', default: false },
+    name: { type: 'string', default: '' },
   },
 })
 
@@ -36,7 +37,8 @@ async function simulateSeeds(): Promise<void> {
 
 async function huntMutants(seeds: number): Promise<void> {
   const caught: Caught[] = []
-  for (const mutant of MUTANTS) caught.push(await hunt(mutant, { seeds, hinted: false }))
+  const wanted = MUTANTS.filter(({ name }) => name.includes(values.name))
+  for (const mutant of wanted) caught.push(await hunt(mutant, { seeds, hinted: false }))
   const missed = caught.filter(one => one.seed === undefined)
   console.log(mutantTable(caught))
   console.log(`${caught.length - missed.length} of ${caught.length} planted faults were caught within ${seeds} seeds`)

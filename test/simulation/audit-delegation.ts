@@ -87,7 +87,8 @@ function wasStoppedAbove({ runs, seen }: Evidence, run: RunRecord): boolean {
     if (one !== run) above.add(one.session_key)
   }
   const stops = seen.requests.flatMap(request => request.calls).filter(call => call.tree?.includes(run.run_id))
-  return stops.some(({ params }) => above.has(String(params.sessionKey)))
+  const written = seen.chatStops.filter(({ tree }) => tree.includes(run.run_id))
+  return [...stops.map(({ params }) => params), ...written].some(({ sessionKey }) => above.has(String(sessionKey)))
 }
 
 /** What a call began is one further than the turn that made it; what is told is one further than what it tells of. */

@@ -118,7 +118,7 @@ export class Boot {
         systemZone: 'Europe/Berlin',
         isMethod: isMethodName,
       })
-    const wrapped = this.#parts.wrapStore(store)
+    const wrapped = this.#parts.wrapStore(refusing(store, () => this.#refuses()))
     const { stormy } = this.#parts
     const runner = new SimulatedRunner({
       boot: number,
@@ -135,7 +135,7 @@ export class Boot {
       if (!this.dead) seen.trace(`log ${level} ${message}`)
     }
     this.#house = furnish({
-      ...{ store: refusing(wrapped, () => this.#refuses()), runner, places, world, log, load },
+      ...{ store: wrapped, runner, places, world, log, load },
       channels: this.#parts.channels(this),
       settings: load(JSON.stringify(scenario.config)),
       env: {},

@@ -10,6 +10,7 @@ import { Prng } from './prng.ts'
 import type { Scenario } from './scenario.ts'
 import { writeNote } from './script.ts'
 import type { Sightings } from './sightings.ts'
+import { treeOf } from './stops.ts'
 import { type ChannelPlan, sessionOfChat } from './talk.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -104,7 +105,7 @@ export class Chats {
     const { scenario, time } = this.#parts
     const random = new Prng(`visit ${scenario.seed} ${name}`)
     const sessionKey = random.pick([...this.#chats.keys()])
-    const count = random.int(1, 4)
+    const count = random.int(1, 3)
     for (let number = 0; number < count; number += 1) {
       const note = writeNote({ token: `in/${name}.${number}`, depth: random.int(0, 2) })
       const text = random.chance(0.1) ? '/stop' : note
@@ -132,6 +133,8 @@ export class Chats {
       chat.handing = undefined
       time.after(delayMs, () => this.#handOn(chat))
     }
+    const sessionKey = sessionOfChat(chat.plan.id, chat.chatId)
+    if (letter.text === '/stop') seen.chatStops.push({ sessionKey, tree: treeOf(at.reader, sessionKey) })
     this.#inbound(letter).then(
       () => {
         if (at.dead || chat.handing !== at) return

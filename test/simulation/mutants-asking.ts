@@ -91,7 +91,7 @@ const REPLIES: readonly Mutant[] = [
   },
   {
     name: 'a stop leaves the tasks',
-    near: 3,
+    near: 5,
     wrapStore: withReads(() => ({ liveChildren: () => [] })),
   },
   {
@@ -102,7 +102,7 @@ const REPLIES: readonly Mutant[] = [
   },
   {
     name: 'what is refused for a full queue stays in it',
-    near: 3,
+    near: 10,
     wrapStore: withWrites(write => ({
       acceptMessage: async ({ limits, ...args }, options) => {
         try {
@@ -116,7 +116,7 @@ const REPLIES: readonly Mutant[] = [
   },
   {
     name: 'a queue has no end',
-    near: 5,
+    near: 10,
     wrapStore: withWrites(write => ({
       acceptMessage: ({ limits: _, ...args }, options) => write.acceptMessage(args, options),
     })),
@@ -126,7 +126,7 @@ const REPLIES: readonly Mutant[] = [
 const COMMANDS: readonly Mutant[] = [
   {
     name: 'a yes is not used up',
-    near: 3,
+    near: 5,
     wrapStore: withWrites((_, store) => ({
       useApproval: async ({ id }) => {
         const approval = store.read.approval(id)
@@ -137,7 +137,7 @@ const COMMANDS: readonly Mutant[] = [
   },
   {
     name: 'a yes counts again after a crash',
-    near: 12,
+    near: 19,
     plant: () => runsAgain(),
     wrapStore: withWrites(write => ({
       askApproval: async args => {
@@ -149,11 +149,12 @@ const COMMANDS: readonly Mutant[] = [
   },
   {
     name: 'a command that was cut off is run again',
-    near: 12,
+    near: 19,
     plant: () => runsAgain(),
   },
   {
     name: 'a question that expired is taken for a yes',
+    near: 3,
     wrapStore: withWrites(write => ({
       decideApproval: async (args, options) => {
         const answer = await write.decideApproval(args, options)
@@ -183,7 +184,7 @@ const COMMANDS: readonly Mutant[] = [
   },
   {
     name: 'a process does not hear that its turn is over',
-    near: 16,
+    near: 19,
     plant: () =>
       patch(Toolbox.prototype, old => ({
         run(this: Toolbox, call, context) {

@@ -10,6 +10,7 @@ import { Dispatcher } from '../../src/dispatch/dispatcher.ts'
 import type { Store } from '../../src/store/port.ts'
 import { TurnEngine } from '../../src/turns/engine.ts'
 import { ASKING } from './mutants-asking.ts'
+import { TALKING } from './mutants-talking.ts'
 import { type Mutant, patch, weigh, withWrites } from './planting.ts'
 
 /** The store of the gateway that is up, for the fault that makes reads wait for it. */
@@ -22,7 +23,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'who comes back goes to the end of the line',
-    near: 3,
+    near: 10,
     plant: () =>
       patch(Slots.prototype, () => ({
         async takeAgain(this: Slots, pools, signal) {
@@ -94,7 +95,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'a wait lasts twice its time-out',
-    near: 5,
+    near: 6,
     plant: () =>
       patch(Joins.prototype, old => ({
         wait(this: Joins<unknown>, ...[runId, read, options]) {
@@ -104,7 +105,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'waiting counts as work',
-    near: 3,
+    near: 5,
     plant: () =>
       patch(Deadline.prototype, old => ({
         pause: () => undefined,
@@ -121,7 +122,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'reads queue behind the disk',
-    near: 69,
+    near: 79,
     plant: () =>
       patch(Dispatcher.prototype, old => ({
         async call(this: Dispatcher, ...args) {
@@ -210,7 +211,7 @@ const JOURNAL: readonly Mutant[] = [
   },
   {
     name: 'a job is added without its key',
-    near: 3,
+    near: 4,
     wrapStore: withWrites(write => ({ addJob: ({ key: _, ...args }, options) => write.addJob(args, options) })),
   },
   {
@@ -252,4 +253,4 @@ function impatient<T>(written: Promise<T>, signal: AbortSignal | undefined): Pro
   return Promise.race([written, promise])
 }
 
-export const MUTANTS: readonly Mutant[] = [...COORDINATION, ...JOURNAL, ...ASKING]
+export const MUTANTS: readonly Mutant[] = [...COORDINATION, ...JOURNAL, ...ASKING, ...TALKING]

@@ -105,7 +105,7 @@ export function drawScenario(seed: number, world = worldOf(seed)): Scenario {
     turnTimeoutMs,
     thinkMsMax: random.pick([500, 5_000, 60_000]),
     horizonMs,
-    actions: [...actions, ...talk.actions].sort((a, b) => a.atMs - b.atMs),
+    actions: [...actions.filter(({ name }) => talk.keeps(name)), ...talk.actions].sort((a, b) => a.atMs - b.atMs),
     faults,
     config: configOf(allowance, { turnTimeoutMs, toolTimeoutMs }),
   }

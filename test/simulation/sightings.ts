@@ -119,6 +119,8 @@ export class Sightings {
   readonly turnCalls: TurnCall[] = []
   readonly commands: CommandRun[] = []
   readonly yeses: Yes[] = []
+  /** Stops that people wrote in chats, with the runs that each has to reach. */
+  readonly chatStops: { readonly sessionKey: string; readonly tree: readonly string[] }[] = []
   /** Runs, sessions of tasks, and jobs with their names, in the order in which they were first heard of. */
   readonly runIds = new Set<string>()
   readonly taskSessions = new Set<string>()

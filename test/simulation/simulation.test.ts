@@ -11,7 +11,7 @@ const SLICE = 60
 // bound: a slice takes about 10 s on an idle core.
 const SLICE_MS_MAX = 180_000
 
-describe('W1-W7, L1-L4, T1-T3: simulated worlds', () => {
+describe('W1-W7, L1-L4, T1-T4: simulated worlds', () => {
   for (let from = 1; from <= SEEDS; from += SLICE) {
     test(`seeds ${from} to ${from + SLICE - 1} find nothing`, { timeout: SLICE_MS_MAX }, async () => {
       const report = await runSeeds({ from, count: SLICE })
@@ -21,6 +21,8 @@ describe('W1-W7, L1-L4, T1-T3: simulated worlds', () => {
       expect(report.counts.crashes).toBeGreaterThan(0)
       expect(report.counts.tasks).toBeGreaterThan(0)
       expect(report.counts.commands).toBeGreaterThan(0)
+      expect(report.counts.merged).toBeGreaterThan(0)
+      expect(report.counts.sends).toBeGreaterThan(0)
     })
   }
 
@@ -67,5 +69,15 @@ describe('regressions of the world in which people are asked', () => {
     [278, 'W5: a process ended before the wait that it had asked for, and its turn went on without a slot'],
   ])('seed %i: %s', async seed => {
     expect((await simulate(seed, { world: 'asking' })).violations).toEqual([])
+  })
+})
+
+/** The same of worlds in which people write while turns run. */
+describe('regressions of talking', () => {
+  test.each([
+    [14, 'W6: who waited for a message before it was collected heard of no end'],
+    [60087, 'a checker that did not know of stops that were written in a chat'],
+  ])('seed %i: %s', async seed => {
+    expect((await simulate(seed, { world: 'talking' })).violations).toEqual([])
   })
 })

@@ -40,13 +40,24 @@ export interface Talk {
   readonly sessions: readonly string[]
   readonly actions: readonly { readonly atMs: number; readonly kind: TalkKind; readonly name: string }[]
   readonly faults: TalkFaults
+  /** Which of the other actions are done as well; by name. */
+  readonly keeps: (name: string) => boolean
 }
+
+const KEPT_SHARE = 0.5
 
 const CALM: TalkFaults = { lost: 0, unanswered: 0, hung: 0, refused: 0, crash: 0, repeated: 0, refusingDisk: 0 }
 
 /** Nobody writes in a chat, and what is written to a busy session waits for its turn. */
 export const SILENCE: Talk = {
-  ...{ modes: { mode: 'followup', byChannel: {} }, channels: [], sessions: [], actions: [], faults: CALM },
+  ...{
+    modes: { mode: 'followup', byChannel: {} },
+    channels: [],
+    sessions: [],
+    actions: [],
+    faults: CALM,
+    keeps: () => true,
+  },
 }
 
 export const sessionOfChat = (channelId: string, chatId: string) => `agent:main:${channelId}:${chatId}`
@@ -55,7 +66,7 @@ export function drawTalk(seed: number, horizonMs: number): Talk {
   const random = new Prng(`talk ${seed}`)
   const channels = drawChannels(random)
   const other = random.chance(0.3) ? { [random.pick(channels).id]: random.weighted(MODES) } : {}
-  const actions = Array.from({ length: random.int(4, 16) }, (_, index) => ({
+  const actions = Array.from({ length: random.int(4, 12) }, (_, index) => ({
     atMs: random.int(0, horizonMs),
     kind: random.weighted(KINDS),
     name: `w${index}`,
@@ -66,6 +77,8 @@ export function drawTalk(seed: number, horizonMs: number): Talk {
     sessions: channels.flatMap(({ id, chats }) => chats.map(chat => sessionOfChat(id, chat))),
     actions,
     faults: drawFaults(random),
+    // A world is as busy as any other, with more that is of its own kind.
+    keeps: name => new Prng(`keeps ${seed} ${name}`).chance(KEPT_SHARE),
   }
 }
 
@@ -75,7 +88,7 @@ function drawChannels(random: Prng): ChannelPlan[] {
     dedupesSends,
     // A text in doubt is told in one piece, which has to fit.
     textLengthMax: dedupesSends ? random.pick([100, 200, 4_000]) : 400,
-    chats: Array.from({ length: random.int(1, 3) }, (_, index) => `c${index}`),
+    chats: Array.from({ length: random.int(1, 2) }, (_, index) => `c${index}`),
   }))
   return random.chance(0.5) ? both : [random.pick(both)]
 }
