@@ -72,6 +72,19 @@ test.each([
   expect(bench.clock.timers).toBe(0)
 })
 
+test('L4: who is in doubt is told in messages as short as the chat has them', async () => {
+  const id = 'the-answer-to-a-question'
+  const life = await bench.begin({
+    dedupesSends: false,
+    textLengthMax: 100,
+    fault: message => (message.id === `${id}#1` ? { kind: 'unanswered' } : undefined),
+  })
+  await bench.owe(life, id)
+  await bench.clock.advance(2_000)
+  expect(bench.texts().slice(1).join('\n')).toContain(`/resend ${id}#1`)
+  expect(life.store.read.openSends(10).map(send => send.state)).toEqual(['unconfirmed'])
+})
+
 test('W2: a chat that hangs holds up no other, until all places are taken; then for a minute', async () => {
   const life = await bench.begin({
     dedupesSends: false,

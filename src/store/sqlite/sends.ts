@@ -59,6 +59,12 @@ export function queueSends(tx: Tx, owed: OwedText, nowMs: number): void {
   queueTo(tx, route, { owed, nowMs })
 }
 
+/** The longest message of the chat where a send goes; undefined when its session's person reads elsewhere by now. */
+export function textLengthMaxOf(tx: Tx, send: SendColumns): number | undefined {
+  const row = tx.get<RouteColumns>(FIND_ROUTE, [send.session_key])
+  return row?.channel_id === send.channel_id ? row.text_length_max : undefined
+}
+
 export function queueTo(tx: Tx, route: Route, { owed, nowMs }: { owed: OwedText; nowMs: number }): void {
   const { channelId, chatId, textLengthMax } = route
   const { sessionKey, source } = owed

@@ -7,7 +7,7 @@ import type { SendEnd } from '../port.ts'
 import type { SendRow } from '../rows.ts'
 import { onceSame } from './keys.ts'
 import { type SendColumns, toSend } from './rows.ts'
-import { advance, lineOf, queueTo, SEND_EXPIRES_MS } from './sends.ts'
+import { advance, lineOf, queueTo, SEND_EXPIRES_MS, textLengthMaxOf } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 
 const FIND = 'SELECT * FROM sends WHERE id = ?'
@@ -22,8 +22,8 @@ const REQUEUE = `UPDATE sends SET state = 'queued', error = NULL, ended_at_ms = 
   WHERE id = :id`
 const MARK_SHOWN = `UPDATE outbox SET state = 'read', read_at_ms = :nowMs WHERE id = :textId AND state = 'unread'
   AND NOT EXISTS (SELECT 1 FROM sends WHERE text_id = :textId AND state <> 'sent')`
-/** Anything that a message of a chat could be as long as: a text in doubt is told in one piece. */
-const DOUBT_LENGTH_MAX = 1_000
+/** For a chat of which nobody knows any more how long its messages may be: any may be so long. */
+const DOUBT_LENGTH_MAX = 100
 
 function requireSend(tx: Tx, id: string): SendColumns {
   const row = tx.get<SendColumns>(FIND, [id])
@@ -67,7 +67,8 @@ function end(tx: Tx, row: SendColumns, { end, nowMs }: { end: SendEnd; nowMs: nu
 /** Told once: a doubt about what was told is shown to who asks, and to nobody else. */
 function tellDoubt(tx: Tx, row: SendColumns, nowMs: number): void {
   if (row.source === 'doubt') return
-  const route = { channelId: row.channel_id, chatId: row.chat_id, textLengthMax: DOUBT_LENGTH_MAX }
+  const textLengthMax = textLengthMaxOf(tx, row) ?? DOUBT_LENGTH_MAX
+  const route = { channelId: row.channel_id, chatId: row.chat_id, textLengthMax }
   const owed = { id: `doubt:${row.id}:${row.attempt}`, sessionKey: row.session_key, text: doubtOf(row) }
   queueTo(tx, route, { owed: { ...owed, source: 'doubt' }, nowMs })
 }
