@@ -1,8 +1,7 @@
-// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--world W] [--mutants [--name TEXT]]`: runs the simulator of test/simulation.
-// With one seed it tells everything that happens; with `--world plain` or
-// `asking` less may happen than the seed says; with `--mutants` it shows
-// which planted fault is caught by which seed. It judges nothing itself; its exit code is 1 when a checker found something,
-// or a mutant was missed.
+// `npm run simulate -- [--seeds N] [--from S] [--seed S] [--world W] [--mutants [--name TEXT]]`: runs the simulator of
+// test/simulation. With one seed it tells everything that happens; with `--world plain` or `asking` less may happen than
+// the seed says; with `--mutants` it shows which planted fault is caught by which seed. It judges nothing itself; its exit
+// code is 1 when a checker found something, or a mutant was missed.
 import { parseArgs } from 'node:util'
 import { MUTANTS } from '../test/simulation/mutants.ts'
 import type { World } from '../test/simulation/scenario.ts'
