@@ -382,7 +382,9 @@ export class TurnEngine {
 
   async #cancelQueued(carried: Carried): Promise<void> {
     const { store, clock, lanes } = this.#parts
-    const events = new RunEvents(carried.run, clock, this.#parts.publish)
+    // Attempts may have been lost since it was taken on: the stream of the last one is the one that ends.
+    const run = store.read.run(carried.run.runId) ?? carried.run
+    const events = new RunEvents(run, clock, this.#parts.publish)
     const told = events.ended({ state: 'aborted', reply: '', stopReason: carried.stop?.reason ?? 'rpc' })
     const { value } = await store.write.cancelQueuedRun({
       runId: carried.run.runId,

@@ -56,3 +56,36 @@ test('L2: the old stream ends as aborted and names the new one; waiting and stop
   expect(told().at(-1)).toMatchObject(['r1~2', 'aborted', undefined])
   await house.close()
 })
+
+test('L5: a turn that is stopped between two attempts ends the stream of its last one', async () => {
+  const losses = new Map<string, () => void>()
+  const house = await openHouse(() => text('never'), {
+    config: { agents: { defaults: { maxConcurrent: 1 } } },
+    runner: {
+      ...inlineRunner(() => {
+        throw new Error('not used')
+      }),
+      run: ({ runId }) => {
+        const { promise, reject } = Promise.withResolvers<never>()
+        losses.set(runId, () => reject(new SluiceError('UNAVAILABLE', 'thread gone')))
+        return promise
+      },
+    },
+  })
+  for (const runId of ['a', 'b'])
+    await house.call('chat.send', { sessionKey: runId, message: 'hi', idempotencyKey: runId })
+  // Whoever is lost makes way for the other: there is one place.
+  for (const runId of ['a', 'b', 'a']) {
+    await settled()
+    losses.get(runId)?.()
+  }
+  await settled()
+  expect(house.store.read.run('a')).toMatchObject({ state: 'queued', attempt: 2 })
+  await house.call('chat.abort', { sessionKey: 'a' })
+  const ends = house.events.flatMap(({ event, payload }) => {
+    const { runId, stream, data } = payload as { runId: string; stream?: string; data?: { phase?: string } }
+    return event === 'agent' && stream === 'lifecycle' && data?.phase === 'end' ? [runId] : []
+  })
+  expect(ends.filter(id => id.startsWith('a'))).toEqual(['a', 'a~2'])
+  await house.close()
+})
