@@ -1,9 +1,15 @@
 // The tools by which faults are planted into production code from outside: methods of a class replaced for the time of one
 // simulation, and a store whose reads or writes do something else. Nothing of it is known to production.
 import type { Store, StoreReads, StoreWriters } from '../../src/store/port.ts'
-import type { SimulationOptions } from './simulation.ts'
 
-export interface Mutant extends Pick<SimulationOptions, 'plant' | 'wrapStore'> {
+/** What stands in for production in one simulation. */
+export interface Planted {
+  readonly wrapStore?: (store: Store) => Store
+  /** Patches classes for the time of the simulation; answers the function that undoes it. */
+  readonly plant?: () => () => void
+}
+
+export interface Mutant extends Planted {
   readonly name: string
   /** A seed known to find it; where none is given, the first does. Looked at first, so that a hunt is short. */
   readonly near?: number

@@ -4,7 +4,6 @@ import { rmSync } from 'node:fs'
 import { z } from 'zod'
 import { HOUR, SECOND } from '../../src/base/durations.ts'
 import type { WaitGraph } from '../../src/coordination/wait-graph.ts'
-import type { Store } from '../../src/store/port.ts'
 import { tool } from '../../src/tools/tool.ts'
 import { Toolbox } from '../../src/tools/toolbox.ts'
 import { audit } from './audit.ts'
@@ -12,20 +11,18 @@ import { Boot, scratchFolder } from './boot.ts'
 import { Chats } from './chats.ts'
 import { ask } from './disk.ts'
 import { People } from './people.ts'
+import type { Planted } from './planting.ts'
 import { drawScenario, REST_MS, type Scenario, type World } from './scenario.ts'
 import { liveRuns } from './shadow.ts'
 import { type Counts, Sightings, type Violation } from './sightings.ts'
 import { START_MS, settled, VirtualTime } from './virtual-time.ts'
 import { Watch, watchRefusals } from './watch.ts'
 
-export interface SimulationOptions {
+export interface SimulationOptions extends Planted {
   /** Told each line of what happens. */
   readonly listen?: (line: string) => void
-  readonly wrapStore?: (store: Store) => Store
   /** A world in which less may happen than the seed says. */
   readonly world?: World
-  /** Patches classes for the time of the simulation; answers the function that undoes it. */
-  readonly plant?: () => () => void
 }
 
 export interface Outcome {
