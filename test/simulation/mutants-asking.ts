@@ -69,7 +69,7 @@ const POOLS: readonly Mutant[] = [
 const REPLIES: readonly Mutant[] = [
   {
     name: 'a reply that was told is taken all the same',
-    near: 36,
+    near: 46,
     wrapStore: withWrites(write => ({
       takeReply: async args => ({ ...(await write.takeReply(args)), value: { taken: true } }),
     })),
@@ -91,7 +91,7 @@ const REPLIES: readonly Mutant[] = [
   },
   {
     name: 'a stop leaves the tasks',
-    near: 5,
+    near: 14,
     wrapStore: withReads(() => ({ liveChildren: () => [] })),
   },
   {
@@ -154,7 +154,7 @@ const COMMANDS: readonly Mutant[] = [
   },
   {
     name: 'a question that expired is taken for a yes',
-    near: 3,
+    near: 9,
     wrapStore: withWrites(write => ({
       decideApproval: async (args, options) => {
         const answer = await write.decideApproval(args, options)
@@ -184,7 +184,7 @@ const COMMANDS: readonly Mutant[] = [
   },
   {
     name: 'a process does not hear that its turn is over',
-    near: 19,
+    near: 34,
     plant: () =>
       patch(Toolbox.prototype, old => ({
         run(this: Toolbox, call, context) {

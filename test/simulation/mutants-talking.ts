@@ -49,7 +49,7 @@ const MERGING: readonly Mutant[] = [
   },
   {
     name: 'a message after a reset merges into the old transcript',
-    near: 79,
+    near: 126,
     plant: () =>
       patch<WriteFunctions>(WRITES, old => ({
         appendEntries: (tx, args) => {
@@ -64,7 +64,7 @@ const MERGING: readonly Mutant[] = [
   },
   {
     name: 'a turn ends over a message that steers it',
-    near: 8,
+    near: 69,
     wrapStore: withWrites(write => ({
       appendEntries: args => write.appendEntries({ ...args, merges: args.entries[0]?.kind === 'attempt' }),
     })),
@@ -115,7 +115,7 @@ const MERGING: readonly Mutant[] = [
   },
   {
     name: 'a reply is not owed to who joined the turn',
-    near: 17,
+    near: 52,
     plant: () =>
       patch<WriteFunctions>(WRITES, old => ({
         endRun: (tx, args) => {
@@ -129,7 +129,7 @@ const MERGING: readonly Mutant[] = [
   },
   {
     name: 'an interrupt stops nothing',
-    near: 5,
+    near: 53,
     plant: () => patch(TurnEngine.prototype, () => ({ interrupt: async () => undefined })),
   },
   {
@@ -172,7 +172,7 @@ const CHATS: readonly Mutant[] = [
   },
   {
     name: 'a send that was cut off counts as sent',
-    near: 4,
+    near: 5,
     plant: () =>
       patch<WriteFunctions>(WRITES, old => ({
         recoverSends: (tx, args) => {
@@ -183,6 +183,7 @@ const CHATS: readonly Mutant[] = [
   },
   {
     name: 'a send that was cut off is given up',
+    near: 5,
     plant: () =>
       patch<WriteFunctions>(WRITES, old => ({
         recoverSends: (tx, args) => {
@@ -193,6 +194,7 @@ const CHATS: readonly Mutant[] = [
   },
   {
     name: 'a send that was cut off goes out again unasked',
+    near: 6,
     wrapStore: withWrites(write => ({ recoverSends: args => write.recoverSends({ ...args, dedupesSends: true }) })),
   },
   {
@@ -231,7 +233,7 @@ const CHATS: readonly Mutant[] = [
   },
   {
     name: 'a message that is handed on again is another turn',
-    near: 4,
+    near: 5,
     wrapStore: withWrites((write, store) => ({
       acceptMessage: ({ key, ...args }, options) => {
         const isAgain = args.route !== undefined && store.read.run(args.run.runId) !== undefined

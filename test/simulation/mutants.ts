@@ -23,7 +23,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'who comes back goes to the end of the line',
-    near: 10,
+    near: 12,
     plant: () =>
       patch(Slots.prototype, () => ({
         async takeAgain(this: Slots, pools, signal) {
@@ -95,7 +95,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'a wait lasts twice its time-out',
-    near: 6,
+    near: 8,
     plant: () =>
       patch(Joins.prototype, old => ({
         wait(this: Joins<unknown>, ...[runId, read, options]) {
@@ -122,7 +122,7 @@ const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'reads queue behind the disk',
-    near: 79,
+    near: 92,
     plant: () =>
       patch(Dispatcher.prototype, old => ({
         async call(this: Dispatcher, ...args) {
