@@ -139,8 +139,9 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
     },
     { caller, key, signal, alone: mode === 'reject' },
   )
+  // Asked again, too: the first try may have been accepted without an answer.
+  if (mode === 'interrupt' && run.state === 'queued') await parts.engine.interrupt(run)
   if (!repeated) {
-    if (mode === 'interrupt') await parts.engine.interrupt(run)
     return { runId: run.runId, status: 'started', ahead, ...(ahead > 0 && { queueMode: mode }) }
   }
   const { state, error } = runOf(parts, run.runId) ?? run

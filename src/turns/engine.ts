@@ -85,7 +85,7 @@ export class TurnEngine {
     return stopped.map(carried => carried.run.runId)
   }
 
-  /** Stops what runs in the session of this run, and what people wrote there before it and waits still. */
+  /** Stops what has begun in the session of this run, and what people wrote there before it and waits still. */
   async interrupt({ runId, sessionKey }: RunRow): Promise<void> {
     const live = this.#parts.store.read.liveRuns(sessionKey)
     const before = live.slice(
@@ -95,7 +95,7 @@ export class TurnEngine {
         live.findIndex(run => run.runId === runId),
       ),
     )
-    await this.stop({ runs: before.filter(run => run.state === 'running' || run.source === 'chat') }, 'stop')
+    await this.stop({ runs: before.filter(run => run.attempt > 0 || run.source === 'chat') }, 'stop')
   }
 
   /** The live attempt of a run, while this very call of it is under way. */
