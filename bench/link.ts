@@ -44,6 +44,7 @@ async function serve(house: House): Promise<{ server: GatewayServer; watcher: Wo
     port: 0,
     clock: nodeClock,
     page: () => undefined,
+    http: async () => undefined,
     connection: {
       dispatcher: house.dispatcher,
       clock: nodeClock,

@@ -38,12 +38,14 @@ import { checkIntegrity, damageAdvice, type Integrity, type IntegrityCheck } fro
 import { openSqliteStore } from './store/sqlite/open.ts'
 import { startRetention } from './store/sqlite/retention.ts'
 import type { Admission } from './transports/connection.ts'
+import { HttpHandler } from './transports/http/handler.ts'
 import { FIGURES_TYPE, type Page, type PageRequest, renderPage, unauthorizedPage } from './transports/page.ts'
 import { GatewayServer } from './transports/server.ts'
 import { ThreadRunner } from './turns/thread-runner.ts'
 
 const HEALTH_INTERVAL_MS = MINUTE
 const LOOK_INTERVAL_MS = MINUTE
+const PAGES: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz', '/metrics'])
 
 export interface GatewayOptions {
   readonly places: Places
@@ -89,7 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     }),
     applied: next => log.setLevel(next.logLevel),
   })
-  const server = serve(house, { ...listening, options, log: log.log })
+  const { server, http } = serve(house, { ...listening, options, log: log.log })
   const failure = Promise.withResolvers<Error>()
   let hasFailed = false
   store.onFailure(error => {
@@ -103,7 +105,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     house.parts.scheduler.stop()
     await house.exchange.stop()
     await house.parts.engine.drain()
-    await server.close({ reason, restartExpectedMs: more?.restartExpectedMs ?? null })
+    const shutdown = { reason, restartExpectedMs: more?.restartExpectedMs ?? null }
+    http.close(shutdown)
+    await server.close(shutdown)
     await runner.close()
     await check.stop()
     await store.close()
@@ -291,7 +295,10 @@ interface Serving extends Listening {
   readonly log: ReturnType<typeof openLog>['log']
 }
 
-function serve(house: House, { binding, port, tls, secrets, access, options, log }: Serving): GatewayServer {
+function serve(
+  house: House,
+  { binding, port, tls, secrets, access, options, log }: Serving,
+): { server: GatewayServer; http: HttpHandler } {
   const { clock, random } = options.world
   const door = new Door<HouseTurn>({
     ...{ clock, random, secrets, log },
@@ -304,9 +311,11 @@ function serve(house: House, { binding, port, tls, secrets, access, options, log
     names: new Set([name, `${name}.local`, ...access.allowedHosts]),
     trustedProxies: networksOf(access.trustedProxies),
   }
-  return new GatewayServer({
+  const http = httpOf(house, door, { options, log })
+  const server = new GatewayServer({
     hosts: binding.hosts,
     ...{ port, tls, clock },
+    http: (request, response, origin) => http.handle(request, response, origin),
     judge: request => judgeRequest(request, policy),
     page: request => pageFor(house, { door, launcher: options.launcher }, request),
     connection: {
@@ -326,6 +335,28 @@ function serve(house: House, { binding, port, tls, secrets, access, options, log
         return entry instanceof Promise ? entry.then(admitted) : admitted(entry)
       },
       hello: connId => helloOk(house, connId, options),
+    },
+  })
+  return { server, http }
+}
+
+function httpOf(house: House, door: Door<HouseTurn>, { options, log }: Pick<Serving, 'options' | 'log'>): HttpHandler {
+  const { clock, random } = options.world
+  return new HttpHandler({
+    ...{ dispatcher: house.dispatcher, clock, random, log, version: VERSION },
+    listen: listener => house.hub.listen(listener),
+    lastSeq: () => house.parts.store.read.lastSeq(),
+    settings: () => house.parts.settings().http,
+    admit: (shown, from) => {
+      const entry = door.present(shown, from)
+      if ('waitMs' in entry) return entry
+      if ('turn' in entry) return { caller: entry.turn }
+      const { principal, scopes } = entry.grant
+      return { caller: { principal, label: 'http', scopes } }
+    },
+    admitHook: (presented, from) => {
+      const { hooks } = house.parts.settings().http
+      return hooks !== undefined && door.knows(hooks.token, presented, from)
     },
   })
 }
@@ -377,10 +408,11 @@ function pageFor(
   const { facts } = parts
   const { path, authorization, from } = request
   // Beyond this machine nothing is served to those who do not show the secret.
+  if (!PAGES.has(path)) return undefined
   if ((!from.isLocal || path === '/metrics') && !door.admits(authorization, from)) return unauthorizedPage()
   if (path === '/healthz') return { status: 200, type: 'text/plain', body: 'ok\n' }
+  if (path === '/readyz') return readyPage(house)
   if (path === '/metrics') return { status: 200, type: FIGURES_TYPE, body: metricsText(parts) }
-  if (path !== '/') return undefined
   const body = renderPage({
     version: facts.version,
     url: address.url,
@@ -392,6 +424,15 @@ function pageFor(
     uptime: formatDuration(parts.clock.now() - facts.startedAtMs),
   })
   return { status: 200, type: 'text/html', body }
+}
+
+/** Ready: unfinished turns are in their lanes, the store is sound as far as is known, and nothing is held back. */
+function readyPage({ address, parts }: House): Page {
+  const { heldBack, integrity } = parts.facts.condition
+  const damaged = integrity().startsWith('damaged') ? `the store is ${integrity()}` : undefined
+  const why = address.url === '' ? 'it is starting' : (heldBack ?? damaged)
+  if (why === undefined) return { status: 200, type: 'text/plain', body: 'ready\n' }
+  return { status: 503, type: 'text/plain', body: `not ready: ${why}\n` }
 }
 
 function broadcastHealth(house: House, world: World): { stop(): void } {

@@ -22,6 +22,7 @@ import type { ConfigState, Control } from './methods/control.ts'
 import { FoundModel } from './methods/found-model.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
+import { hookNotice } from './methods/outside.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
 import type { Scope } from './protocol/method.ts'
@@ -116,6 +117,10 @@ export function furnish(building: Building) {
     lists: found.lists,
     connections: () => address.connections(),
     cut: (whose, why) => address.cut(whose, why),
+    outside: {
+      call: (name, params, from) => dispatcher.call(name, params, from),
+      toolboxOf: session => live.turns.toolboxFor(session),
+    },
     deviceTokens: new DeviceTokens(() => ownSecret(world, building.places.deviceKeyPath), random),
     get counts() {
       return dispatcher.counts
@@ -196,6 +201,7 @@ function workers(
     settings: () => live.turns,
     reachFor: (run, standing, name) => reach.of(run, standing, name),
     noticeFor: (run, end) => {
+      if (run.source === 'hook') return hookNotice(run, end, clock.now())
       const job = run.source === 'job' && run.jobId !== undefined ? store.read.job(run.jobId)?.job : undefined
       return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
     },

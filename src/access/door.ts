@@ -8,13 +8,14 @@ import type { Clock, Random } from '../base/world.ts'
 import type { ConnectParams, HelloOk } from '../protocol/connect.ts'
 import { toWireError } from '../protocol/error-codes.ts'
 import type { WireError } from '../protocol/frames.ts'
+import { PROTOCOL_VERSION } from '../protocol/limits.ts'
 import type { Store } from '../store/port.ts'
 import type { NewPairing } from '../store/port-devices.ts'
 import { type Decision, decide, type Grant, type Known, OPERATOR_ROLE, type Refusal, type Unpaired } from './connect.ts'
 import type { Peer } from './device.ts'
 import type { DeviceTokens } from './device-token.ts'
 import { Failures } from './failures.ts'
-import { isSecret, type Secrets } from './secrets.ts'
+import { equal, isSecret, type Secrets } from './secrets.ts'
 
 /** How long a device's wish to be let in stands. */
 export const PAIRING_MS = 5 * MINUTE
@@ -22,6 +23,15 @@ export const PAIRING_MS = 5 * MINUTE
 const NOTE_INTERVAL_MS = MINUTE
 /** Signatures without a nonce are remembered while they would be taken, so many at most. */
 const SIGNATURES_MAX = 1_000
+
+/** What a request by HTTP would say in a handshake, beside its secret. */
+const HTTP_PARAMS: ConnectParams = {
+  minProtocol: PROTOCOL_VERSION,
+  maxProtocol: PROTOCOL_VERSION,
+  client: { id: 'gateway-client', version: 'http', platform: 'http', mode: 'backend' },
+}
+
+type Address = Omit<Peer, 'nonce'>
 
 export interface DoorParts<Turn> {
   readonly store: Store
@@ -60,13 +70,37 @@ export class Door<Turn extends object> {
   }
 
   /** Whether an `Authorization` header of HTTP carries the token or the password. */
-  admits(authorization: string | undefined, from: { readonly address: string; readonly isLocal: boolean }): boolean {
+  admits(authorization: string | undefined, from: Address): boolean {
     const [, presented] = /^Bearer +(\S.*)$/i.exec(authorization ?? '') ?? []
+    return this.#shows(presented, from, text => isSecret(text, this.#parts.secrets))
+  }
+
+  /** Whether somebody shows a secret beside the gateway's own; guesses at it count like others. */
+  knows(secret: string, presented: string | undefined, from: Address): boolean {
+    return this.#shows(presented, from, text => equal(text, secret))
+  }
+
+  /** Who an HTTP request is: what a handshake with the same would be. `waitMs`: after too many failures. */
+  present(
+    { bearer, cause }: { readonly bearer: string | undefined; readonly cause: string | undefined },
+    from: Address,
+  ): { readonly turn: Turn } | { readonly grant: Grant } | { readonly waitMs: number | undefined } {
+    const waitMs = from.isLocal ? undefined : this.#failures.waitMs(from.address)
+    if (waitMs !== undefined) return { waitMs }
+    const auth = { ...(bearer !== undefined && { token: bearer }), ...(cause !== undefined && { cause }) }
+    const peer = { ...from, nonce: '' }
+    const decision = this.#decide({ ...HTTP_PARAMS, auth }, peer)
+    if (decision.granted) return 'turn' in decision ? { turn: decision.turn } : { grant: decision }
+    if (!('wants' in decision)) this.#refuse(peer, decision)
+    return { waitMs: undefined }
+  }
+
+  #shows(presented: string | undefined, from: Address, isRight: (presented: string) => boolean): boolean {
     if (presented === undefined) return false
     if (!from.isLocal && this.#failures.waitMs(from.address) !== undefined) return false
-    const isRight = isSecret(presented, this.#parts.secrets)
-    if (!isRight && !from.isLocal) this.#failures.note(from.address)
-    return isRight
+    const right = isRight(presented)
+    if (!right && !from.isLocal) this.#failures.note(from.address)
+    return right
   }
 
   #decide(params: ConnectParams, peer: Peer): Decision<Turn> {

@@ -7,6 +7,7 @@ import type { Files } from '../base/world.ts'
 import { isZone } from '../base/zoned-time.ts'
 import { type AccessSettings, accessSettings } from './access.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
+import { type HttpSettings, httpSettings } from './http.ts'
 import { reportKeys } from './known-keys.ts'
 import { type Env, gatewayPort, type Places, parseConfig, workspaceOf } from './locate.ts'
 import { type ModelsSettings, modelsSettings } from './models.ts'
@@ -37,6 +38,7 @@ export interface ExecSettings {
 
 export interface Settings extends Bounds {
   readonly access: AccessSettings
+  readonly http: HttpSettings
   readonly port: number
   /** From the environment or the config; undefined: the one in the state folder. */
   readonly token: string | undefined
@@ -95,10 +97,12 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
   const config = validated({ raw, written }, places.configPath)
   const zone = zoneOf(config, sources)
   const defaults = config.agents?.defaults
+  const token = env.SLUICE_GATEWAY_TOKEN || config.gateway?.auth?.token
   return {
     port: sources.portOverride ?? gatewayPort(env, config),
     access: accessSettings(config.gateway, env, wrong),
-    token: env.SLUICE_GATEWAY_TOKEN || config.gateway?.auth?.token,
+    token,
+    http: httpSettings(config, token, wrong),
     ...zone,
     models: modelsSettings({ models: config.models, model: defaults?.model, env, zone: zone.zone }),
     turnTimeoutMs: defaults?.timeoutSeconds === undefined ? TURN_TIMEOUT_MS_DEFAULT : defaults.timeoutSeconds * SECOND,

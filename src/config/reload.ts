@@ -27,6 +27,8 @@ const PARTS: readonly Part[] = [
   },
   { key: 'models.caps', of: settings => settings.models.caps },
   { key: 'agents.defaults.model', of: ({ models }) => [models.primary, models.fallbacks] },
+  { key: 'gateway.http.endpoints', of: ({ http }) => [http.chatCompletions, http.responses] },
+  { key: 'hooks', of: settings => settings.http.hooks },
   { key: 'agents.defaults.userTimezone', of: settings => [settings.zone, settings.zoneFrom] },
   { key: 'agents.defaults.timeoutSeconds', of: settings => settings.turnTimeoutMs },
   { key: 'agents.defaults.maxConcurrent', of: settings => settings.slots.turns },

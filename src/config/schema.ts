@@ -3,6 +3,7 @@
 // start, neither stops it. A default that is told here is the one that holds; tests compare the two.
 import * as z from 'zod'
 import { accessKeys } from './access.ts'
+import { hooksKey, httpKey } from './http.ts'
 import { defaultModelSchema, modelsSchema } from './models.ts'
 
 /** How many may be at it at once. */
@@ -124,6 +125,7 @@ const gatewaySchema = z.looseObject({
     default: 18_789,
   }),
   ...accessKeys,
+  http: httpKey,
 })
 
 const QUEUE_MODES = ['steer', 'followup', 'collect', 'interrupt', 'reject'] as const
@@ -136,6 +138,7 @@ const queueMode = z
 
 export const configSchema = z.looseObject({
   gateway: gatewaySchema.optional(),
+  hooks: hooksKey,
   models: modelsSchema.optional(),
   agents: z
     .looseObject({

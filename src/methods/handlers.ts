@@ -10,6 +10,7 @@ import { eventHandlers } from './events.ts'
 import { gatewayHandlers } from './gateway.ts'
 import { modelHandlers } from './models.ts'
 import { outboxHandlers } from './outbox.ts'
+import { outsideHandlers } from './outside.ts'
 import type { MethodParts } from './parts.ts'
 import { runHandlers } from './runs.ts'
 import { sessionAdminHandlers } from './session-admin.ts'
@@ -29,6 +30,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...approvalHandlers(parts),
     ...deviceHandlers(parts),
     ...outboxHandlers(parts),
+    ...outsideHandlers(parts),
     ...eventHandlers(parts),
     ...modelHandlers(parts),
     ...usageHandlers(parts),

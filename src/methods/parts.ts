@@ -15,6 +15,7 @@ import type { Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { TurnEngine } from '../turns/engine.ts'
 import type { Control } from './control.ts'
+import type { OutsideParts } from './outside.ts'
 
 /** How the store and the starts before this one are. */
 export interface Condition {
@@ -59,6 +60,7 @@ export interface MethodParts {
   /** Open connections of clients. */
   readonly connections: () => number
   readonly control: Control
+  readonly outside: OutsideParts
   /** Makes and opens the tokens of devices. */
   readonly deviceTokens: DeviceTokens
   /** Ends the connections of some callers; who asks for that himself is answered first. */

@@ -9,6 +9,7 @@ import { EVENT_METHODS } from './methods/events.ts'
 import { GATEWAY_METHODS } from './methods/gateway.ts'
 import { MODEL_METHODS } from './methods/models.ts'
 import { OUTBOX_METHODS } from './methods/outbox.ts'
+import { OUTSIDE_METHODS } from './methods/outside.ts'
 import { SESSION_ADMIN_METHODS } from './methods/session-admin.ts'
 import { SESSION_SCOPE_METHODS } from './methods/sessions.ts'
 
@@ -21,6 +22,7 @@ export const CATALOGUE = {
   ...APPROVAL_METHODS,
   ...DEVICE_METHODS,
   ...OUTBOX_METHODS,
+  ...OUTSIDE_METHODS,
   ...EVENT_METHODS,
   ...MODEL_METHODS,
 }

@@ -23,6 +23,26 @@ const WIRE_CODE: Readonly<Record<ErrorCode, WireError['code']>> = {
   INTERNAL: 'UNAVAILABLE',
 }
 
+/** What HTTP says of them. Only what is our own fault is a 500; a CANCELLED one is the caller's doing. */
+export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
+  INVALID_REQUEST: 400,
+  NOT_FOUND: 404,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  CONFLICT: 409,
+  ALREADY_RUNNING: 409,
+  WOULD_DEADLOCK: 409,
+  LIMIT: 429,
+  CANCELLED: 409,
+  BUSY: 503,
+  TIMEOUT: 504,
+  UNAVAILABLE: 503,
+  MODEL_FAILED: 502,
+  STORE_FAILED: 503,
+  STALE: 500,
+  INTERNAL: 500,
+}
+
 /** Clients show only the message; our code, outcome and details travel in `details`. */
 export function toWireError(thrown: unknown): WireError {
   const error = asSluiceError(thrown)

@@ -12,6 +12,7 @@ import type { Caller } from '../dispatch/caller.ts'
 import { CLOSE, FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, TICK_INTERVAL_MS } from '../protocol/limits.ts'
 import { Backlog } from './backlog.ts'
 import { Connection, type ConnectionParts, encodeEvent, type From } from './connection.ts'
+import type { Origin } from './http/handler.ts'
 import type { Page, PageRequest } from './page.ts'
 import { Unproven } from './unproven.ts'
 
@@ -38,6 +39,8 @@ export interface ServerOptions {
   ) => { readonly refused: { readonly status: number; readonly message: string } } | { readonly from: From }
   /** Undefined: there is no such page. It answers at once, while every lane and slot is taken (W7). */
   readonly page: (request: PageRequest) => Page | undefined
+  /** Answers all requests that no page is for; never rejects. */
+  readonly http: (request: IncomingMessage, response: ServerResponse, origin: Origin) => Promise<void>
   readonly clock: Clock
 }
 
@@ -163,7 +166,14 @@ export class GatewayServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    const { status, type, body } = this.#pageFor(request)
+    const judged = this.#judge(request)
+    const page = 'refused' in judged ? refusalPage(judged.refused) : this.#pageFor(request, judged.from)
+    if (!page && 'from' in judged) {
+      const proven = () => this.#unproven.prove(request.socket)
+      void this.#options.http(request, response, { from: judged.from, proven })
+      return
+    }
+    const { status, type, body } = page as Page
     response.writeHead(status, {
       'content-type': `${type}; charset=utf-8`,
       ...(status === 401 && { 'www-authenticate': 'Bearer' }),
@@ -174,14 +184,16 @@ export class GatewayServer {
     response.end(request.method === 'HEAD' ? undefined : body)
   }
 
-  #pageFor(request: IncomingMessage): Page {
-    const judged = this.#judge(request)
-    if ('refused' in judged) return plain(judged.refused.status, `${judged.refused.message}\n`)
-    if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Method Not Allowed')
+  #pageFor(request: IncomingMessage, from: From): Page | undefined {
     const path = (request.url ?? '/').split('?')[0] as string
-    const page = this.#options.page({ path, authorization: request.headers.authorization, from: judged.from })
-    return page ?? plain(404, 'Not Found')
+    const page = this.#options.page({ path, authorization: request.headers.authorization, from })
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    return page && !isRead && page.status !== 401 ? plain(405, 'Method Not Allowed') : page
   }
+}
+
+function refusalPage({ status, message }: { status: number; message: string }): Page {
+  return plain(status, `${message}\n`)
 }
 
 function plain(status: number, body: string): Page {

@@ -23,7 +23,7 @@ export const RETRY_MS_MAX = 30_000
 export interface TurnSettings {
   readonly zone: string
   readonly timeoutMs: number
-  readonly toolboxFor: (run: RunRow) => Toolbox
+  readonly toolboxFor: (run: Pick<RunRow, 'sessionKey' | 'agentId'>) => Toolbox
   readonly traitsOf: (ref: string) => ModelTraits
   readonly chooseModel: (ref: string | undefined, run: RunRow) => ModelChoice
   /** Why the model must not be asked now, because a cap is reached. */

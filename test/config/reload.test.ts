@@ -24,6 +24,7 @@ const tls = { enabled: true, certPath: '/c.pem', keyPath: '/k.pem' }
 const BEFORE = {
   gateway: { bind: 'custom', customBindHost: '10.0.0.1', auth: { mode: 'token', password: 'p'.repeat(20) }, tls },
   models: { providers: { p: provider } },
+  hooks: { enabled: true, token: 'h'.repeat(20) },
   agents: { list: [{ id: 'a' }] },
 }
 
@@ -39,6 +40,12 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'gateway.tls.keyPath': { to: '/other.pem', told: 'gateway.tls' },
   'gateway.trustedProxies': { to: ['10.0.0.0/8'] },
   'gateway.allowedHosts': { to: ['box.lan'] },
+  'gateway.http.endpoints.chatCompletions.enabled': { to: true, told: 'gateway.http.endpoints' },
+  'gateway.http.endpoints.responses.enabled': { to: true, told: 'gateway.http.endpoints' },
+  'hooks.enabled': { to: false, told: 'hooks' },
+  'hooks.token': { to: 'i'.repeat(20), told: 'hooks' },
+  'hooks.path': { to: '/calls', told: 'hooks' },
+  'hooks.maxBodyBytes': { to: 9, told: 'hooks' },
   'models.providers.p.baseUrl': { to: 'http://127.0.0.1:2/v1', told: 'models.providers' },
   'models.providers.p.apiKey': { to: 'other', told: 'models.providers' },
   'models.providers.p.api': { to: 'anthropic-messages', told: 'models.providers' },
