@@ -6,6 +6,11 @@ import type { Result } from '../protocol/catalogue.ts'
 import type { LiveRunSnapshot } from '../protocol/methods/events.ts'
 import type { GatewayClient, GatewayEvent } from './client.ts'
 
+/** What is followed: a connection, or the gateway itself in the same process. */
+export type Followed = Pick<GatewayClient, 'call' | 'onEvent'> & {
+  readonly hello: { readonly snapshot: GatewayClient['hello']['snapshot'] | { readonly lastSeq: number } }
+}
+
 /** Events that wait for an answer. What came before the answer is in it too, so that the newest are enough. */
 const HELD_MAX = 1_000
 
@@ -24,25 +29,32 @@ export class Replay {
   readonly #listener: ReplayListener
   /** Up to where all was handed on; undefined while no gateway has said where it stands. */
   #seq: number | undefined
-  #client: GatewayClient | undefined
+  #client: Followed | undefined
   /** Durable events that came while what was before them is asked for. */
   #held: GatewayEvent[] | undefined
 
-  constructor(listener: ReplayListener) {
+  /** `since`: up to where the listener was told earlier; default: where the first gateway stands. */
+  constructor(listener: ReplayListener, since?: number) {
     this.#listener = listener
+    this.#seq = since
   }
 
   /** Takes a connection on, in the moment it was made; an earlier one is not listened to any more. */
-  follow(client: GatewayClient): void {
+  follow(client: Followed): void {
     const isFirst = this.#client === undefined
     this.#client = client
-    if (isFirst) this.#seq = standOf(client)
+    this.#seq ??= isFirst ? standOf(client) : undefined
     client.onEvent(event => {
       if (this.#client === client) this.#hear(event)
     })
     if (isFirst && this.#seq === undefined) return
     this.#held = []
     void this.#catchUp(client)
+  }
+
+  /** Nothing more is told. */
+  end(): void {
+    this.#client = undefined
   }
 
   #hear(event: GatewayEvent): void {
@@ -60,7 +72,7 @@ export class Replay {
     this.#listener.event(event)
   }
 
-  async #catchUp(client: GatewayClient): Promise<void> {
+  async #catchUp(client: Followed): Promise<void> {
     for (let more = true; more; ) {
       const page = await this.#ask(client)
       // Lost: the next connection asks from where we stand.
@@ -81,14 +93,14 @@ export class Replay {
     return false
   }
 
-  #giveUp(client: GatewayClient, page: Page | undefined): boolean {
+  #giveUp(client: Followed, page: Page | undefined): boolean {
     this.#seq = page?.nextSeq ?? standOf(client)
     this.#listener.tooOld(page?.live ?? [])
     return false
   }
 
   /** Undefined when the gateway does not tell. */
-  async #ask(client: GatewayClient): Promise<Page | 'lost' | undefined> {
+  async #ask(client: Followed): Promise<Page | 'lost' | undefined> {
     if (this.#seq === undefined) return undefined
     try {
       return await client.call('events.since', { seq: this.#seq })
@@ -109,7 +121,7 @@ function hold(held: GatewayEvent[], event: GatewayEvent): void {
 }
 
 /** Where the gateway stood when the connection was made; undefined when it does not say. */
-function standOf(client: GatewayClient): number | undefined {
+function standOf(client: Followed): number | undefined {
   const { lastSeq } = client.hello.snapshot as { readonly lastSeq?: unknown }
   return typeof lastSeq === 'number' ? lastSeq : undefined
 }

@@ -73,8 +73,9 @@ async function stream(parts: TurnParts, ask: Ask, { wanted, common, withUsage }:
         chunk({ role: 'assistant', content: '' })
       },
       said: (text, isNew) => {
-        // What a slow reader is not sent now is in what comes later, or at the end.
-        if (sse && (isNew || sse.waitingBytes <= BUFFERED_BYTES_MAX)) chunk({ content: unsaid.next(text, isNew) })
+        unsaid.hear(text, isNew)
+        // What a slow reader is not sent now is sent with what comes later, or at the end.
+        if (sse && sse.waitingBytes <= BUFFERED_BYTES_MAX) chunk({ content: unsaid.take() })
       },
     },
   })

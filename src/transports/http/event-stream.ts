@@ -100,7 +100,7 @@ class EventStream {
       this.#tell(page)
       // What was committed while the page was read has been heard, and is on the next one.
       if (!page.more && this.#newest <= this.#seq) break
-      if (this.#sse.waitingBytes > 0) await once(this.#ask.response, 'drain', { signal: this.#ask.signal })
+      if (this.#sse.isFull) await once(this.#ask.response, 'drain', { signal: this.#ask.signal })
       page = await pageAfter(this.#parts, this.#ask, this.#seq)
       if (this.#ended) return
     }

@@ -131,7 +131,9 @@ export class HttpHandler {
       throw new SluiceError('BUSY', message, { outcome: 'not-started', retryAfterMs: 1_000 })
     }
     const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    response.once('close', () =>
+      gone.abort(new SluiceError('CANCELLED', 'The client is gone.', { outcome: 'continues' })),
+    )
     this.#open += 1
     try {
       const body = route.verb === 'GET' ? {} : await readJson(request, route.bytesMax ?? MIB)

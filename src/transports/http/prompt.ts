@@ -60,27 +60,29 @@ export function refuseTools(body: Readonly<Record<string, unknown>>): void {
   }
 }
 
-/** What is still to be sent of a reply that is told message by message: cumulative texts in, new characters out. */
+/** A reply that is told message by message as cumulative texts, and sent on as far as its reader keeps up. */
 export class Unsaid {
+  /** Of the messages before the present one. */
+  #before = ''
   #message = ''
-  #whole = ''
+  #sent = 0
 
-  next(text: string, isNew: boolean): string {
-    if (isNew && this.#whole !== '') return this.#take('\n\n', text)
-    return this.#take('', text.slice(this.#message.length), text)
+  hear(text: string, isNew: boolean): void {
+    if (isNew && this.#message !== '') this.#before += `${this.#message}\n\n`
+    this.#message = text
   }
 
-  /** What is missing of the reply at the end. */
+  /** What was heard since the last time. */
+  take(): string {
+    const whole = this.#before + this.#message
+    const more = whole.slice(this.#sent)
+    this.#sent = whole.length
+    return more
+  }
+
+  /** What is missing of the reply at its end. */
   rest(reply: string): string {
-    for (const said of [this.#whole, this.#message]) {
-      if (reply.startsWith(said)) return reply.slice(said.length)
-    }
-    return `\n\n${reply}`
-  }
-
-  #take(gap: string, more: string, message = more): string {
-    this.#message = message
-    this.#whole += gap + more
-    return gap + more
+    const sent = (this.#before + this.#message).slice(0, this.#sent)
+    return reply.startsWith(sent) ? reply.slice(sent.length) : `\n\n${reply}`
   }
 }

@@ -123,7 +123,8 @@ async function stream(parts: TurnParts, ask: Ask, { wanted, made }: { wanted: Wa
         send('response.content_part.added', { ...at, part: made.part('') })
       },
       said: (text, isNew) => {
-        if (sse && (isNew || sse.waitingBytes <= BUFFERED_BYTES_MAX)) delta(unsaid.next(text, isNew))
+        unsaid.hear(text, isNew)
+        if (sse && sse.waitingBytes <= BUFFERED_BYTES_MAX) delta(unsaid.take())
       },
     },
   })

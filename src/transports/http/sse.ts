@@ -43,6 +43,11 @@ export class Sse {
     return this.#response.writableLength
   }
 
+  /** Whether it is time to wait for `drain`. */
+  get isFull(): boolean {
+    return this.#response.writableNeedDrain
+  }
+
   send({ id, event, data }: SseEvent): void {
     if (this.#response.writableEnded) return
     const text = typeof data === 'string' ? data : JSON.stringify(data)
