@@ -78,27 +78,35 @@ async function invokeTool(parts: MethodParts, call: Call<'tools.invoke'>): Promi
   if (NOT_FROM_OUTSIDE.has(tool) || !toolbox.has(tool)) {
     throw new SluiceError('NOT_FOUND', `Tool not available: ${tool}`, { outcome: 'not-started' })
   }
-  const context = contextOf(parts, call, session)
-  const { text, isError } = await toolbox.run(
-    { name: tool, args: action === undefined ? args : { ...args, action } },
-    context,
-  )
+  const { context, refused } = contextOf(parts, call, session)
+  const named = action === undefined ? args : { ...args, action }
+  const { text, isError } = await toolbox.run({ name: tool, args: named }, context)
+  const reused = refused()
+  if (reused) throw reused
   return { content: [{ type: 'text', text }], details: dataOf(text), isError }
 }
 
-/** The first call of a tool has the request's key, so that a repeat is answered as the first time (T1). */
+/**
+ * Each call of the tool has a key of the request's, so that a repeat is answered as the first time (T1). `refused`: that
+ * the key was used for something else, which a tool's result would only tell in words.
+ */
 function contextOf(
   parts: MethodParts,
   call: Call<'tools.invoke'>,
   session: { readonly key: string; readonly agentId: string },
-): ToolContext {
+): { context: ToolContext; refused: () => SluiceError | undefined } {
   const { caller, signal, key, wait } = call
   let calls = 0
-  return {
+  let refused: SluiceError | undefined
+  const context: ToolContext = {
     call: async (method, params) => {
       calls += 1
       const own = key && `${key.key}:${calls}`
-      return (await parts.outside.call(method, params, { caller, signal, ...(own && { key: own }) })) as never
+      const answer = parts.outside.call(method, params, { caller, signal, ...(own && { key: own }) })
+      return (await answer.catch(error => {
+        if (own && error instanceof SluiceError && error.details?.key === own) refused = error
+        throw error
+      })) as never
     },
     ...{ sessionKey: session.key, agentId: session.agentId, zone: parts.settings().zone, signal },
     outside: wait,
@@ -107,6 +115,7 @@ function contextOf(
     },
     approve: () => Promise.reject(notInTurn('ask a person')),
   }
+  return { context, refused: () => refused }
 }
 
 function notInTurn(what: string): SluiceError {

@@ -156,6 +156,18 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     count: house => inputs(house, '/compact'),
     same: runIdOf,
   },
+  'hooks.agent': {
+    params: () => ({ message: 'hello' }),
+    others: () => ({ message: 'other words' }),
+    count: house => inputs(house, 'hello'),
+    same: whole,
+  },
+  'tools.invoke': {
+    params: () => ({ tool: 'cron', action: 'add', args: { job: job('by a tool') } }),
+    others: () => ({ tool: 'cron', action: 'add', args: { job: job('another') } }),
+    count: house => house.store.read.jobCount({ includeDisabled: true }),
+    same: whole,
+  },
   'exec.approval.resolve': {
     before: askedFor,
     params: id => ({ id, decision: 'deny' }),
