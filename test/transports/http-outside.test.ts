@@ -1,9 +1,8 @@
 // What other programs set going: hooks, and single tools. Accepted before it is answered, once for each key, with no more
 // authority than it was given; and calls that a turn makes of its own gateway by HTTP are that turn's own.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { within } from '../e2e/bound.ts'
 import { settled } from '../fakes/clock.ts'
-import { calls, type HouseOptions, text } from '../fakes/house.ts'
+import { type HouseOptions, text } from '../fakes/house.ts'
 import { HOOK_TOKEN, HTTP_CONFIG, type HttpHouse, openHttpHouse } from './http-house.ts'
 
 let house: HttpHouse
@@ -99,25 +98,6 @@ describe('hooks', () => {
     expect(answer.json).toEqual({ ok: false, error: typeof says === 'string' ? says : expect.stringMatching(says) })
     expect(house.store.read.sessions({ limit: 9 })).toEqual([])
   })
-
-  test('WAIT-36 W2: a hook’s turn needs nothing of the scheduler, which goes on while it runs', async () => {
-    const speak = Promise.withResolvers<void>()
-    house.play(async () => {
-      await speak.promise
-      return text('done')
-    })
-    const { json } = await hook('agent', { message: 'take long' })
-    await settled()
-    const payload = { kind: 'message', text: 'ring' }
-    const { id } = await house.call('cron.add', { name: 'a', schedule: { kind: 'every', everyMs: 60_000 }, payload })
-    await house.clock.advance(60_000)
-    expect(house.store.read.run(json.runId)?.state).toBe('running')
-    expect(house.store.read.occurrences(id, 9)).toMatchObject([{ state: 'ok' }])
-    expect((await house.rpc('cron.list')).status).toBe(200)
-    speak.resolve()
-    await settled()
-    expect(house.store.read.run(json.runId)?.state).toBe('ok')
-  })
 })
 
 describe('one tool', () => {
@@ -157,70 +137,5 @@ describe('one tool', () => {
       status: 400,
       json: { error: { type: 'invalid_request_error' } },
     })
-  })
-})
-
-describe('WAIT-42: a turn’s process that calls its own gateway by HTTP, with room for one turn', () => {
-  type Ran = (headers: Record<string, string>) => Promise<unknown>
-
-  /** Answers what `run` answers in the middle of a turn of the main session, as a process of it would do it. */
-  async function during(run: Ran): Promise<unknown> {
-    const ran = Promise.withResolvers<unknown>()
-    const processes = {
-      find: async () => '/bin/asks',
-      run: async ({ env }: { env: Readonly<Record<string, string>> }) => {
-        await run({ authorization: '', 'x-sluice-cause': env.SLUICE_CAUSE ?? '' }).then(ran.resolve, ran.reject)
-        return { exitCode: 0, signal: null, output: '', cut: 0 }
-      },
-    }
-    const config = {
-      ...HTTP_CONFIG,
-      agents: { defaults: { maxConcurrent: 1 } },
-      tools: { exec: { security: 'full', ask: 'off' } },
-    }
-    await house.close()
-    house = await openHttpHouse(() => text('said'), { config, world: { processes } })
-    house.play(({ messages }) =>
-      JSON.stringify(messages).includes('begin') && messages.length === 1
-        ? calls({ name: 'exec', args: { command: ['asks'] } })
-        : text('said'),
-    )
-    await house.call('chat.send', { sessionKey: 'main', message: 'begin', idempotencyKey: 'begin' })
-    return await within(ran.promise, 'the process')
-  }
-  const completion = (sessionKey: string, headers: Record<string, string>) =>
-    house.ask('/v1/chat/completions', {
-      body: { messages: [{ role: 'user', content: 'hello' }] },
-      headers: { ...headers, 'x-sluice-session-key': sessionKey },
-    })
-
-  test('W4: is refused at once where it would wait for itself, with the cycle', async () => {
-    expect(await during(headers => completion('main', headers))).toMatchObject({
-      status: 409,
-      json: { error: { code: 'WOULD_DEADLOCK', message: expect.stringContaining('would wait for itself') } },
-    })
-  })
-
-  test('W5: gives another session’s turn its room, and is answered', async () => {
-    const answer = await during(headers => completion('agent:main:other', headers))
-    expect(answer).toMatchObject({ status: 200, json: { choices: [{ message: { content: 'said' } }] } })
-  })
-
-  test('W1: is that turn in all it calls, and may do no more than its tools', async () => {
-    const answers = await during(async headers => [
-      await house.rpc('cron.add', job, headers),
-      await house.rpc('device.pair.list', {}, headers),
-      await house.ask('/tools/invoke', { body: { tool: 'cron', action: 'list' }, headers }),
-      await house.ask('/events', { method: 'GET', headers }),
-    ])
-    const forbidden = { status: 403 }
-    const madeBy = { kind: 'agent', sessionKey: 'agent:main:main' }
-    expect(answers).toMatchObject([{ status: 200, json: { madeBy } }, forbidden, forbidden, forbidden])
-  })
-
-  test('W1: a cause that is kept is nobody once its call has ended', async () => {
-    const kept = (await during(async headers => headers)) as Record<string, string>
-    await settled()
-    expect((await house.rpc('health', {}, kept)).status).toBe(401)
   })
 })
