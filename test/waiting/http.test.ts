@@ -106,7 +106,7 @@ test('WAIT-42 W1: a turn that fetches an address of its own gateway is refused b
   house.address.url = house.url.replace('http:', 'ws:')
   const { port } = new URL(house.url)
   for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
-    const sessionKey = `agent:main:fetches-${port}-${host.length}`
+    const sessionKey = `agent:main:fetches-${host.replaceAll(/\W/g, '-')}`
     let result = ''
     house.play(({ messages }) => {
       if (messages.length === 1) {
