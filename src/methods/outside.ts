@@ -1,14 +1,13 @@
 // Handlers for what other programs set going: a hook's turn, which has a session of its own and takes no place of the
 // scheduler, and one tool called without a turn. A tool is called with the caller's own authority, never a turn's.
 import { SluiceError } from '../base/errors.ts'
-import type { Call, Dispatcher, Handlers } from '../dispatch/dispatcher.ts'
+import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import { chooseModel } from '../providers/choice.ts'
 import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { NewNotice, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 import type { ToolContext } from '../tools/tool.ts'
-import type { Toolbox } from '../tools/toolbox.ts'
 import type { MethodParts } from './parts.ts'
 import { accept } from './runs.ts'
 
@@ -24,12 +23,6 @@ const NOT_FROM_OUTSIDE: ReadonlySet<string> = new Set([
   'apply_patch',
   'gateway',
 ])
-
-export interface OutsideParts {
-  readonly call: Dispatcher['call']
-  /** The tools that turns of a session have, by its policy. */
-  readonly toolboxOf: (session: { readonly sessionKey: string; readonly agentId: string }) => Toolbox
-}
 
 export function outsideHandlers(parts: MethodParts): Pick<Handlers, 'hooks.agent' | 'tools.invoke'> {
   return {

@@ -8,14 +8,15 @@ import type { Slots } from '../coordination/slots.ts'
 import type { WaitGraph } from '../coordination/wait-graph.ts'
 import type { CallCounts } from '../dispatch/call-counts.ts'
 import type { Caller } from '../dispatch/caller.ts'
+import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { GatewayEvent } from '../dispatch/event-hub.ts'
 import type { ModelLists } from '../providers/lists.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import type { Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
+import type { Toolbox } from '../tools/toolbox.ts'
 import type { TurnEngine } from '../turns/engine.ts'
 import type { Control } from './control.ts'
-import type { OutsideParts } from './outside.ts'
 
 /** How the store and the starts before this one are. */
 export interface Condition {
@@ -60,7 +61,12 @@ export interface MethodParts {
   /** Open connections of clients. */
   readonly connections: () => number
   readonly control: Control
-  readonly outside: OutsideParts
+  /** For tools that are called without a turn. */
+  readonly outside: {
+    readonly call: Dispatcher['call']
+    /** The tools that turns of a session have, by its policy. */
+    readonly toolboxOf: (session: { readonly sessionKey: string; readonly agentId: string }) => Toolbox
+  }
   /** Makes and opens the tokens of devices. */
   readonly deviceTokens: DeviceTokens
   /** Ends the connections of some callers; who asks for that himself is answered first. */
