@@ -10,7 +10,7 @@ import { type GatewayProcess, Scope } from './gateway-process.ts'
 import { RawSocket } from './raw-socket.ts'
 import { type JsonSchema, valuesOf } from './schema-values.ts'
 
-const CALLS = Number(process.env.SLUICE_GENERATED_CALLS ?? 1_500)
+const CALLS = Number(process.env.SLUICE_GENERATED_CALLS ?? 2_000)
 const AT_ONCE = 50
 /** They take the gateway away from under the other calls, or change how it is configured. */
 const TAKEN_OUT: readonly string[] = [
