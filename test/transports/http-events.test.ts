@@ -90,6 +90,28 @@ test('L5: who comes back is told what it missed, once and in order, also over ma
   expect(told).toEqual(Array.from({ length: 610 }, (_, n) => start + n))
 })
 
+test.each([
+  { before: 1, during: 1 },
+  { before: 501, during: 3 },
+])('L5: what is committed while one of $during pages is on its way comes after it', async ({ before, during }) => {
+  await addJobs(before)
+  const call = house.dispatcher.call.bind(house.dispatcher)
+  let pages = 0
+  house.dispatcher.call = async (name, params, options) => {
+    const answer = await call(name, params, options)
+    pages += 1
+    // After the page was read: before the stream listens, between two pages, and after the last one.
+    if (name === 'events.since' && pages <= during) await addJobs(1)
+    return answer
+  }
+  const jobsOf = (events: readonly ServerSentEvent[]) => ids(events.filter(({ event }) => event === 'cron'))
+  house.call = (method, params) =>
+    call(method, params, { caller: { principal: 'o', label: 'o', scopes: new Set(['operator.admin']) } }) as never
+  const reader = await Reader.open(0)
+  const told = jobsOf(await reader.until('caught-up'))
+  expect(told).toEqual(Array.from({ length: before + during }, (_, n) => n + 1))
+})
+
 test('L5: who was away too long, or knows another store, is told so and goes on from now', async () => {
   await addJobs(1)
   const reader = await Reader.open(9_999)

@@ -81,6 +81,7 @@ class EventStream {
 
   begin(seq: number, first: Page): void {
     this.#seq = seq
+    this.#newest = this.#parts.lastSeq()
     this.#catchUp(first).catch(error => {
       // Gone, or the store is: the reader comes back with the last id that it has.
       this.end({ event: 'dropped', payload: { reason: error instanceof Error ? error.message : String(error) } })
