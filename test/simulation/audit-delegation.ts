@@ -88,7 +88,14 @@ function wasStoppedAbove({ runs, seen }: Evidence, run: RunRecord): boolean {
   }
   const stops = seen.requests.flatMap(request => request.calls).filter(call => call.tree?.includes(run.run_id))
   const written = seen.chatStops.filter(({ tree }) => tree.includes(run.run_id))
+  if ([...runs.values()].some(other => above.has(other.session_key) && interrupted(other, run))) return true
   return [...stops.map(({ params }) => params), ...written].some(({ sessionKey }) => above.has(String(sessionKey)))
+}
+
+/** A message that interrupts came while the task was under way, and stopped it with its asker. */
+function interrupted(message: RunRecord, task: RunRecord): boolean {
+  const isMeanwhile = message.created_at_ms >= task.created_at_ms && message.created_at_ms <= (task.ended_at_ms ?? 0)
+  return message.queue_mode === 'interrupt' && task.state === 'aborted' && isMeanwhile
 }
 
 /** What a call began is one further than the turn that made it; what is told is one further than what it tells of. */

@@ -76,6 +76,7 @@ describe('regressions of the world in which people are asked', () => {
 describe('regressions of talking', () => {
   test.each([
     [14, 'W6: who waited for a message before it was collected heard of no end'],
+    [60730, 'a checker that did not know that an interrupting message stops tasks too'],
     [60087, 'a checker that did not know of stops that were written in a chat'],
   ])('seed %i: %s', async seed => {
     expect((await simulate(seed, { world: 'talking' })).violations).toEqual([])
