@@ -50,6 +50,7 @@ async function serve(house: House): Promise<{ server: GatewayServer; watcher: Wo
       clock: nodeClock,
       random: nodeRandom,
       admit: () => ({ caller: OPERATOR }),
+      joined: () => () => undefined,
       hello: connId => ({ type: 'hello-ok', protocol: PROTOCOL_VERSION, server: { connId } }) as never,
       listen: listener => house.hub.listen(listener),
       log: () => undefined,

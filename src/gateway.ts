@@ -11,7 +11,7 @@ import { networksOf } from './base/addresses.ts'
 import { formatDuration, MINUTE } from './base/durations.ts'
 import { SluiceError } from './base/errors.ts'
 import { ownAddresses, ownName } from './base/node/addresses.ts'
-import { type Log, openLog } from './base/node/log.ts'
+import { type Log, openLog, readFrom } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
 import { ownSecret } from './base/own-secret.ts'
@@ -73,7 +73,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { places, env, world } = options
   const load = loaderOf(options)
   const { settings, listening } = prepare(options, load)
-  const log = openLog(`${places.stateDir}/logs/gateway.log`, settings.logLevel)
+  const logPath = `${places.stateDir}/logs/gateway.log`
+  const log = openLog(logPath, settings.logLevel)
   const store = await openSqliteStore({ folder: places.stateDir })
   const start = await markStartOf(store, options)
   const check = look(store, start, { folder: places.stateDir, log: log.log })
@@ -84,6 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     ...(options.channels && { channels: options.channels }),
     binFolder: dirname(options.launcher),
     log: log.log,
+    logFile: { path: logPath, read: (from, bytesMax) => readFrom(logPath, from, bytesMax) },
     condition: { heldBack: start.heldBack, integrity: () => check.state },
     restart: restartOnce(world.clock, reason => {
       log.log('info', 'restarting', { reason })
@@ -334,6 +336,10 @@ function serve(
         const entry = door.enter(params, peer)
         return entry instanceof Promise ? entry.then(admitted) : admitted(entry)
       },
+      joined: (connId, { params, caller, from }) =>
+        caller.turn
+          ? () => undefined
+          : house.parts.presence.joined(connId, { params, scopes: caller.scopes, ip: from.address }),
       hello: connId => helloOk(house, connId, options),
     },
   })
@@ -374,16 +380,15 @@ function admissionOf(entry: Entry<HouseTurn>, label: string): Admission {
 function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk {
   const { clock } = options.world
   const main = canonicalSession(MAIN_KEY)
-  const self = { host: ownName(), version: VERSION, mode: 'gateway', reason: 'self', ts: clock.now() }
   return {
     type: 'hello-ok',
     protocol: PROTOCOL_VERSION,
     server: { version: VERSION, host: ownName(), connId },
     features: { methods: Object.keys(CATALOGUE), events: EVENT_NAMES },
     snapshot: {
-      presence: [self],
+      presence: house.parts.presence.list(),
       health: healthOf(house.parts),
-      stateVersion: house.stateVersion,
+      ...house.version(),
       uptimeMs: clock.now() - house.parts.facts.startedAtMs,
       lastSeq: house.parts.store.read.lastSeq(),
       stateDir: options.places.stateDir,
@@ -438,7 +443,7 @@ function readyPage({ address, parts }: House): Page {
 function broadcastHealth(house: House, world: World): { stop(): void } {
   const schedule = () =>
     world.clock.after(HEALTH_INTERVAL_MS, () => {
-      house.stateVersion.health += 1
+      house.healthChanged()
       house.hub.publish(house.healthEvent())
       timer = schedule()
     })

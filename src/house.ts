@@ -3,6 +3,8 @@
 // nothing and listens nowhere: tests, benchmarks and the simulator furnish the same house on stores of their own.
 import { Causes } from './access/cause.ts'
 import { DeviceTokens } from './access/device-token.ts'
+import { Presence } from './access/presence.ts'
+import { ownName } from './base/node/addresses.ts'
 import { measureLoopDelay } from './base/node/loop-delay.ts'
 import { VERSION } from './base/node/version.ts'
 import { ownSecret } from './base/own-secret.ts'
@@ -23,6 +25,8 @@ import { FoundModel } from './methods/found-model.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
 import { hookNotice } from './methods/outside.ts'
+import { hearHeartbeats, heartbeatNotice, heartbeatsIn } from './methods/heartbeat.ts'
+import type { WrittenLog } from './methods/logs.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
 import type { Scope } from './protocol/method.ts'
@@ -30,6 +34,7 @@ import { chooseChain, chooseModel } from './providers/choice.ts'
 import { ModelLists } from './providers/lists.ts'
 import { costMicroUsd, type Price } from './providers/price.ts'
 import { traitsOf } from './providers/traits.ts'
+import type { Heartbeats } from './scheduler/heartbeat.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { canonicalSession, DEFAULT_AGENT, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
@@ -48,6 +53,7 @@ import type { EngineParts, TurnSettings } from './turns/engine-parts.ts'
 import type { Runner } from './turns/runner.ts'
 
 const WELL: Condition = { integrity: () => 'not-checked', heldBack: undefined }
+const NO_LOG: WrittenLog = { path: '', read: () => undefined }
 const WAITS_INTERVAL_MS = 100
 const SECRET_BYTES = 32
 /** Who writes in a chat writes and decides there, and looks at nothing else. */
@@ -72,12 +78,14 @@ export interface Building {
   readonly channels?: readonly Channel[]
   /** Default: a store that needed no check, after a start like any other. */
   readonly condition?: Condition
+  /** Default: none is kept. */
+  readonly logFile?: WrittenLog
   /** Called when other settings hold, for what is not in the house. */
   readonly applied?: (settings: Settings) => void
 }
 
 export function furnish(building: Building) {
-  const { store, world } = building
+  const { store, world, channels = [] } = building
   const { clock, random } = world
   const hub = new EventHub()
   store.onEvents(events => {
@@ -99,7 +107,8 @@ export function furnish(building: Building) {
     causes: new Causes(random.hex(SECRET_BYTES), clock),
     engine: () => engine,
   })
-  const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach })
+  const heartbeats: Heartbeats = heartbeatsIn(() => parts, building.log)
+  const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach, heartbeats })
   const findModel = async () => {
     const { settings: asked } = live
     if ((await found.look(asked.models)) && live.settings === asked) live.replace(asked)
@@ -110,10 +119,33 @@ export function furnish(building: Building) {
     void findModel()
   })
   const exchange: Exchange = exchangeOf(building, (name, params, from) => dispatcher.call(name, params, from))
+  store.onEvents(events => {
+    for (const { event, payload } of events) hearHeartbeats(parts, event, payload)
+  })
   // Whatever is owed to a chat comes with an event in its commit.
   store.onEvents(() => exchange.poke())
+  const presence: Presence = new Presence({
+    clock,
+    self: { host: ownName(), version: VERSION, mode: 'gateway', reason: 'self' },
+    changed: () => hub.publish({ event: 'presence', payload: { presence: presence.list() }, ...picture.version() }),
+  })
   const parts: MethodParts = {
-    ...{ store, clock, random, engine, scheduler, ...waiting, facts, control, settings, publish, delivery: exchange },
+    ...{
+      store,
+      clock,
+      random,
+      engine,
+      scheduler,
+      heartbeats,
+      presence,
+      channels,
+      ...waiting,
+      facts,
+      control,
+      settings,
+      publish,
+      delivery: exchange,
+    },
     lists: found.lists,
     connections: () => address.connections(),
     cut: (whose, why) => address.cut(whose, why),
@@ -129,6 +161,7 @@ export function furnish(building: Building) {
   const dispatcher: Dispatcher = new Dispatcher(allHandlers(parts), clock, {
     get: method => live.settings.methodTimeoutsMs.get(method),
   })
+  const picture = healthPicture(parts)
   return {
     parts,
     dispatcher,
@@ -140,7 +173,7 @@ export function furnish(building: Building) {
     findModel,
     foundModel: found,
     ...starting(parts, building.log),
-    ...healthPicture(parts),
+    ...picture,
   }
 }
 export type House = ReturnType<typeof furnish>
@@ -184,10 +217,10 @@ function exchangeOf({ store, world, channels = [], log }: Building, call: Dispat
 function workers(
   { store, world, runner, log }: Building,
   live: LiveSettings,
-  around: ReturnType<typeof coordinate> & { publish: MethodParts['publish']; reach: TurnReach },
+  around: ReturnType<typeof coordinate> & Pick<MethodParts, 'publish' | 'heartbeats'> & { reach: TurnReach },
 ): { engine: TurnEngine; scheduler: Scheduler } {
   const { clock, random } = world
-  const { reach, ...waiting } = around
+  const { reach, heartbeats, ...waiting } = around
   const plan: PlanContext = {
     get zone() {
       return live.settings.zone
@@ -202,6 +235,7 @@ function workers(
     reachFor: (run, standing, name) => reach.of(run, standing, name),
     noticeFor: (run, end) => {
       if (run.source === 'hook') return hookNotice(run, end, clock.now())
+      if (run.source === 'heartbeat') return heartbeatNotice(run, end, heartbeats.rules())
       const job = run.source === 'job' && run.jobId !== undefined ? store.read.job(run.jobId)?.job : undefined
       return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
     },
@@ -215,6 +249,7 @@ function workers(
       return live.settings.cronEnabled
     },
     submit: run => engine.submit(run),
+    beats: heartbeats,
     plan: (job, occurrence) => planJob(job, occurrence, plan),
   })
   return { engine, scheduler }
@@ -242,16 +277,17 @@ function starting({ store, clock, engine, scheduler, facts }: MethodParts, log: 
   return { recover, resume }
 }
 
+/** The revisions of what clients call stateVersion. */
 function healthPicture(parts: MethodParts) {
-  // The revision of the health picture; what clients call stateVersion. There is one presence entry, the gateway's own.
-  const stateVersion = { presence: 0, health: 0 }
-  const healthEvent = () => ({
-    event: 'health',
-    payload: healthOf(parts),
-    stateVersion: { ...stateVersion },
-    droppable: true,
-  })
-  return { stateVersion, healthEvent }
+  let health = 0
+  const version = () => ({ stateVersion: { presence: parts.presence.revision, health } })
+  return {
+    version,
+    healthEvent: () => ({ event: 'health', payload: healthOf(parts), ...version(), droppable: true }),
+    healthChanged: () => {
+      health += 1
+    },
+  }
 }
 
 /** The settings that hold, and what is made of them once: replaced together. */
@@ -354,7 +390,7 @@ function announceWaits(graph: WaitGraph, clock: Clock, hub: EventHub): void {
 }
 
 function factsOf(
-  { world, places, condition = WELL }: Building,
+  { world, places, condition = WELL, logFile = NO_LOG }: Building,
   live: LiveSettings,
   loopDelayMs: () => { p50: number; p99: number; max: number },
 ) {
@@ -362,6 +398,7 @@ function factsOf(
     condition,
     version: VERSION,
     stateDir: places.stateDir,
+    logFile,
     get zone() {
       return live.settings.zone
     },

@@ -8,6 +8,7 @@ import { isZone } from '../base/zoned-time.ts'
 import { type AccessSettings, accessSettings } from './access.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
 import { type HttpSettings, httpSettings } from './http.ts'
+import { type HeartbeatSettings, heartbeatsOf } from './heartbeats.ts'
 import { reportKeys } from './known-keys.ts'
 import { type Env, gatewayPort, type Places, parseConfig, workspaceOf } from './locate.ts'
 import { type ModelsSettings, modelsSettings } from './models.ts'
@@ -56,6 +57,7 @@ export interface Settings extends Bounds {
   readonly webFetch: boolean
   /** Always with `main`. */
   readonly agents: readonly { readonly id: string; readonly name?: string }[]
+  readonly heartbeats: readonly HeartbeatSettings[]
   readonly cronEnabled: boolean
   readonly logLevel: string
   /** What is said at start: keys that are unknown or not used yet. */
@@ -113,6 +115,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     exec: execSettings(config.tools?.exec, places),
     webFetch: config.tools?.web?.fetch?.enabled ?? false,
     agents: agentsOf(config),
+    heartbeats: heartbeatsOf(config.agents, zone.zone, MAIN_AGENT),
     cronEnabled: config.cron?.enabled ?? true,
     logLevel: config.logging?.level ?? 'info',
     warnings: keyWarnings(written),

@@ -41,6 +41,7 @@ const PARTS: readonly Part[] = [
     key: 'agents.list',
     of: ({ agents, slots }) => [agents, Object.entries(slots).filter(([pool]) => pool.startsWith('agent:'))],
   },
+  { key: 'agents.*.heartbeat', of: settings => settings.heartbeats },
   { key: 'messages.queue.cap', of: settings => settings.queue.ahead },
   { key: 'messages.queue.mode', of: settings => settings.queueModes.mode },
   { key: 'messages.queue.byChannel', of: settings => settings.queueModes.byChannel },

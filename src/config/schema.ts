@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { accessKeys } from './access.ts'
 import { hooksKey, httpKey } from './http.ts'
 import { defaultModelSchema, modelsSchema } from './models.ts'
+import { heartbeatSchema } from './heartbeats.ts'
 
 /** How many may be at it at once. */
 const places = z.int().min(1).max(1_000)
@@ -19,6 +20,7 @@ const agentSchema = z.looseObject({
     .describe('Its name in session keys and commands.'),
   name: z.string().min(1).max(100).optional().describe('What people call it.'),
   maxConcurrent: places.optional().describe('Turns of it at once; no limit of its own without it.'),
+  heartbeat: heartbeatSchema.optional(),
 })
 
 const execSchema = z.looseObject({
@@ -117,6 +119,7 @@ const defaultsSchema = z.looseObject({
     .optional()
     .meta({ description: 'Unfinished turns that are accepted, of all sessions.', default: 5_000 }),
   subagents: subagentsSchema.optional(),
+  heartbeat: heartbeatSchema.optional(),
 })
 
 const gatewaySchema = z.looseObject({

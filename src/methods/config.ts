@@ -74,7 +74,7 @@ function wishOf({ path }: ConfigPlace, { params, caller }: Pick<Call<'config.set
 }
 
 /** Writes a change and has it taken up, as far as that goes without a restart. */
-function take(parts: ConfigParts, { settings, after, text, overridden }: JudgedChange): Taken {
+export function take(parts: ConfigParts, { settings, after, text, overridden }: JudgedChange): Taken {
   const { control } = parts
   const { path } = control.config
   const change = compareSettings(parts.settings(), settings)

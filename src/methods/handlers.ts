@@ -2,6 +2,7 @@
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import { approvalHandlers } from './approvals.ts'
 import { compactHandlers } from './compact.ts'
+import { compatHandlers } from './compat.ts'
 import { configHandlers } from './config.ts'
 import { cronHandlers } from './cron.ts'
 import { delegationHandlers } from './delegation.ts'
@@ -12,6 +13,7 @@ import { modelHandlers } from './models.ts'
 import { outboxHandlers } from './outbox.ts'
 import { outsideHandlers } from './outside.ts'
 import type { MethodParts } from './parts.ts'
+import { presenceHandlers } from './presence.ts'
 import { runHandlers } from './runs.ts'
 import { sessionAdminHandlers } from './session-admin.ts'
 import { sessionHandlers } from './sessions.ts'
@@ -34,5 +36,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...eventHandlers(parts),
     ...modelHandlers(parts),
     ...usageHandlers(parts),
+    ...presenceHandlers(parts),
+    ...compatHandlers(parts),
   }
 }

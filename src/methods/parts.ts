@@ -1,6 +1,8 @@
 // What handlers are handed. They translate a call into store functions, the engine and the scheduler; they keep nothing.
 import type { DeviceTokens } from '../access/device-token.ts'
+import type { Presence } from '../access/presence.ts'
 import type { Clock, Random } from '../base/world.ts'
+import type { Channel } from '../channels/port.ts'
 import type { Settings } from '../config/load.ts'
 import type { Joins } from '../coordination/joins.ts'
 import type { Lanes } from '../coordination/lanes.ts'
@@ -11,12 +13,14 @@ import type { Caller } from '../dispatch/caller.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { GatewayEvent } from '../dispatch/event-hub.ts'
 import type { ModelLists } from '../providers/lists.ts'
+import type { Heartbeats } from '../scheduler/heartbeat.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import type { Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import type { TurnEngine } from '../turns/engine.ts'
 import type { Control } from './control.ts'
+import type { WrittenLog } from './logs.ts'
 
 /** How the store and the starts before this one are. */
 export interface Condition {
@@ -30,6 +34,7 @@ export interface GatewayFacts {
   readonly condition: Condition
   readonly version: string
   readonly stateDir: string
+  readonly logFile: WrittenLog
   readonly zone: string
   readonly startedAtMs: number
   /** Ref of the model that answers by default. */
@@ -45,6 +50,9 @@ export interface MethodParts {
   readonly random: Random
   readonly engine: TurnEngine
   readonly scheduler: Scheduler
+  readonly heartbeats: Heartbeats
+  readonly presence: Presence
+  readonly channels: readonly Pick<Channel, 'id' | 'capabilities'>[]
   readonly joins: Joins<RunRow>
   readonly approvals: Joins<ApprovalRow>
   readonly lanes: Lanes

@@ -178,15 +178,28 @@ async function inject(parts: MethodParts, call: Call<'chat.inject'>): Promise<Re
 async function wake(parts: MethodParts, call: Call<'wake'>): Promise<Result<'wake'>> {
   const text = call.params.text.trim()
   if (text === '') return { ok: false }
+  await tellMain(parts, call, text)
+  return { ok: true }
+}
+
+/** An event that the main session of the default agent reads at its next free moment. */
+export async function tellMain(
+  parts: MethodParts,
+  call: Pick<Call<'wake' | 'system-event'>, 'caller' | 'key' | 'signal'>,
+  text: string,
+): Promise<void> {
   const { clock, facts, random } = parts
   const session = canonicalSession(MAIN_KEY)
   const stamp = formatInstant(Math.floor(clock.now() / 1000) * 1000, facts.zone)
   const run = {
-    ...{ runId: call.key ? `wake:${call.key.principal}:${call.key.key}` : random.uuid(), sessionKey: session.key },
+    ...{ runId: eventRunId(call.key) ?? random.uuid(), sessionKey: session.key },
     ...{ echoKey: session.key, agentId: session.agentId, text: `System: [${stamp}] ${text}`, source: 'event' as const },
   }
   await accept(parts, run, { caller: call.caller, key: call.key, signal: call.signal })
-  return { ok: true }
+}
+
+function eventRunId(key: Call<'wake'>['key']): string | undefined {
+  return key && `${key.method}:${key.principal}:${key.key}`
 }
 
 function identity(parts: MethodParts, params: Call<'agent.identity.get'>['params']): Result<'agent.identity.get'> {

@@ -2,6 +2,7 @@
 import type * as z from 'zod'
 import type { MethodDeclaration } from './method.ts'
 import { APPROVAL_METHODS } from './methods/approvals.ts'
+import { COMPAT_METHODS } from './methods/compat.ts'
 import { CONFIG_METHODS } from './methods/config.ts'
 import { CRON_METHODS } from './methods/cron.ts'
 import { DEVICE_METHODS } from './methods/devices.ts'
@@ -10,6 +11,7 @@ import { GATEWAY_METHODS } from './methods/gateway.ts'
 import { MODEL_METHODS } from './methods/models.ts'
 import { OUTBOX_METHODS } from './methods/outbox.ts'
 import { OUTSIDE_METHODS } from './methods/outside.ts'
+import { PRESENCE_METHODS } from './methods/presence.ts'
 import { SESSION_ADMIN_METHODS } from './methods/session-admin.ts'
 import { SESSION_SCOPE_METHODS } from './methods/sessions.ts'
 
@@ -25,6 +27,8 @@ export const CATALOGUE = {
   ...OUTSIDE_METHODS,
   ...EVENT_METHODS,
   ...MODEL_METHODS,
+  ...PRESENCE_METHODS,
+  ...COMPAT_METHODS,
 }
 
 export type MethodName = keyof typeof CATALOGUE

@@ -24,6 +24,8 @@ export interface SchedulerParts {
   readonly enabled: boolean
   /** Takes a claimed run on. */
   readonly submit: (run: RunRow) => void
+  /** What else its timer calls: when next, and what is due then. */
+  readonly beats?: { nextAtMs(): number | undefined; fire(nowMs: number): Promise<void> }
   readonly plan: (job: Job, occurrence: { atMs: number; runId: string }) => JobPlan
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
@@ -74,12 +76,14 @@ export class Scheduler {
   /** Looks again at once: a job was added or changed. Never waits. */
   poke(): void {
     this.#timer?.cancel()
-    if (this.#stopped || !this.#parts.enabled) return
+    const { enabled, beats } = this.#parts
+    if (this.#stopped) return
     if (this.#ticking) {
       this.#again = true
       return
     }
-    const dueMs = this.#nextDueMs()
+    const dueMs = earlier(enabled ? this.#nextDueMs() : undefined, beats?.nextAtMs())
+    if (dueMs === undefined && !enabled) return
     const delayMs = dueMs === undefined ? SLEEP_MS_MAX : Math.min(SLEEP_MS_MAX, dueMs - this.#parts.clock.now())
     const heldMs = this.#notBefore - this.#parts.clock.monotonic()
     this.#timer = this.#parts.clock.after(Math.max(0, delayMs, heldMs), () => void this.#tick())
@@ -149,10 +153,11 @@ export class Scheduler {
       do {
         this.#again = false
         const nowMs = this.#parts.clock.now()
-        const due = this.#parts.store.read.dueJobs(nowMs, CLAIMS_MAX)
-        await Promise.all(due.map(row => this.#fire(row, nowMs)))
+        const { enabled, beats, store } = this.#parts
+        const due = enabled ? store.read.dueJobs(nowMs, CLAIMS_MAX) : []
+        await Promise.all([beats?.fire(nowMs), ...due.map(row => this.#fire(row, nowMs))])
         this.#again ||= due.length === CLAIMS_MAX
-      } while (this.#again && !this.#stopped && this.#parts.enabled)
+      } while (this.#again && !this.#stopped)
     } catch (error) {
       this.#parts.log('error', 'the scheduler could not claim what is due; trying again', {
         error: asSluiceError(error).message,
@@ -199,4 +204,8 @@ export class Scheduler {
     if (value.claimed && value.run) this.#parts.submit(value.run)
     if (nowMs - dueMs > DAY) this.#parts.log('warn', `job ${job.id} fired late`, { dueMs, nowMs })
   }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 }

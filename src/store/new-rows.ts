@@ -68,6 +68,8 @@ export interface NewNotice {
   readonly jobId?: string
   /** When it was due or happened. */
   readonly atMs: number
+  /** It is the reply of the run with this id: the transcript has it already. */
+  readonly isReply?: true
 }
 
 /** Where a session's person reads: a chat of a channel, which takes messages of so many UTF-16 units. */

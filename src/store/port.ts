@@ -264,6 +264,10 @@ export interface StoreWrites extends DeviceWrites {
   markNoticesRead(args: { ids: string[]; nowMs: number }): { marked: number }
 
   /** Owes a chat the answer to a command; it waits behind no other text. The same id again changes nothing. */
+  /** Owes a text to a chat of a channel, whoever reads there; no session hears of it. */
+  queueSend(args: { id: string; sessionKey: string; route: Route; text: string; key?: EffectKey; nowMs: number }): {
+    id: string
+  }
   queueControl(args: { id: string; sessionKey: string; route: Route; text: string; nowMs: number }): { queued: boolean }
 
   /**

@@ -5,10 +5,11 @@ export type RunState = 'queued' | 'running' | 'ok' | 'failed' | 'aborted' | 'tim
 
 /**
  * Who asked for a turn: a person in a `chat`, a client (`agent`), a `job`, another `session`, an `event` (a job's line for
- * its session), a turn that had it done (`spawn`), or the gateway, which tells a session how such work ended (`told`).
+ * its session), a `heartbeat`, a turn that had it done (`spawn`), or the gateway, which tells a session how such work ended
+ * (`told`).
  * `hook`: another program, by a hook. `compact`: nobody says anything; the session's own transcript is to be summarised.
  */
-export type RunSource = 'chat' | 'agent' | 'job' | 'session' | 'event' | 'spawn' | 'told' | 'compact' | 'hook'
+export type RunSource = 'chat' | 'agent' | 'job' | 'session' | 'event' | 'heartbeat' | 'spawn' | 'told' | 'compact' | 'hook'
 
 /**
  * What a message does while a turn of its session runs: `steer` merges into it at its next step, `followup` has a turn of

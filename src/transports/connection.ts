@@ -46,6 +46,8 @@ export interface ConnectionParts {
   readonly admit: (params: ConnectParams, peer: From & { nonce: string }) => Admission | Promise<Admission>
   readonly hello: (connId: string) => HelloOk
   readonly listen: (listener: (event: GatewayEvent) => void) => () => void
+  /** Told who is connected; answers what to call when that has ended. */
+  readonly joined: (connId: string, who: { params: ConnectParams; caller: Caller; from: From }) => () => void
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
@@ -74,6 +76,7 @@ export class Connection {
   #unprovenBytes = 0
   #handshakeTimer: Timer | undefined
   #unlisten: (() => void) | undefined
+  #left: (() => void) | undefined
   #gathering = false
   #lastFrameType: string | undefined
   #lastFrameMethod: string | undefined
@@ -176,12 +179,12 @@ export class Connection {
     const peer = { ...this.#ends.from, nonce: this.#nonce }
     const admission = this.#parts.admit(checked.params, peer)
     if (!(admission instanceof Promise)) {
-      this.#admitted(frame.id, admission)
+      this.#admitted(frame.id, checked.params, admission)
       return
     }
     this.#handshake = 'deciding'
     void admission.then(decided => {
-      if (!this.#gone.signal.aborted) this.#admitted(frame.id, decided)
+      if (!this.#gone.signal.aborted) this.#admitted(frame.id, checked.params, decided)
     })
   }
 
@@ -191,7 +194,7 @@ export class Connection {
     this.#close(close, error.message)
   }
 
-  #admitted(id: string, admission: Admission): void {
+  #admitted(id: string, params: ConnectParams, admission: Admission): void {
     if ('refused' in admission) {
       this.#refuse(id, admission.refused)
       return
@@ -202,7 +205,9 @@ export class Connection {
     this.#handshakeTimer?.cancel()
     this.#ends.stream.off('data', this.#countUnproven)
     this.#ends.proven()
-    const hello = this.#parts.hello(this.#parts.random.uuid())
+    const connId = this.#parts.random.uuid()
+    this.#left = this.#parts.joined(connId, { params, caller, from: this.#ends.from })
+    const hello = this.#parts.hello(connId)
     this.#send({ type: 'res', id, ok: true, payload: { ...hello, ...(auth && { auth }) } })
     // A process of a turn hears what it asked for and that the gateway lives, and nothing of what others do.
     if (!caller.turn) {
@@ -285,6 +290,7 @@ export class Connection {
     this.#handshakeTimer?.cancel()
     this.#ends.backlog.forget(this)
     this.#unlisten?.()
+    this.#left?.()
     // The requests' waits end here; what they started is in the store and goes on.
     this.#gone.abort(new SluiceError('CANCELLED', 'The connection closed.', { outcome: 'continues' }))
     const unanswered = [...this.#open].map(open => open.method)

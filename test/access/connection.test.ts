@@ -46,6 +46,7 @@ function connected(admit: () => Admission) {
       clock: new FakeClock(),
       random: { uuid: () => 'id', hex: () => '' },
       admit,
+      joined: () => () => undefined,
       hello: () => ({ type: 'hello-ok' }) as HelloOk,
       listen: listener => hub.listen(listener),
       log: () => undefined,

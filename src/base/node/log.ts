@@ -1,5 +1,5 @@
 // The log: JSON lines in a file of the state folder, 0600. No secret is ever given to it.
-import { mkdirSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
 
@@ -31,5 +31,28 @@ export function openLog(path: string, level: string): LogFile {
         // Not opened yet, or the disk refuses: there is nowhere to say it.
       }
     },
+  }
+}
+
+/** Bytes of a file from a place that follows from its size; undefined: there is no such file. */
+export function readFrom(
+  path: string,
+  from: (size: number) => number,
+  bytesMax: number,
+): { bytes: Buffer; size: number } | undefined {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    const { size } = fstatSync(file)
+    const start = from(size)
+    const bytes = Buffer.alloc(Math.max(0, Math.min(bytesMax, size - start)))
+    return { bytes: bytes.subarray(0, readSync(file, bytes, 0, bytes.length, start)), size }
+  } finally {
+    closeSync(file)
   }
 }

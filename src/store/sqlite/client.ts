@@ -54,6 +54,7 @@ const WRITE_NAMES: Readonly<Record<WriteName, true>> = {
   skipOccurrences: true,
   markNoticesRead: true,
   queueControl: true,
+  queueSend: true,
   claimSend: true,
   endSend: true,
   recoverSends: true,

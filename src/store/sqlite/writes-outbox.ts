@@ -37,6 +37,13 @@ const queueControl: WriteFunctions['queueControl'] = (tx, { id, sessionKey, rout
   return fresh({ queued: true })
 }
 
+const queueSend: WriteFunctions['queueSend'] = (tx, args) =>
+  onceSame(tx, args, () => {
+    const { id, sessionKey, route, text, nowMs } = args
+    queueTo(tx, route, { owed: { id, sessionKey, text, source: 'gateway' }, nowMs })
+    return { id }
+  })
+
 const claimSend: WriteFunctions['claimSend'] = (tx, { id, epoch, nowMs }) => {
   tx.requireEpoch(epoch)
   const row = requireSend(tx, id)
@@ -111,4 +118,4 @@ const resend: WriteFunctions['resend'] = (tx, args) =>
     return { send: toSend(requireSend(tx, id)), queued }
   })
 
-export const outboxWrites = { queueControl, claimSend, endSend, recoverSends, resend }
+export const outboxWrites = { queueControl, queueSend, claimSend, endSend, recoverSends, resend }

@@ -27,6 +27,7 @@ const INSERT_ENTRY = `INSERT INTO entries
   VALUES (:runId, :sessionKey, :sessionId, :kind, :body, :nowMs, :message, :ordinal)`
 const INSERT_NOTICE = `INSERT INTO outbox (id, session_key, text, source, job_id, at_ms, created_at_ms)
   VALUES (:id, :sessionKey, :text, :source, :jobId, :atMs, :nowMs)`
+const FIND_NOTICE = 'SELECT 1 FROM outbox WHERE id = ?'
 const MARK_REPLIES_READ = `UPDATE outbox SET state = 'read', read_at_ms = :nowMs
   WHERE state = 'unread' AND session_key = :sessionKey AND source = 'reply'`
 const MARK_READ = "UPDATE outbox SET state = 'read', read_at_ms = ? WHERE id = ? AND state = 'unread'"
@@ -124,6 +125,11 @@ export function insertEntry(tx: Tx, place: EntryPlace, body: EntryBody): number 
 /** Tells a session a text: transcript entry, unread outbox row, durable `chat` event. */
 export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
   const { id, sessionKey, text, source, jobId, atMs } = notice
+  if (notice.isReply) {
+    // A person wrote meanwhile, and is owed it for that already.
+    if (!tx.get(FIND_NOTICE, [replyId(id)])) writeReply(tx, { runId: id, sessionKey }, { text, nowMs })
+    return
+  }
   const session = ensureSession(tx, { key: sessionKey, agentId: notice.agentId, nowMs })
   const ofJob = jobId === undefined ? {} : { jobId }
   insertEntry(tx, { sessionKey, sessionId: session.sessionId, nowMs }, { kind: 'notice', id, text, ...ofJob, atMs })
@@ -141,11 +147,19 @@ export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
 }
 
 /** The reply to a person's message, or to what a session was told, kept until it was shown: the transcript has it already, the chat may be closed. */
-export function writeReply(tx: Tx, run: RunRow, { text, nowMs }: { text: string; nowMs: number }): void {
+export function writeReply(
+  tx: Tx,
+  run: Pick<RunRow, 'runId' | 'sessionKey'>,
+  { text, nowMs }: { text: string; nowMs: number },
+): void {
   const { runId, sessionKey } = run
-  const reply = { id: `reply:${runId}`, sessionKey, text, source: 'reply' } as const
+  const reply = { id: replyId(runId), sessionKey, text, source: 'reply' } as const
   tx.run(INSERT_NOTICE, { ...reply, jobId: null, atMs: nowMs, nowMs })
   queueSends(tx, reply, nowMs)
+}
+
+function replyId(runId: string): string {
+  return `reply:${runId}`
 }
 
 export function markRepliesRead(tx: Tx, sessionKey: string, nowMs: number): void {
