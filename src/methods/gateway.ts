@@ -1,4 +1,5 @@
 // Handlers on the gateway itself. They read counters and a few rows; they answer while every lane and slot is taken (W7).
+import { formatDuration } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
@@ -38,6 +39,7 @@ export function healthOf(parts: MethodParts): Result<'health'> {
   const now = parts.clock.now()
   const { read } = parts.store
   const recent = orElse([], () => read.sessions({ limit: RECENT_SESSIONS }))
+  const beats = parts.heartbeats.rules()
   const sessions = {
     path: `${parts.facts.stateDir}/sluice.db`,
     count: orElse(0, () => read.sessionCount()),
@@ -52,11 +54,24 @@ export function healthOf(parts: MethodParts): Result<'health'> {
     channelOrder: [],
     channelLabels: {},
     defaultAgentId: DEFAULT_AGENT,
-    agents: [{ agentId: DEFAULT_AGENT, isDefault: true, sessions }],
+    heartbeatSeconds: Math.round((beats.find(({ agentId }) => agentId === DEFAULT_AGENT)?.everyMs ?? 0) / 1000),
+    agents: parts.settings().agents.map(({ id, name }) => ({
+      ...{ agentId: id, isDefault: id === DEFAULT_AGENT, heartbeat: heartbeatOf(parts, id) },
+      ...(name !== undefined && { name }),
+      ...(id === DEFAULT_AGENT && { sessions }),
+    })),
     sessions,
     store: storeOf(parts),
     config: configStateOf(parts),
   }
+}
+
+function heartbeatOf({ heartbeats }: MethodParts, agentId: string) {
+  const rule = heartbeats.rules().find(each => each.agentId === agentId)
+  if (!rule) return { enabled: false, every: 'disabled', everyMs: null }
+  const { everyMs, prompt, target, ackLengthMax } = rule
+  const every = formatDuration(everyMs)
+  return { enabled: heartbeats.enabled, every, everyMs, prompt, target, ackMaxChars: ackLengthMax }
 }
 
 function configStateOf({ control }: MethodParts): Result<'status'>['config'] {
@@ -80,6 +95,13 @@ function statusOf(parts: MethodParts): Result<'status'> {
       count: orElse(0, () => store.read.sessionCount()),
       defaults: { model: facts.modelRef },
       recent: orElse([], () => store.read.sessions({ limit: 10 })),
+    },
+    heartbeat: {
+      defaultAgentId: DEFAULT_AGENT,
+      agents: parts.settings().agents.map(({ id }) => {
+        const { enabled, every, everyMs } = heartbeatOf(parts, id)
+        return { agentId: id, enabled, every, everyMs }
+      }),
     },
     ...loadOf(parts),
     waits: waitsOf(parts),

@@ -3,6 +3,7 @@
 import type { Clock, Timer } from '../base/world.ts'
 import { type AgentEvent, CHAT_DELTA_INTERVAL_MS, type ChatEvent, chatMessage, streamId } from '../protocol/events.ts'
 import type { LiveRunSnapshot } from '../protocol/methods/events.ts'
+import { isAck } from '../sessions/heartbeat-ack.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 
@@ -81,6 +82,8 @@ export class RunEvents {
     this.#unsent = ''
     const data = { text: this.#text, delta }
     this.#publish({ ...this.#agent({ stream: 'assistant', data }), droppable: true })
+    // A chat shows what a heartbeat says once it is known that it says something.
+    if (this.#run.source === 'heartbeat') return
     const now = this.#clock.monotonic()
     if (now - this.#chatAt < CHAT_DELTA_INTERVAL_MS) return
     this.#chatAt = now
@@ -133,7 +136,8 @@ export class RunEvents {
   }): DurableEvent[] {
     this.flush()
     const endedAt = this.#clock.now()
-    const message = end.reply === '' ? {} : { message: chatMessage('assistant', end.reply, endedAt) }
+    const isSilent = end.reply === '' || (this.#run.source === 'heartbeat' && isAck(end.reply))
+    const message = isSilent ? {} : { message: chatMessage('assistant', end.reply, endedAt) }
     if (end.state === 'ok') {
       return [
         this.#agent({ stream: 'lifecycle', data: { phase: 'end', endedAt } }),

@@ -54,6 +54,8 @@ export const GATEWAY_METHODS = {
       channels: z.record(z.string(), z.unknown()),
       channelOrder: z.array(z.string()),
       channelLabels: z.record(z.string(), z.string()),
+      /** 0: the default agent has none. */
+      heartbeatSeconds: z.number(),
       defaultAgentId: z.string(),
       agents: z.array(z.object({ agentId: z.string(), isDefault: z.boolean() }).loose()),
       sessions: z.object({ path: z.string(), count: z.number(), recent: z.array(recentSession) }),
@@ -79,6 +81,12 @@ export const GATEWAY_METHODS = {
         count: z.number(),
         defaults: z.object({ model: z.string() }),
         recent: z.array(z.unknown()),
+      }),
+      heartbeat: z.object({
+        defaultAgentId: z.string(),
+        agents: z.array(
+          z.object({ agentId: z.string(), enabled: z.boolean(), every: z.string(), everyMs: z.number().nullable() }),
+        ),
       }),
       runs: z.object({ running: z.number(), queued: z.number(), parked: z.number(), slots: z.number() }),
       lanes: z.object({ held: z.number(), waiting: z.number() }),
