@@ -26,7 +26,7 @@ const said = {
 
 /** The family's words for anything but true or false. */
 const switched = z
-  .looseObject({ enabled: z.unknown(), idempotencyKey: z.string().min(1).max(300).optional() })
+  .looseObject({ enabled: z.unknown().optional(), idempotencyKey: z.string().min(1).max(300).optional() })
   .refine(params => typeof params.enabled === 'boolean', 'enabled (boolean) required')
   .transform(({ enabled, idempotencyKey }) => ({
     enabled: enabled === true,
