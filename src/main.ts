@@ -5,6 +5,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { Backups } from './cli/backups.ts'
 import type { Examine } from './cli/findings.ts'
+import type { PlanImport } from './cli/imports.ts'
 import type { OwnConfig } from './cli/own-config.ts'
 import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
 import type { OpenSocket } from './client/socket.ts'
@@ -76,6 +77,7 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
     backups: () => ownBackups(shell),
     ownConfig: async () => ownConfigOn(await surroundings(shell)),
     doctor: () => doctorOf(shell),
+    imports: () => importsOf(shell),
     onInterrupt: listener => on(['SIGINT'], listener),
     onResize: listener => {
       process.stdout.on('resize', listener)
@@ -207,6 +209,17 @@ async function doctorOf(shell: Shell): Promise<Examine> {
   const host = '127.0.0.1'
   const parts = { places, config, disk: nodeDisk, clock, nodeVersion: process.version, host, inspect: inspectStore }
   return wishes => examine(parts, wishes)
+}
+
+async function importsOf(shell: Shell): Promise<PlanImport> {
+  const [{ module, around }, { planImport }, { homedir }] = await Promise.all([
+    surroundings(shell),
+    import('./maintenance/import.ts'),
+    import('node:os'),
+  ])
+  const config = module.configPlace(around, around.places.configPath)
+  const parts = { files: around.files, clock: shell.clock, places: around.places, config, home: homedir() }
+  return from => planImport(parts, from)
 }
 
 async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {

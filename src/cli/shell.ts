@@ -4,6 +4,7 @@ import type { Random, World } from '../base/world.ts'
 import type { GatewayClient } from '../client/client.ts'
 import type { Backups } from './backups.ts'
 import type { Examine } from './findings.ts'
+import type { PlanImport } from './imports.ts'
 import type { OwnConfig } from './own-config.ts'
 
 export interface Output {
@@ -50,6 +51,8 @@ export interface Shell {
   ownConfig(): Promise<OwnConfig>
   /** Examines this machine and the state folder that the environment names. */
   doctor(): Promise<Examine>
+  /** What could be taken over from another gateway's files; a gateway need not run. */
+  imports(): Promise<PlanImport>
   /** While a listener stands, Ctrl-C calls it instead of ending the process. Answers how to stop. */
   onInterrupt(listener: () => void): () => void
   /** Stands while the terminal changes its size. Answers how to stop. */

@@ -4,7 +4,8 @@ import { MINUTE, parseDuration } from '../base/durations.ts'
 import { isZone } from '../base/zoned-time.ts'
 import { wrong } from './references.ts'
 
-const EVERY_DEFAULT = '30m'
+/** Turns cost: none is begun that nobody asked for. */
+const EVERY_DEFAULT = '0m'
 const ACK_LENGTH_MAX_DEFAULT = 300
 const DAY_MINUTES = 1_440
 const PROMPT =
@@ -13,36 +14,46 @@ const PROMPT =
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'write a time of day as HH:MM, e.g. 08:00')
 
-export const heartbeatSchema = z.looseObject({
-  every: z
-    .string()
-    .refine(text => {
-      const everyMs = parseDuration(text)
-      return everyMs !== undefined && (everyMs === 0 || everyMs >= MINUTE)
-    }, 'write a duration of at least a minute, such as 30m, or 0m for none')
-    .optional()
-    .meta({ description: 'How often the main session has a turn by itself; 0m: never.', default: EVERY_DEFAULT }),
-  activeHours: z
-    .looseObject({
-      start: timeOfDay.optional().meta({ description: 'When heartbeats begin on each day.', default: '00:00' }),
-      end: timeOfDay
-        .optional()
-        .meta({ description: 'When they end; before the start: on the next day.', default: '24:00' }),
-      timezone: z.string().min(1).optional().describe("Zone of these times; the person's without it."),
-    })
-    .optional(),
-  prompt: z.string().min(1).max(20_000).optional().describe('What the session is asked then.'),
-  model: z.string().min(1).optional().describe('The model of these turns; that of the session without it.'),
-  target: z.enum(['none', 'last']).optional().meta({
-    description: 'Whether what it says is told to the person where they read (last) or stays in the session (none).',
-    default: 'last',
-  }),
-  ackMaxChars: z.int().min(0).max(10_000).optional().meta({
-    description: 'A reply with HEARTBEAT_OK and at most so many characters beside it is not told.',
-    default: ACK_LENGTH_MAX_DEFAULT,
-  }),
-})
-type HeartbeatConfig = z.output<typeof heartbeatSchema>
+/** `own`: of one agent, where what is left out is as the defaults say. */
+export function heartbeatSchema({ own = false } = {}) {
+  const told = (description: string, byDefault: unknown) => ({
+    description,
+    ...(!own && { default: byDefault }),
+  })
+  return z.looseObject({
+    every: z
+      .string()
+      .refine(isInterval, 'write a duration of at least a minute, such as 30m, or 0m for none')
+      .optional()
+      .meta(told('How often the main session has a turn by itself, such as 30m; 0m: never.', EVERY_DEFAULT)),
+    activeHours: z
+      .looseObject({
+        start: timeOfDay.optional().meta(told('When heartbeats begin on each day.', '00:00')),
+        end: timeOfDay.optional().meta(told('When they end; before the start: on the next day.', '24:00')),
+        timezone: z.string().min(1).optional().describe("Zone of these times; the person's without it."),
+      })
+      .optional(),
+    prompt: z.string().min(1).max(20_000).optional().describe('What the session is asked then.'),
+    model: z.string().min(1).optional().describe('The model of these turns; that of the session without it.'),
+    target: z
+      .enum(['none', 'last'])
+      .optional()
+      .meta(told('Whether what it says is told to the person where they read, or stays in the session.', 'last')),
+    ackMaxChars: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .optional()
+      .meta(told('HEARTBEAT_OK with at most so many characters beside it is not told.', ACK_LENGTH_MAX_DEFAULT)),
+  })
+}
+
+function isInterval(text: string): boolean {
+  const everyMs = parseDuration(text)
+  return everyMs !== undefined && (everyMs === 0 || everyMs >= MINUTE)
+}
+
+type HeartbeatConfig = z.output<ReturnType<typeof heartbeatSchema>>
 
 interface AgentsConfig {
   readonly defaults?: { readonly heartbeat?: HeartbeatConfig | undefined } | undefined

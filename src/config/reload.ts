@@ -41,7 +41,11 @@ const PARTS: readonly Part[] = [
     key: 'agents.list',
     of: ({ agents, slots }) => [agents, Object.entries(slots).filter(([pool]) => pool.startsWith('agent:'))],
   },
-  { key: 'agents.*.heartbeat', of: settings => settings.heartbeats },
+  {
+    key: 'agents.*.heartbeat',
+    // Whose they are is told by agents.list.
+    of: settings => settings.heartbeats.map(({ agentId: _, ...rule }) => rule),
+  },
   { key: 'messages.queue.cap', of: settings => settings.queue.ahead },
   { key: 'messages.queue.mode', of: settings => settings.queueModes.mode },
   { key: 'messages.queue.byChannel', of: settings => settings.queueModes.byChannel },

@@ -20,7 +20,7 @@ const agentSchema = z.looseObject({
     .describe('Its name in session keys and commands.'),
   name: z.string().min(1).max(100).optional().describe('What people call it.'),
   maxConcurrent: places.optional().describe('Turns of it at once; no limit of its own without it.'),
-  heartbeat: heartbeatSchema.optional(),
+  heartbeat: heartbeatSchema({ own: true }).optional(),
 })
 
 const execSchema = z.looseObject({
@@ -119,7 +119,7 @@ const defaultsSchema = z.looseObject({
     .optional()
     .meta({ description: 'Unfinished turns that are accepted, of all sessions.', default: 5_000 }),
   subagents: subagentsSchema.optional(),
-  heartbeat: heartbeatSchema.optional(),
+  heartbeat: heartbeatSchema().optional(),
 })
 
 const gatewaySchema = z.looseObject({

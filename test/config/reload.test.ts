@@ -21,11 +21,24 @@ function load(config: object, env: Record<string, string> = {}) {
 
 const provider = { baseUrl: 'http://127.0.0.1:1/v1', apiKey: 'k', models: [{ id: 'm' }] }
 const tls = { enabled: true, certPath: '/c.pem', keyPath: '/k.pem' }
+const heartbeat = { every: '1h', activeHours: { start: '07:00', timezone: 'UTC' } }
 const BEFORE = {
   gateway: { bind: 'custom', customBindHost: '10.0.0.1', auth: { mode: 'token', password: 'p'.repeat(20) }, tls },
   models: { providers: { p: provider } },
   hooks: { enabled: true, token: 'h'.repeat(20) },
   agents: { list: [{ id: 'a' }] },
+  agents: { defaults: { heartbeat }, list: [{ id: 'a', heartbeat: {} }] },
+}
+
+const HEARTBEAT = {
+  every: '2h',
+  'activeHours.start': '08:00',
+  'activeHours.end': '20:00',
+  'activeHours.timezone': 'Asia/Tokyo',
+  prompt: 'Look.',
+  model: 'p/other',
+  target: 'none',
+  ackMaxChars: 7,
 }
 
 /** For each used key, a value that is not its default; and the name by which the change is told, where it is another. */
@@ -82,6 +95,14 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'agents.list.0.id': { to: 'b', told: 'agents.list' },
   'agents.list.0.name': { to: 'Ann', told: 'agents.list' },
   'agents.list.0.maxConcurrent': { to: 3, told: 'agents.list' },
+  ...Object.fromEntries(
+    ['defaults', 'list.0'].flatMap(whose =>
+      Object.entries(HEARTBEAT).map(([key, to]) => [
+        `agents.${whose}.heartbeat.${key}`,
+        { to, told: 'agents.*.heartbeat' },
+      ]),
+    ),
+  ),
   'messages.queue.cap': { to: 3 },
   'messages.queue.mode': { to: 'collect' },
   'messages.queue.byChannel': { to: { loopback: 'reject' } },

@@ -5,5 +5,6 @@ import { REQUIREMENTS, type Requirement, type RequirementId } from './requiremen
 export function conformance(id: RequirementId, show: () => Promise<void> | void): void {
   const { text, gap }: Requirement = REQUIREMENTS[id]
   if (gap === undefined) test(`${id}: ${text}`, show)
+  // What is a gap must fail, and does so.
   else test.fails(`${id} (gap: ${gap}): ${text}`, show)
 }

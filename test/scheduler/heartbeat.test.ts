@@ -13,7 +13,9 @@ const START = Date.UTC(2026, 10, 22, 9, 10)
 const local = { providers: { test: { baseUrl: 'http://127.0.0.1:1/v1' } } }
 const configOf = (heartbeat: object) => ({
   models: local,
-  agents: { defaults: { model: 'test/model', userTimezone: 'Europe/Berlin', heartbeat } },
+  agents: {
+    defaults: { model: 'test/model', userTimezone: 'Europe/Berlin', heartbeat: { every: '30m', ...heartbeat } },
+  },
 })
 
 let house: House
@@ -169,7 +171,11 @@ test('set-heartbeats stops them until it is taken back; jobs that are off do not
 })
 
 test('without a model there is nobody to beat: it is left out and says so', async () => {
-  const { beats } = await beating(() => text('?'), {}, { config: { agents: { defaults: { heartbeat: {} } } } })
+  const { beats } = await beating(
+    () => text('?'),
+    {},
+    { config: { agents: { defaults: { heartbeat: { every: '30m' } } } } },
+  )
   await house.clock.advance(20 * MINUTE)
   expect(beats()).toMatchObject([{ status: 'skipped', reason: 'offline-model' }])
 })
