@@ -19,7 +19,7 @@ import { Slots } from './coordination/slots.ts'
 import { WaitGraph } from './coordination/wait-graph.ts'
 import { Exchange } from './delivery/exchange.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
-import { EventHub } from './dispatch/event-hub.ts'
+import { EventHub, type GatewayEvent } from './dispatch/event-hub.ts'
 import type { ConfigState, Control } from './methods/control.ts'
 import { FoundModel } from './methods/found-model.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
@@ -124,28 +124,10 @@ export function furnish(building: Building) {
   })
   // Whatever is owed to a chat comes with an event in its commit.
   store.onEvents(() => exchange.poke())
-  const presence: Presence = new Presence({
-    clock,
-    self: { host: ownName(), version: VERSION, mode: 'gateway', reason: 'self' },
-    changed: () => hub.publish({ event: 'presence', payload: { presence: presence.list() }, ...picture.version() }),
-  })
+  const presence = presenceOn(hub, clock, () => picture.version())
   const parts: MethodParts = {
-    ...{
-      store,
-      clock,
-      random,
-      engine,
-      scheduler,
-      heartbeats,
-      presence,
-      channels,
-      ...waiting,
-      facts,
-      control,
-      settings,
-      publish,
-      delivery: exchange,
-    },
+    ...{ store, clock, random, engine, scheduler, heartbeats, presence, channels, ...waiting },
+    ...{ facts, control, settings, publish, delivery: exchange },
     lists: found.lists,
     connections: () => address.connections(),
     cut: (whose, why) => address.cut(whose, why),
@@ -275,6 +257,15 @@ function starting({ store, clock, engine, scheduler, facts }: MethodParts, log: 
     scheduler.start()
   }
   return { recover, resume }
+}
+
+function presenceOn(hub: EventHub, clock: Clock, version: () => Pick<GatewayEvent, 'stateVersion'>): Presence {
+  const presence: Presence = new Presence({
+    clock,
+    self: { host: ownName(), version: VERSION, mode: 'gateway', reason: 'self' },
+    changed: () => hub.publish({ event: 'presence', payload: { presence: presence.list() }, ...version() }),
+  })
+  return presence
 }
 
 /** The revisions of what clients call stateVersion. */

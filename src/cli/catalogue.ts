@@ -1,23 +1,15 @@
 // All commands: their names, flags and one line on each. Help, parsing and did-you-mean are derived from this table; what
 // a command does is loaded only when it is called.
 import type { Flags } from './arguments.ts'
+import { SYSTEM_COMMANDS } from './catalogue-system.ts'
 import type { Command } from './command.ts'
+import { GATEWAY_FLAGS, JSON_FLAG, RPC_FLAGS } from './shared-flags.ts'
 
 export const GLOBAL_FLAGS: Flags = {
   help: { short: 'h', summary: 'Show what a command does and takes.' },
   'no-color': { summary: 'Plain text; so does NO_COLOR.' },
 }
 
-const JSON_FLAG = { summary: 'JSON on stdout, errors too: {"error":{"code","message"}}.' }
-const GATEWAY_FLAGS: Flags = {
-  url: { value: '<ws://…>', summary: 'Another gateway than the one of this machine.' },
-  token: { value: '<token>', summary: 'Its token.' },
-}
-const RPC_FLAGS: Flags = {
-  ...GATEWAY_FLAGS,
-  timeout: { value: '<ms>', summary: 'How long to wait for the answer (10000).' },
-  json: JSON_FLAG,
-}
 const SCHEDULE_FLAGS: Flags = {
   cron: { value: '<expr>', aliases: ['schedule'], summary: "Cron expression, 5 or 6 fields: '0 9 * * 1-5'." },
   every: { value: '<duration>', summary: 'Again and again: 90m, 1h30m, 2d.' },
@@ -55,7 +47,6 @@ const devices = () => import('./commands/devices.ts')
 const backup = () => import('./commands/backup.ts')
 const gateway = () => import('./commands/gateway.ts')
 const sessions = () => import('./commands/sessions.ts')
-const system = () => import('./commands/system.ts')
 const status = () => import('./commands/status.ts')
 const cron = () => import('./commands/cron.ts')
 const cronEdit = () => import('./commands/cron-edit.ts')
@@ -344,35 +335,6 @@ const CONFIG_COMMANDS: readonly Command[] = [
   },
 ]
 
-const SYSTEM_COMMANDS: readonly Command[] = [
-  {
-    name: 'system event',
-    summary: 'Tell the main session something, as an event.',
-    flags: {
-      text: { value: '<text>', summary: 'What it is told.' },
-      mode: { value: 'now|next-heartbeat', summary: 'When it takes it up: either way at its next free moment.' },
-      ...RPC_FLAGS,
-    },
-    example: 'system event --text "The washing machine is done"',
-    load: async () => (await system()).event,
-  },
-  {
-    name: 'system presence',
-    summary: 'Show who is connected.',
-    flags: RPC_FLAGS,
-    example: 'system presence',
-    load: async () => (await system()).presence,
-  },
-  {
-    name: 'system heartbeat',
-    summary: 'Show how the last heartbeat went, or switch them off or on until the next start.',
-    positionals: ['last|enable|disable'],
-    flags: RPC_FLAGS,
-    example: 'system heartbeat disable',
-    load: async () => (await system()).heartbeat,
-  },
-]
-
 export const COMMANDS: readonly Command[] = [
   {
     name: 'gateway',
@@ -461,26 +423,6 @@ export const COMMANDS: readonly Command[] = [
     flags: RPC_FLAGS,
     example: 'models list',
     load: async () => (await import('./commands/models.ts')).list,
-  },
-  {
-    name: 'logs',
-    summary: "Show the end of the gateway's log.",
-    flags: {
-      follow: { short: 'f', summary: 'And what is written to it from then on; Ctrl-C ends it.' },
-      limit: { value: '<n>', summary: 'At most so many lines, the newest (200).' },
-      ...RPC_FLAGS,
-      json: { summary: 'The lines as they are, JSON each.' },
-    },
-    example: 'logs --follow',
-    load: async () => (await import('./commands/logs.ts')).logs,
-  },
-  {
-    name: 'import clawdbot',
-    summary: "Show which jobs and config could be taken over from Clawdbot's files, or take them over.",
-    positionals: ['path'],
-    flags: { yes: { summary: 'Have the running gateway take them over.' }, ...RPC_FLAGS },
-    example: 'import clawdbot ~/.clawdbot --yes',
-    load: async () => (await import('./commands/import.ts')).clawdbot,
   },
   ...SYSTEM_COMMANDS,
   {

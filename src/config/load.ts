@@ -16,6 +16,7 @@ import { type Overridden, overriddenKeys } from './overridden.ts'
 import { resolveReferences, wrong } from './references.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
 import { isSecretPath, valueAt } from './secrets.ts'
+import { type SessionReset, sessionResetOf } from './session-reset.ts'
 
 const ISSUES_TOLD_MAX = 10
 const VALUE_LENGTH_MAX = 80
@@ -58,6 +59,7 @@ export interface Settings extends Bounds {
   /** Always with `main`. */
   readonly agents: readonly { readonly id: string; readonly name?: string }[]
   readonly heartbeats: readonly HeartbeatSettings[]
+  readonly sessionReset: SessionReset
   readonly cronEnabled: boolean
   readonly logLevel: string
   /** What is said at start: keys that are unknown or not used yet. */
@@ -116,6 +118,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     webFetch: config.tools?.web?.fetch?.enabled ?? false,
     agents: agentsOf(config),
     heartbeats: heartbeatsOf(config.agents, zone.zone, MAIN_AGENT),
+    sessionReset: sessionResetOf(config.session?.reset),
     cronEnabled: config.cron?.enabled ?? true,
     logLevel: config.logging?.level ?? 'info',
     warnings: keyWarnings(written),

@@ -49,6 +49,7 @@ const PARTS: readonly Part[] = [
   { key: 'messages.queue.cap', of: settings => settings.queue.ahead },
   { key: 'messages.queue.mode', of: settings => settings.queueModes.mode },
   { key: 'messages.queue.byChannel', of: settings => settings.queueModes.byChannel },
+  { key: 'session.reset', of: settings => settings.sessionReset },
   { key: 'session.agentToAgent.maxPingPongTurns', of: settings => settings.hopsMax },
   { key: 'tools.allow', of: settings => settings.toolPolicy.allow },
   { key: 'tools.deny', of: settings => settings.toolPolicy.deny },

@@ -6,6 +6,8 @@ import { accessKeys } from './access.ts'
 import { hooksKey, httpKey } from './http.ts'
 import { defaultModelSchema, modelsSchema } from './models.ts'
 import { heartbeatSchema } from './heartbeats.ts'
+import { defaultModelSchema, modelsSchema } from './models.ts'
+import { sessionResetSchema } from './session-reset.ts'
 
 /** How many may be at it at once. */
 const places = z.int().min(1).max(1_000)
@@ -189,6 +191,7 @@ export const configSchema = z.looseObject({
     .optional(),
   session: z
     .looseObject({
+      reset: sessionResetSchema.optional(),
       agentToAgent: z
         .looseObject({
           maxPingPongTurns: z.int().min(0).max(100).optional().meta({

@@ -8,6 +8,7 @@ import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { AttachmentInput } from '../protocol/attachments.ts'
 import type { MethodName, Result } from '../protocol/catalogue.ts'
 import { runOfStream } from '../protocol/events.ts'
+import { newSessionText, resetBefore } from '../sessions/reset-rule.ts'
 import { canonicalSession, type SessionName } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
 import type { QueueMode, RunRow } from '../store/rows.ts'
@@ -88,7 +89,7 @@ export async function accept(parts: MethodParts, run: NewRun, from: AcceptOption
   }
   const { route } = from.caller
   const message = {
-    run: { ...run, ...lineage },
+    run: { ...run, ...lineage, ...staleAfter(parts, run, turn) },
     limits,
     ...(route && { route }),
     ...(from.key && { key: from.key }),
@@ -103,6 +104,13 @@ export async function accept(parts: MethodParts, run: NewRun, from: AcceptOption
   } finally {
     parts.joins.forget(intent)
   }
+}
+
+/** Only who comes from outside begins a session anew by coming late. */
+function staleAfter(parts: MethodParts, { source }: NewRun, turn: TurnCaller | undefined) {
+  if (turn || (source !== 'chat' && source !== 'agent')) return {}
+  const { sessionReset, zone } = parts.settings()
+  return { resetBeforeMs: resetBefore(sessionReset, parts.clock.now(), zone) }
 }
 
 /** Turns that set each other going end here, whatever their models say: two sessions that answer each other, or jobs. */
@@ -123,7 +131,7 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
   const { caller, key, signal } = call
   const { settings } = parts.store.read.session(session.key) ?? {}
   if (settings?.sendPolicy === 'deny') throw new SluiceError('INVALID_REQUEST', 'send blocked by session policy')
-  const mode = queueModeOf(parts, caller, settings?.queueMode)
+  const { mode, ...said } = asSaid(params.message, queueModeOf(parts, caller, settings?.queueMode))
   const { run, ahead, repeated } = await accept(
     parts,
     {
@@ -132,7 +140,7 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
       sessionKey: session.key,
       echoKey: params.sessionKey,
       agentId: session.agentId,
-      text: params.message,
+      ...said,
       ...attached(params),
       source: 'chat',
       ...(params.timeoutMs !== undefined && params.timeoutMs > 0 && { timeoutMs: params.timeoutMs }),
@@ -148,6 +156,13 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
   if (isLive({ state })) return { runId: run.runId, status: 'in_flight', ahead }
   if (state === 'ok') return { runId: run.runId, status: 'ok' }
   return { runId: run.runId, status: 'error', summary: error ?? state }
+}
+
+/** A person may begin the session anew: what they say then is no part of what runs. */
+function asSaid(message: string, mode: QueueMode | 'reject') {
+  const text = newSessionText(message)
+  if (text === undefined) return { mode, text: message }
+  return { mode: mode === 'steer' || mode === 'collect' ? 'followup' : mode, text, freshSession: true } as const
 }
 
 /** What a message does to a turn that runs; a turn's own messages wait for theirs, or it would talk to itself. */

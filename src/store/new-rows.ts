@@ -27,6 +27,8 @@ export interface NewRun {
   readonly occurrence?: string
   /** Start with a fresh transcript (isolated jobs). */
   readonly freshSession?: boolean
+  /** The same if nobody has written to the session since, and nothing runs or waits there. */
+  readonly resetBeforeMs?: number | undefined
   readonly parent?: string
   /** Absent: 0. */
   readonly hops?: number

@@ -27,6 +27,7 @@ const BEFORE = {
   models: { providers: { p: provider } },
   hooks: { enabled: true, token: 'h'.repeat(20) },
   agents: { list: [{ id: 'a' }] },
+  session: { reset: { mode: 'daily', idleMinutes: 5 } },
   agents: { defaults: { heartbeat }, list: [{ id: 'a', heartbeat: {} }] },
 }
 
@@ -107,6 +108,9 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'messages.queue.mode': { to: 'collect' },
   'messages.queue.byChannel': { to: { loopback: 'reject' } },
   'session.agentToAgent.maxPingPongTurns': { to: 3 },
+  'session.reset.mode': { to: 'idle', told: 'session.reset' },
+  'session.reset.atHour': { to: 5, told: 'session.reset' },
+  'session.reset.idleMinutes': { to: 7, told: 'session.reset' },
   'tools.allow': { to: ['cron'] },
   'tools.deny': { to: ['cron'] },
   'tools.exec.security': { to: 'full', told: 'tools.exec' },

@@ -74,6 +74,15 @@ const READS: { readonly [M in MethodName]?: Read } = {
   'events.since': { params: () => ({ seq: 0 }), write: house => say(house, 'hi') },
   'system-presence': { write: house => house.call('system-event', { text: 'Node: mac', host: 'mac' }) },
   'last-heartbeat': { write: house => house.clock.advance(60_000 - (house.clock.now() % 60_000)) },
+  'models.list': {
+    write: house =>
+      patchConfig(
+        house,
+        "{ models: { providers: { p: { baseUrl: 'http://127.0.0.1:1/v1', models: [{ id: 'm' }] } } } }",
+      ),
+  },
+  'usage.status': { write: house => say(house, 'hi') },
+  'usage.cost': { write: house => say(house, 'hi') },
   'exec.approvals.get': {
     write: house => house.call('exec.approvals.set', { file: { version: 1, defaults: { security: 'full' } } }),
   },
@@ -97,8 +106,9 @@ const ELSEWHERE: { readonly [M in MethodName]?: string } = {
   'tts.providers': 'there are none',
 }
 
+const used = { ...text('said'), usage: { inputTokens: 30, outputTokens: 2 } }
 const play: Play = ({ messages }) =>
-  JSON.stringify(messages.at(-1)).includes('"ask"') ? calls({ name: 'exec', args: { command: 'ls' } }) : text('said')
+  JSON.stringify(messages.at(-1)).includes('"ask"') ? calls({ name: 'exec', args: { command: 'ls' } }) : used
 const config = {
   models: { providers: { test: { baseUrl: 'http://127.0.0.1:1/v1' } } },
   agents: { defaults: { model: 'test/m', heartbeat: { every: '1m' } } },

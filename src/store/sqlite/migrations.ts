@@ -207,6 +207,11 @@ CREATE TABLE usage (
 ) STRICT;
 `
 
+/** When a session was last written to. */
+const RUNS_OF_SESSION = `
+CREATE INDEX runs_of_session ON runs (session_key, id);
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -217,6 +222,7 @@ export const MIGRATIONS: readonly string[] = [
   DEVICES,
   BLOBS_AND_COMPACTIONS,
   USAGE,
+  RUNS_OF_SESSION,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

@@ -52,6 +52,19 @@ export function requireFence(tx: Tx, fence: Fence): RunRow {
   )
 }
 
+/** Heartbeats, events and what the gateway tells are no sign that anybody is there. */
+const LAST_ASKED = `SELECT created_at_ms AS at FROM runs INDEXED BY runs_of_session WHERE session_key = ?
+  AND source NOT IN ('heartbeat', 'event', 'told', 'compact') ORDER BY id DESC LIMIT 1`
+const IS_LIVE = "SELECT 1 FROM runs WHERE state IN ('queued', 'running') AND session_key = ? LIMIT 1"
+
+/** Told in the commit that accepts the message, so that of two messages of one moment only the first begins anew. */
+function beginsAnew(tx: Tx, { sessionKey, freshSession, resetBeforeMs }: NewRun): boolean {
+  if (freshSession) return true
+  if (resetBeforeMs === undefined || tx.get(IS_LIVE, [sessionKey])) return false
+  const last = tx.get<{ at: number }>(LAST_ASKED, [sessionKey])
+  return last !== undefined && last.at < resetBeforeMs
+}
+
 /** A queued run with its inbox row, in a session that is made when missing. Throws CONFLICT for a known run id. */
 export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
   const { runId, sessionKey, agentId } = run
@@ -76,7 +89,7 @@ export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
     timeoutMs: run.timeoutMs ?? null,
     jobId: run.jobId ?? null,
     occurrence: run.occurrence ?? null,
-    freshSession: run.freshSession ? 1 : 0,
+    freshSession: beginsAnew(tx, run) ? 1 : 0,
     parent: run.parent ?? null,
     hops: run.hops ?? 0,
     label: run.label ?? null,
