@@ -3,7 +3,7 @@
 // session is busy it is left out, with the reason. Beats that were missed are not made up.
 import { asSluiceError } from '../base/errors.ts'
 import type { HeartbeatEvent } from '../protocol/events.ts'
-import { isAck } from '../sessions/heartbeat-ack.ts'
+import { isAck } from '../protocol/heartbeat-ack.ts'
 import type { RunRow } from '../store/rows.ts'
 import { type HeartbeatRule, nextBeat } from './heartbeat-rule.ts'
 
