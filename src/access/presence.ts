@@ -3,7 +3,7 @@
 import { MINUTE } from '../base/durations.ts'
 import type { Clock } from '../base/world.ts'
 import type { ConnectParams } from '../protocol/connect.ts'
-import type { PresenceEntry } from '../protocol/events.ts'
+import type { PresenceEntry } from '../protocol/methods/presence.ts'
 
 /** An entry goes so long after the last sign of life, unless its connection is open. */
 export const PRESENCE_AGE_MS_MAX = 5 * MINUTE

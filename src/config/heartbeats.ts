@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { MINUTE, parseDuration } from '../base/durations.ts'
 import { isZone } from '../base/zoned-time.ts'
+import type { HeartbeatRule } from '../protocol/heartbeat.ts'
 import { wrong } from './references.ts'
 
 /** Turns cost: none is begun that nobody asked for. */
@@ -60,18 +61,8 @@ interface AgentsConfig {
   readonly list?: readonly { readonly id: string; readonly heartbeat?: HeartbeatConfig | undefined }[] | undefined
 }
 
-export interface HeartbeatSettings {
-  readonly agentId: string
-  readonly everyMs: number
-  readonly activeHours: { readonly from: number; readonly until: number; readonly zone: string } | undefined
-  readonly prompt: string
-  readonly target: 'none' | 'last'
-  readonly ackLengthMax: number
-  readonly model: string | undefined
-}
-
 /** Agents with settings of their own beat, else the one that is always there, as the defaults say. */
-export function heartbeatsOf(agents: AgentsConfig | undefined, zone: string, mainAgent: string): HeartbeatSettings[] {
+export function heartbeatsOf(agents: AgentsConfig | undefined, zone: string, mainAgent: string): HeartbeatRule[] {
   const defaults = agents?.defaults?.heartbeat
   const own = (agents?.list ?? []).filter(({ heartbeat }) => heartbeat !== undefined)
   const beating = own.length > 0 ? own : defaults ? [{ id: mainAgent, heartbeat: {} }] : []
@@ -80,7 +71,7 @@ export function heartbeatsOf(agents: AgentsConfig | undefined, zone: string, mai
     .filter(({ everyMs }) => everyMs > 0)
 }
 
-function ruleOf(agentId: string, config: HeartbeatConfig, zone: string): HeartbeatSettings {
+function ruleOf(agentId: string, config: HeartbeatConfig, zone: string): HeartbeatRule {
   const { every = EVERY_DEFAULT, prompt = PROMPT, target = 'last', ackMaxChars = ACK_LENGTH_MAX_DEFAULT } = config
   return {
     ...{ agentId, everyMs: parseDuration(every) ?? 0, prompt, target, ackLengthMax: ackMaxChars, model: config.model },
@@ -88,7 +79,7 @@ function ruleOf(agentId: string, config: HeartbeatConfig, zone: string): Heartbe
   }
 }
 
-function activeHoursOf(hours: HeartbeatConfig['activeHours'], zone: string): HeartbeatSettings['activeHours'] {
+function activeHoursOf(hours: HeartbeatConfig['activeHours'], zone: string): HeartbeatRule['activeHours'] {
   if (!hours) return undefined
   const { start = '00:00', end = '24:00', timezone = 'user' } = hours
   const named = timezone === 'user' || timezone === 'local' ? zone : timezone

@@ -5,10 +5,12 @@ import { MINUTE, SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Files } from '../base/world.ts'
 import { isZone } from '../base/zoned-time.ts'
+import type { HeartbeatRule } from '../protocol/heartbeat.ts'
 import { type AccessSettings, accessSettings } from './access.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
 import { type HttpSettings, httpSettings } from './http.ts'
 import { type HeartbeatSettings, heartbeatsOf } from './heartbeats.ts'
+import { heartbeatsOf } from './heartbeats.ts'
 import { reportKeys } from './known-keys.ts'
 import { type Env, gatewayPort, type Places, parseConfig, workspaceOf } from './locate.ts'
 import { type ModelsSettings, modelsSettings } from './models.ts'
@@ -58,7 +60,7 @@ export interface Settings extends Bounds {
   readonly webFetch: boolean
   /** Always with `main`. */
   readonly agents: readonly { readonly id: string; readonly name?: string }[]
-  readonly heartbeats: readonly HeartbeatSettings[]
+  readonly heartbeats: readonly HeartbeatRule[]
   readonly sessionReset: SessionReset
   readonly cronEnabled: boolean
   readonly logLevel: string

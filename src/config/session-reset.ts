@@ -22,13 +22,10 @@ export const sessionResetSchema = z.looseObject({
     .describe('How long a pause is: 60 for idle; for daily none without it, and whichever is first with it.'),
 })
 
-export interface SessionReset {
-  /** The local hour at which a day begins; undefined: days do not matter. */
-  readonly atHour: number | undefined
-  readonly idleMs: number | undefined
-}
+/** At this local hour a day begins, and a pause is so long; undefined: it does not matter. */
+export type SessionReset = ReturnType<typeof sessionResetOf>
 
-export function sessionResetOf(config: z.output<typeof sessionResetSchema> | undefined): SessionReset {
+export function sessionResetOf(config: z.output<typeof sessionResetSchema> | undefined) {
   const { mode, atHour = HOUR_DEFAULT, idleMinutes } = config ?? {}
   const idle = mode === 'idle' ? (idleMinutes ?? IDLE_MINUTES_DEFAULT) : mode && idleMinutes
   return {

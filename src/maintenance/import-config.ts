@@ -1,6 +1,7 @@
 // A Clawdbot config as a patch of ours: keys that mean the same here and are not set here yet. Where the gateway listens
 // and who is let in is never taken over. Pure but for the judge it is handed.
 import { reportKeys } from '../config/known-keys.ts'
+import { valueAt } from '../config/secrets.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -52,7 +53,7 @@ function whyNot(leaf: Leaf, { without, own }: { without: readonly PlannedKey[]; 
   if (leaf.path[0] === 'gateway') return OWN
   const left = without.find(({ path }) => name === path || name.startsWith(`${path}.`))
   if (left) return left.why
-  const here = at(own, leaf.path)
+  const here = valueAt(own, leaf.path)
   if (here === undefined) return undefined
   return JSON.stringify(here) === JSON.stringify(leaf.value) ? 'is so already' : 'is set otherwise here, which stays'
 }
@@ -84,12 +85,4 @@ function touches(wrong: string, leaf: string): boolean {
 
 function nameOf({ path }: Leaf): string {
   return path.join('.')
-}
-
-function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (place, key) =>
-      typeof place === 'object' && place !== null && Object.hasOwn(place, key) ? (place as Fields)[key] : undefined,
-    value,
-  )
 }

@@ -1,6 +1,7 @@
 // Jobs of a Clawdbot file as jobs of ours: every spelling that its versions wrote is understood, and what cannot be
 // taken over is named with the reason. Pure.
 import { createHash } from 'node:crypto'
+import { isRecord } from '../config/secrets.ts'
 import { JOB_NAME_LENGTH_MAX, type JobInput, jobInputSchema } from '../protocol/job.ts'
 import { checkPairing, lenientJobInput } from '../protocol/job-leniency.ts'
 
@@ -27,15 +28,18 @@ const PAYLOAD_KINDS: Readonly<Record<string, string>> = {
 
 /** `document` is the file as parsed: an object with `jobs`, or the list alone. */
 export function plannedJobs(document: unknown, nowMs: number): PlannedJob[] {
-  const list = Array.isArray(document) ? document : isFields(document) ? document.jobs : undefined
+  const list = Array.isArray(document) ? document : isRecord(document) ? document.jobs : undefined
   return Array.isArray(list) ? list.map(raw => planned(raw, nowMs)) : []
 }
 
 function planned(raw: unknown, nowMs: number): PlannedJob {
-  const fields = isFields(raw) ? filled(raw) : {}
+  const fields = isRecord(raw) ? filled(raw) : {}
   const [id] = [fields.id, fields.jobId].filter(value => typeof value === 'string' && value.trim() !== '')
-  const known = { id: typeof id === 'string' ? id : fingerprint(raw), name: nameOf(fields) }
-  const state = isFields(fields.state) ? fields.state : {}
+  const known = {
+    id: typeof id === 'string' ? id : createHash('sha256').update(JSON.stringify(raw)).digest('hex'),
+    name: nameOf(fields),
+  }
+  const state = isRecord(fields.state) ? fields.state : {}
   const input = lenientJobInput(spelled(fields, { name: known.name, state }), {})
   const { success, data, error } = jobInputSchema.safeParse(input)
   if (!success) {
@@ -64,9 +68,9 @@ function spelled(fields: Fields, { name, state }: { name: string; state: Fields 
   return {
     ...rest,
     name,
-    ...(isFields(schedule) && { schedule: anchored(filled(schedule), state) }),
+    ...(isRecord(schedule) && { schedule: anchored(filled(schedule), state) }),
     ...(typeof schedule === 'string' && { schedule: { kind: 'cron', expr: schedule } }),
-    ...(isFields(payload) && { payload: spelledPayload(filled(payload)) }),
+    ...(isRecord(payload) && { payload: spelledPayload(filled(payload)) }),
   }
 }
 
@@ -83,21 +87,13 @@ function spelledPayload({ kind, ...others }: Fields): Fields {
 
 /** The job's own name, else the beginning of what it says. */
 function nameOf({ name, payload }: Fields): string {
-  const said = isFields(payload) ? (payload.text ?? payload.message) : undefined
+  const said = isRecord(payload) ? (payload.text ?? payload.message) : undefined
   const [text] = [name, said].filter(value => typeof value === 'string' && value.trim() !== '')
   const line = typeof text === 'string' ? text.trim().split('\n', 1)[0] : undefined
   return (line ?? 'job').slice(0, JOB_NAME_LENGTH_MAX).toWellFormed()
 }
 
-function fingerprint(raw: unknown): string {
-  return createHash('sha256').update(JSON.stringify(raw)).digest('hex').slice(0, 32)
-}
-
 /** What is null was not set. */
 function filled(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined))
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

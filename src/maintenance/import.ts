@@ -1,13 +1,12 @@
 // What `sluice import clawdbot` would take over, read from another gateway's files and changed by nobody here: the plan is
 // carried out through the running gateway. What was taken over before is remembered by their ids, so that a second run
 // finds nothing to do, even where a job was changed or removed since.
-import JSON5 from 'json5'
-import { asSluiceError, SluiceError } from '../base/errors.ts'
+import { SluiceError } from '../base/errors.ts'
 import type { Clock, Files } from '../base/world.ts'
 import { type ConfigPlace, judged, judgedPatch, shownConfig } from '../config/editor.ts'
 import { type Places, parseConfig } from '../config/locate.ts'
 import { type PlannedConfig, plannedConfig } from './import-config.ts'
-import { type PlannedJob, plannedJobs } from './import-jobs.ts'
+import { plannedJobs } from './import-jobs.ts'
 
 const CONFIG_NAME = 'clawdbot.json'
 const JOBS_NAME = 'cron/jobs.json'
@@ -26,7 +25,9 @@ export function planImport({ files, clock, places, config, home }: ImportParts, 
   const read = readTheirs(files, from ?? `${home}/.clawdbot`, home)
   const recordPath = `${places.stateDir}/imported.json`
   const taken = new Set<string>(recorded(files.readText(recordPath)))
-  const jobs = plannedJobs(read.jobs, clock.now()).map(job => (taken.has(job.id) ? already(job) : job))
+  const jobs = plannedJobs(read.jobs, clock.now()).map(job =>
+    taken.has(job.id) ? { id: job.id, name: job.name, why: ALREADY } : job,
+  )
   const own = parseConfig(files.readText(config.path), config.path) ?? {}
   const planned = plannedConfig(read.config, own, patch => wrongPaths(config, patch))
   return {
@@ -39,10 +40,6 @@ export function planImport({ files, clock, places, config, home }: ImportParts, 
       files.writePrivateText(recordPath, `${JSON.stringify([...taken])}\n`)
     },
   }
-}
-
-function already({ id, name }: PlannedJob): PlannedJob {
-  return { id, name, why: ALREADY }
 }
 
 function readTheirs(files: ImportParts['files'], from: string, home: string) {
@@ -66,15 +63,7 @@ function readFile(files: ImportParts['files'], path: string) {
 }
 
 function parsed(files: ImportParts['files'], path: string): unknown {
-  const text = files.readText(path)
-  if (text === undefined) return undefined
-  try {
-    return JSON5.parse(text)
-  } catch (error) {
-    throw new SluiceError('INVALID_REQUEST', `${path} cannot be read: ${asSluiceError(error).message}`, {
-      outcome: 'not-started',
-    })
-  }
+  return parseConfig(files.readText(path), path)
 }
 
 function nothingAt(path: string): SluiceError {

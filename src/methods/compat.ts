@@ -34,13 +34,6 @@ export function compatHandlers(parts: MethodParts): Pick<Handlers, keyof typeof 
     'exec.approvals.get': () => shownApprovals(parts),
     'exec.approvals.set': call => effectOnce(parts, call, () => setApprovals(parts, call)),
     'node.list': () => ({ ts: clock.now(), nodes: [] }),
-    'node.pair.list': () => ({ pending: [], paired: [] }),
-    'voicewake.get': () => ({ triggers: [] }),
-    'tts.status': () => ({
-      ...{ enabled: false, auto: 'off', provider: null, fallbackProvider: null, fallbackProviders: [] },
-      ...{ hasOpenAIKey: false, hasElevenLabsKey: false, edgeEnabled: false },
-    }),
-    'tts.providers': () => ({ providers: [], active: null }),
   }
 }
 

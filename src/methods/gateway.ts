@@ -98,10 +98,7 @@ function statusOf(parts: MethodParts): Result<'status'> {
     },
     heartbeat: {
       defaultAgentId: DEFAULT_AGENT,
-      agents: parts.settings().agents.map(({ id }) => {
-        const { enabled, every, everyMs } = heartbeatOf(parts, id)
-        return { agentId: id, enabled, every, everyMs }
-      }),
+      agents: parts.settings().agents.map(({ id }) => ({ agentId: id, ...heartbeatOf(parts, id) })),
     },
     ...loadOf(parts),
     waits: waitsOf(parts),

@@ -12,13 +12,7 @@ const BEACON = /^Node:/i
 export function presenceHandlers(parts: MethodParts): Pick<Handlers, keyof typeof PRESENCE_METHODS> {
   const { presence, heartbeats, scheduler } = parts
   return {
-    'system-presence': () =>
-      presence.list().map(({ tags, roles, scopes, ...entry }) => ({
-        ...entry,
-        ...(tags && { tags: [...tags] }),
-        ...(roles && { roles: [...roles] }),
-        ...(scopes && { scopes: [...scopes] }),
-      })),
+    'system-presence': () => presence.list(),
     'system-event': call => takeEvent(parts, call),
     'last-heartbeat': () => heartbeats.last ?? null,
     'set-heartbeats': call =>

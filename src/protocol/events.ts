@@ -100,38 +100,6 @@ export interface CronEvent {
   readonly nextRunAtMs?: number
 }
 
-/** What is known of one client, or of the gateway itself. */
-export interface PresenceEntry {
-  readonly host?: string
-  readonly ip?: string
-  readonly version?: string
-  readonly platform?: string
-  readonly deviceFamily?: string
-  readonly modelIdentifier?: string
-  readonly mode?: string
-  readonly lastInputSeconds?: number
-  readonly reason?: string
-  readonly tags?: readonly string[]
-  readonly text?: string
-  readonly ts: number
-  readonly deviceId?: string
-  readonly roles?: readonly string[]
-  readonly scopes?: readonly string[]
-  readonly instanceId?: string
-}
-
-/** How a heartbeat went: told, silent, left out, or failed. */
-export interface HeartbeatEvent {
-  readonly ts: number
-  readonly status: 'sent' | 'ok-empty' | 'ok-token' | 'skipped' | 'failed'
-  /** Ours. */
-  readonly agentId: string
-  readonly preview?: string
-  readonly durationMs?: number
-  readonly reason?: string
-  readonly silent?: boolean
-}
-
 /** Absent fields are null: clients read them unguarded. */
 export interface ApprovalRequestedEvent {
   readonly id: string

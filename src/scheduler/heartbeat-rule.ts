@@ -3,20 +3,8 @@
 // none outside of them, and one at their beginning.
 import { DAY, HOUR, MINUTE } from '../base/durations.ts'
 import { wallTime } from '../base/zoned-time.ts'
+import type { HeartbeatRule } from '../protocol/heartbeat.ts'
 import { nextOccurrence } from './next-occurrence.ts'
-
-export interface HeartbeatRule {
-  readonly agentId: string
-  readonly everyMs: number
-  /** Minutes of the local day; from later than until: over midnight. Undefined: always. */
-  readonly activeHours: { readonly from: number; readonly until: number; readonly zone: string } | undefined
-  readonly prompt: string
-  /** `last`: what is said is told to the session's person where they read; `none`: it stays in the session. */
-  readonly target: 'none' | 'last'
-  /** A reply with HEARTBEAT_OK at an end and at most so many characters beside it says that there is nothing to say. */
-  readonly ackLengthMax: number
-  readonly model: string | undefined
-}
 
 /** The first beat later than `afterMs`. */
 export function nextBeat({ everyMs, activeHours }: HeartbeatRule, afterMs: number): number {

@@ -2,10 +2,10 @@
 // due, and how the last one went; the scheduler's timer calls it. A beat is never stacked behind other turns: where its
 // session is busy it is left out, with the reason. Beats that were missed are not made up.
 import { asSluiceError } from '../base/errors.ts'
-import type { HeartbeatEvent } from '../protocol/events.ts'
-import { isAck } from '../protocol/heartbeat-ack.ts'
+import { type HeartbeatRule, isAck } from '../protocol/heartbeat.ts'
+import type { HeartbeatEvent } from '../protocol/methods/presence.ts'
 import type { RunRow } from '../store/rows.ts'
-import { type HeartbeatRule, nextBeat } from './heartbeat-rule.ts'
+import { nextBeat } from './heartbeat-rule.ts'
 
 const PREVIEW_LENGTH_MAX = 200
 
@@ -18,11 +18,8 @@ export interface HeartbeatParts {
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
-interface Due {
-  /** What the instant was reckoned from. */
-  readonly from: string
-  readonly atMs: number
-}
+/** An instant, and what it was reckoned from. */
+type Due = { readonly from: string; readonly atMs: number }
 
 export class Heartbeats {
   readonly #parts: HeartbeatParts

@@ -2,10 +2,7 @@
 // message is accepted, by no timer, and never while a turn of the session runs or waits.
 import { instantOf, wallTime } from '../base/zoned-time.ts'
 
-export interface ResetRule {
-  readonly atHour: number | undefined
-  readonly idleMs: number | undefined
-}
+type ResetRule = Readonly<Record<'atHour' | 'idleMs', number | undefined>>
 
 /** A session to which nobody has written since this instant begins anew; undefined: none does. */
 export function resetBefore({ atHour, idleMs }: ResetRule, nowMs: number, zone: string): number | undefined {

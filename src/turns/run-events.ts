@@ -2,7 +2,7 @@
 // gathered so that a fast model does not flood anyone; what is durable is made here and published by the store.
 import type { Clock, Timer } from '../base/world.ts'
 import { type AgentEvent, CHAT_DELTA_INTERVAL_MS, type ChatEvent, chatMessage, streamId } from '../protocol/events.ts'
-import { isAck } from '../protocol/heartbeat-ack.ts'
+import { isAck } from '../protocol/heartbeat.ts'
 import type { LiveRunSnapshot } from '../protocol/methods/events.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'

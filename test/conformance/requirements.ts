@@ -51,7 +51,9 @@ export const REQUIREMENTS = {
   'SYS-2': fact('last-heartbeat is null before the first; set-heartbeats answers what holds'),
   'SYS-3': fact('wake takes a text for the main session; a blank one is not taken, and no error'),
   'SYS-4': fact('the log is read by cursor; nothing is read twice'),
-  'SYS-5': fact('what there is none of is answered so: nodes, skills, voices, channels'),
+  'SYS-5': fact(
+    'what there is none of is answered so (nodes, skills, channels) where clients ask as they connect, else as an unknown method',
+  ),
   // Jobs.
   'CRON-1': fact('a removed job that never was is answered with removed: false'),
   'CRON-2': fact('a run that is not due says so; the default mode is due'),

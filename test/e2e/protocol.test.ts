@@ -48,7 +48,10 @@ describe('the handshake', () => {
       server: { version: expect.any(String), connId: expect.any(String) },
       features: { methods: Object.keys(CATALOGUE), events: expect.arrayContaining(['chat', 'agent', 'cron', 'tick']) },
       snapshot: {
-        presence: [{ reason: 'self', mode: 'gateway', ts: expect.any(Number) }],
+        presence: [
+          { reason: 'self', mode: 'gateway', ts: expect.any(Number) },
+          { mode: 'test', reason: 'connect' },
+        ],
         health: { ok: true },
         stateVersion: { presence: expect.any(Number), health: expect.any(Number) },
         uptimeMs: expect.any(Number),

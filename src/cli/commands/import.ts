@@ -7,10 +7,7 @@ import type { ImportPlan } from '../imports.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 
-interface Refused {
-  readonly what: string
-  readonly why: string
-}
+type Refused = Readonly<Record<'what' | 'why', string>>
 
 export const clawdbot: Run = async (args, shell) => {
   const plan = (await shell.imports())(args.positionals[0])
@@ -65,13 +62,10 @@ async function carryOut(plan: ImportPlan, call: Call, shell: Shell): Promise<Ref
 }
 
 function planLines({ sources, jobs, config }: ImportPlan): string[] {
-  const kept = config.keys.filter(({ why }) => why !== undefined)
-  const taken = config.keys.filter(({ why }) => why === undefined)
   return [
     `From ${sources.join(' and ')}:`,
     ...jobs.map(({ name, job, why }) => (job ? `  + job "${name}"` : `  - job "${name}": ${why}`)),
-    ...taken.map(({ path }) => `  + config ${path}`),
-    ...kept.map(({ path, why }) => `  - config ${path}: ${why}`),
+    ...config.keys.map(({ path, why }) => (why === undefined ? `  + config ${path}` : `  - config ${path}: ${why}`)),
   ]
 }
 

@@ -7,12 +7,10 @@ import { withGateway } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 
-const LINES_DEFAULT = 200
 const LINES_MAX = 5_000
-const FOLLOW_INTERVAL_MS = SECOND
 
 export const logs: Run = async (args, shell) => {
-  const limit = args.whole('limit', { min: 1, max: LINES_MAX }) ?? LINES_DEFAULT
+  const limit = args.whole('limit', { min: 1, max: LINES_MAX }) ?? 200
   const show = args.has('json') ? (line: string) => line : readable
   return await withGateway(args, shell, async ({ call }) => {
     const stopped = new AbortController()
@@ -21,7 +19,7 @@ export const logs: Run = async (args, shell) => {
       let tail = await call('logs.tail', { limit })
       write(shell, tail, show)
       while (args.has('follow') && !stopped.signal.aborted) {
-        await pause(shell.clock, FOLLOW_INTERVAL_MS, stopped.signal).catch(() => undefined)
+        await pause(shell.clock, SECOND, stopped.signal).catch(() => undefined)
         if (stopped.signal.aborted) break
         tail = await call('logs.tail', { cursor: tail.cursor, limit: LINES_MAX })
         write(shell, tail, show)

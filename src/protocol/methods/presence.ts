@@ -24,6 +24,21 @@ const said = {
   instanceId: word,
 }
 
+const presenceEntry = z.object({ ...said, text: z.string().optional(), ts: z.number() })
+export type PresenceEntry = z.infer<typeof presenceEntry>
+
+/** How a heartbeat went: told, silent, left out, or failed. */
+const heartbeatEvent = z.object({
+  ts: z.number(),
+  status: z.enum(['sent', 'ok-empty', 'ok-token', 'skipped', 'failed']),
+  agentId: z.string(),
+  preview: z.string().optional(),
+  durationMs: z.number().optional(),
+  reason: z.string().optional(),
+  silent: z.boolean().optional(),
+})
+export type HeartbeatEvent = z.infer<typeof heartbeatEvent>
+
 /** The family's words for anything but true or false. */
 const switched = z
   .looseObject({ enabled: z.unknown().optional(), idempotencyKey: z.string().min(1).max(300).optional() })
@@ -37,7 +52,7 @@ export const PRESENCE_METHODS = {
   'system-presence': method({
     summary: 'Show the gateway and the clients that are or were just connected.',
     params: z.strictObject({}),
-    result: z.array(z.object({ ...said, text: z.string().optional(), ts: z.number() })),
+    result: z.array(presenceEntry),
     scope: 'operator.read',
     replay: 'read',
     deadlineMs: DEADLINE_MS,
@@ -57,17 +72,7 @@ export const PRESENCE_METHODS = {
   'last-heartbeat': method({
     summary: 'Say how the last heartbeat since the start went; null: there was none.',
     params: z.strictObject({}),
-    result: z
-      .object({
-        ts: z.number(),
-        status: z.enum(['sent', 'ok-empty', 'ok-token', 'skipped', 'failed']),
-        agentId: z.string(),
-        preview: z.string().optional(),
-        durationMs: z.number().optional(),
-        reason: z.string().optional(),
-        silent: z.boolean().optional(),
-      })
-      .nullable(),
+    result: heartbeatEvent.nullable(),
     scope: 'operator.read',
     replay: 'read',
     deadlineMs: DEADLINE_MS,
