@@ -11,7 +11,7 @@ import { networksOf } from './base/addresses.ts'
 import { formatDuration, MINUTE } from './base/durations.ts'
 import { SluiceError } from './base/errors.ts'
 import { ownAddresses, ownName } from './base/node/addresses.ts'
-import { type Log, openLog, readFrom } from './base/node/log.ts'
+import { type Log, openLog } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
 import { ownSecret } from './base/own-secret.ts'
@@ -73,8 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { places, env, world } = options
   const load = loaderOf(options)
   const { settings, listening } = prepare(options, load)
-  const logPath = `${places.stateDir}/logs/gateway.log`
-  const log = openLog(logPath, settings.logLevel)
+  const log = openLog(`${places.stateDir}/logs/gateway.log`, settings.logLevel)
   const store = await openSqliteStore({ folder: places.stateDir })
   const start = await markStartOf(store, options)
   const check = look(store, start, { folder: places.stateDir, log: log.log })
@@ -84,8 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     ...{ store, runner, settings, places, world, env, load },
     ...(options.channels && { channels: options.channels }),
     binFolder: dirname(options.launcher),
-    log: log.log,
-    logFile: { path: logPath, read: (from, bytesMax) => readFrom(logPath, from, bytesMax) },
+    ...{ log: log.log, logFile: log.written },
     condition: { heldBack: start.heldBack, integrity: () => check.state },
     restart: restartOnce(world.clock, reason => {
       log.log('info', 'restarting', { reason })

@@ -3,9 +3,8 @@
 // start, neither stops it. A default that is told here is the one that holds; tests compare the two.
 import * as z from 'zod'
 import { accessKeys } from './access.ts'
-import { hooksKey, httpKey } from './http.ts'
-import { defaultModelSchema, modelsSchema } from './models.ts'
 import { heartbeatSchema } from './heartbeats.ts'
+import { hooksKey, httpKey } from './http.ts'
 import { defaultModelSchema, modelsSchema } from './models.ts'
 import { sessionResetSchema } from './session-reset.ts'
 

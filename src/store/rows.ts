@@ -9,7 +9,17 @@ export type RunState = 'queued' | 'running' | 'ok' | 'failed' | 'aborted' | 'tim
  * (`told`).
  * `hook`: another program, by a hook. `compact`: nobody says anything; the session's own transcript is to be summarised.
  */
-export type RunSource = 'chat' | 'agent' | 'job' | 'session' | 'event' | 'heartbeat' | 'spawn' | 'told' | 'compact' | 'hook'
+export type RunSource =
+  | 'chat'
+  | 'agent'
+  | 'job'
+  | 'session'
+  | 'event'
+  | 'heartbeat'
+  | 'spawn'
+  | 'told'
+  | 'compact'
+  | 'hook'
 
 /**
  * What a message does while a turn of its session runs: `steer` merges into it at its next step, `followup` has a turn of

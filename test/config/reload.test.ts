@@ -26,7 +26,6 @@ const BEFORE = {
   gateway: { bind: 'custom', customBindHost: '10.0.0.1', auth: { mode: 'token', password: 'p'.repeat(20) }, tls },
   models: { providers: { p: provider } },
   hooks: { enabled: true, token: 'h'.repeat(20) },
-  agents: { list: [{ id: 'a' }] },
   session: { reset: { mode: 'daily', idleMinutes: 5 } },
   agents: { defaults: { heartbeat }, list: [{ id: 'a', heartbeat: {} }] },
 }

@@ -6,8 +6,18 @@ import { pino } from 'pino'
 export type LogLevel = 'info' | 'warn' | 'error'
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
 
+/** Some bytes of a file, and how large all of it is. */
+interface FilePart {
+  readonly bytes: Buffer
+  readonly size: number
+}
+
 export interface LogFile {
   readonly log: Log
+  readonly written: {
+    readonly path: string
+    readonly read: (from: (size: number) => number, max: number) => FilePart | undefined
+  }
   setLevel(level: string): void
   /** Writes what is still in memory. */
   flush(): void
@@ -20,6 +30,7 @@ export function openLog(path: string, level: string): LogFile {
   // A log that cannot be written must not stop the gateway; the disk's state shows in the store.
   destination.on('error', () => undefined)
   return {
+    written: { path, read: (from, max) => readFrom(path, from, max) },
     log: (at, message, fields) => logger[at](fields ?? {}, message),
     setLevel: next => {
       logger.level = next
@@ -35,11 +46,7 @@ export function openLog(path: string, level: string): LogFile {
 }
 
 /** Bytes of a file from a place that follows from its size; undefined: there is no such file. */
-export function readFrom(
-  path: string,
-  from: (size: number) => number,
-  bytesMax: number,
-): { bytes: Buffer; size: number } | undefined {
+export function readFrom(path: string, from: (size: number) => number, bytesMax: number): FilePart | undefined {
   let file: number
   try {
     file = openSync(path, 'r')
