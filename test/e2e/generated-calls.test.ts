@@ -76,7 +76,8 @@ async function overHttp({ method, params }: Made): Promise<string | undefined> {
   const signal = AbortSignal.timeout(2_000)
   try {
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(params) ?? '', signal })
-    const { error } = (await response.json()) as { error?: { code?: string; message?: string } }
+    const answer = (await response.json()) as { error?: { code?: string; message?: string } } | null
+    const error = answer?.error
     if (response.status === 500) return `${response.status} ${JSON.stringify(error)}`
     return response.ok || typeof error?.code === 'string' ? undefined : `${response.status} without a code`
   } catch (error) {

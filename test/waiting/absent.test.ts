@@ -8,7 +8,7 @@ const CONFIG = {
   channels: { telegram: { enabled: true } },
   plugins: { enabled: true },
 }
-const DEFAULTS = { heartbeat: { every: '30m' }, cliBackends: {} }
+const DEFAULTS = { cliBackends: {} }
 
 const house = new House(8)
 beforeAll(() => house.open(DEFAULTS, CONFIG))
@@ -20,20 +20,12 @@ function expectUnused(...keys: string[]): void {
   expect(unused).toEqual(expect.arrayContaining(keys))
 }
 
-function expectNoMethod(pattern: RegExp): void {
-  expect(house.methods.length).toBeGreaterThan(0)
-  expect(house.methods.filter(name => pattern.test(name))).toEqual([])
-}
-
 test('WAIT-35 W7: there are no channels whose messages could queue behind the turn they are meant for', async () => {
   expect(await house.client.call('health', {})).toMatchObject({ channels: {} })
-  expectNoMethod(/^(channels\.|send$|poll$)/)
+  expect(await house.client.call('channels.status', {})).toMatchObject({ channelOrder: [], channels: {} })
+  const send = { to: 'c1', message: 'hi', channel: 'telegram', idempotencyKey: 'send-1' }
+  await expect(house.client.call('send', send)).rejects.toThrow('unsupported channel: telegram')
   expectUnused('channels')
-})
-
-test('WAIT-39 W2: there are no heartbeats that could wait for a free moment', () => {
-  expectNoMethod(/heartbeat/)
-  expectUnused('agents.defaults.heartbeat')
 })
 
 test('WAIT-41 W5: there are no command-line backends with queues of their own', () => {
