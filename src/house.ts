@@ -29,12 +29,14 @@ import type { WrittenLog } from './methods/logs.ts'
 import { hookNotice } from './methods/outside.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
+import { policyOf } from './protocol/job-policy.ts'
 import type { Scope } from './protocol/method.ts'
 import { chooseChain, chooseModel } from './providers/choice.ts'
 import { ModelLists } from './providers/lists.ts'
 import { costMicroUsd, type Price } from './providers/price.ts'
 import { traitsOf } from './providers/traits.ts'
 import type { Heartbeats } from './scheduler/heartbeat.ts'
+import { supersededRuns } from './scheduler/overlap.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { canonicalSession, DEFAULT_AGENT, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
@@ -232,9 +234,18 @@ function workers(
     },
     submit: run => engine.submit(run),
     beats: heartbeats,
+    stopRuns: runIds => stopRuns({ engine, store, log }, runIds),
     plan: (job, occurrence) => planJob(job, occurrence, plan),
   })
   return { engine, scheduler }
+}
+
+function stopRuns(
+  { engine, store, log }: { engine: TurnEngine } & Pick<Building, 'store' | 'log'>,
+  runIds: readonly string[],
+) {
+  const runs = runIds.flatMap(runId => store.read.run(runId) ?? [])
+  engine.stop({ runs }, 'stop').catch(error => log('error', 'a turn could not stop the ones before it', { error }))
 }
 
 /** What a start does once the house stands. */
@@ -248,6 +259,12 @@ function starting({ store, clock, engine, scheduler, facts }: MethodParts, log: 
     }
     if (runs.length > 0) log('info', 'going on with unfinished turns', { count: runs.length })
     for (const run of runs) engine.submit(run)
+    const overlapOf = (jobId: string) => {
+      const row = store.read.job(jobId)
+      return row && policyOf(row.job).overlap
+    }
+    const superseded = supersededRuns(runs, overlapOf).map(({ runId }) => runId)
+    if (superseded.length > 0) stopRuns({ engine, store, log }, superseded)
     for (const run of runs.filter(({ queueMode }) => queueMode === 'interrupt')) {
       // What it was to stop may have come back with it.
       engine

@@ -38,6 +38,18 @@ const JOB_FLAGS: Flags = {
   'post-mode': { value: 'summary|full', summary: 'How much of it.' },
   'post-max-chars': { value: '<n>', summary: 'At most so many characters.' },
   'delete-after-run': { summary: 'Remove it once it has run.' },
+  'catch-up': { value: 'skip|latest|all', summary: 'Which missed times are made up (latest).' },
+  'catch-up-window': { value: '<duration>', summary: 'How late one may still be made up (however late).' },
+  overlap: {
+    value: 'skip|queue-one|queue-all|cancel-previous|allow',
+    summary: 'When it falls due while it runs (skip).',
+  },
+  start: { value: '<time>', summary: 'Not before: 2026-12-24, 2026-12-24T18:00.' },
+  end: { value: '<time>', summary: 'Not after.' },
+  'max-runs': { value: '<n>', summary: 'It ends with so many runs by its schedule.' },
+  'no-failure-alert': { summary: 'Say nothing when it begins to fail.' },
+  'pause-after': { value: '<n>', summary: 'Switch it off after so many failures in a row (0: never).' },
+  jitter: { value: '<duration>', summary: 'Fire up to so much later, always by the same delay.' },
 }
 const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which session (the main one).' }
 
@@ -85,6 +97,7 @@ const CRON_COMMANDS: readonly Command[] = [
       disable: { summary: 'Switch it off.' },
       'keep-after-run': { summary: 'Do not remove it after its run.' },
       'clear-agent': { summary: 'Back to the default agent.' },
+      'failure-alert': { summary: 'Say when it begins to fail, and when it works again.' },
       'no-deliver': { summary: 'Do not send the reply.' },
       'no-best-effort-deliver': { summary: 'A reply that cannot be sent is a failure.' },
       ...RPC_FLAGS,
@@ -140,6 +153,27 @@ const CRON_COMMANDS: readonly Command[] = [
     },
     example: 'cron runs my-job --limit 10',
     load: async () => (await cron()).runs,
+  },
+  {
+    name: 'cron history',
+    summary: 'Show what became of all jobs, or of one, oldest first.',
+    positionals: ['id'],
+    flags: {
+      since: { value: '<time>', summary: 'From then on: 2d, 2026-12-24 (1d).' },
+      state: { value: '<state>', summary: 'Only those that are ok, failed, skipped, …' },
+      limit: { value: '<n>', summary: 'The newest so many (50).' },
+      ...RPC_FLAGS,
+    },
+    example: 'cron history --since 2d --state failed',
+    load: async () => (await cron()).history,
+  },
+  {
+    name: 'cron next',
+    summary: 'Show when a job runs next.',
+    positionals: ['id'],
+    flags: { count: { value: '<n>', short: 'n', summary: 'So many times (5).' }, ...RPC_FLAGS },
+    example: 'cron next my-job -n 20',
+    load: async () => (await cron()).next,
   },
   {
     name: 'cron status',

@@ -4,6 +4,7 @@ import { formatDuration, parseDuration } from '../base/durations.ts'
 import { formatInstant, isZone } from '../base/zoned-time.ts'
 import type { ParamsInput } from '../protocol/catalogue.ts'
 import { parseInstant } from '../protocol/job-leniency.ts'
+import { CATCH_UPS, OVERLAPS, type PolicyInput } from '../protocol/job-policy.ts'
 import type { Arguments } from './arguments.ts'
 
 type Patch = ParamsInput<'cron.update'>['patch']
@@ -122,7 +123,7 @@ export function readPayload(args: Arguments): PayloadWish | undefined {
 }
 
 /** All that is neither schedule nor payload. */
-export function readRest(args: Arguments): Patch {
+export function readRest(args: Arguments): Omit<Patch, 'policy'> {
   const [name, description, agentId] = [args.text('name'), args.text('description'), args.text('agent')]
   const wakeMode = args.oneOf('wake', ['now', 'next-heartbeat'])
   const sessionTarget = args.oneOf('session', ['main', 'isolated'])
@@ -136,6 +137,34 @@ export function readRest(args: Arguments): Patch {
     ...(isolation && { isolation }),
     ...switched(args, { on: 'delete-after-run', off: 'keep-after-run', as: 'deleteAfterRun' }),
   }
+}
+
+/** The flags of its policy; undefined when none is given. */
+export function readPolicy(args: Arguments, now: Now): PolicyInput | undefined {
+  const [catchUp, overlap] = [args.oneOf('catch-up', CATCH_UPS), args.oneOf('overlap', OVERLAPS)]
+  const duration = (flag: string) => (args.has(flag) ? span(flag, args.required(flag), args) : undefined)
+  const limit = { min: 0, max: 1_000_000 }
+  const tz = args.has('at') || args.has('cron') ? args.text('tz') : undefined
+  const bound = (flag: string) => {
+    const value = args.has(flag) ? args.required(flag) : undefined
+    if (value === undefined) return undefined
+    const atMs = parseInstant(value, tz ?? now.zone)
+    if (atMs === undefined) throw args.usage(`--${flag} "${value}" is no time; write 2026-12-24 or 2026-12-24T18:00.`)
+    return atMs
+  }
+  const given = {
+    catchUp,
+    catchUpWindowMs: duration('catch-up-window'),
+    overlap,
+    startAtMs: bound('start'),
+    endAtMs: bound('end'),
+    maxRuns: args.whole('max-runs', { ...limit, min: 1 }),
+    ...switched(args, { on: 'failure-alert', off: 'no-failure-alert', as: 'failureAlert' }),
+    pauseAfterFailures: args.whole('pause-after', limit),
+    jitterMs: duration('jitter'),
+  }
+  const policy = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as PolicyInput
+  return Object.keys(policy).length > 0 ? policy : undefined
 }
 
 function readIsolation(args: Arguments): Patch['isolation'] {

@@ -1,8 +1,10 @@
 // Jobs as people name and read them: by id, the beginning of an id, or name; and what is told of one after a change.
 
+import { formatDuration } from '../base/durations.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import type { Job } from '../protocol/job.ts'
+import { policyOf } from '../protocol/job-policy.ts'
 import type { Arguments } from './arguments.ts'
 import type { Link } from './gateway-link.ts'
 import type { Paint } from './text/paint.ts'
@@ -62,11 +64,30 @@ export function describeJob(headline: string, { job, next }: JobNews, paint: Pai
   const rows = [
     ['schedule', shortSchedule(job.schedule, next.zone)],
     ['does', `${payloadWords(job)} (${job.sessionTarget} session)`],
+    ['policy', policyWords(job, next.zone)],
     ['next', first ?? nothing],
     ...later.map(time => ['', time]),
   ]
   const name = paint.bold(sanitizeLine(job.name))
   return `${headline} ${name} ${paint.dim(job.id)}\n${rows.map(([left = '', right]) => `  ${paint.dim(left.padEnd(9))} ${right}\n`).join('')}`
+}
+
+/** All that holds, the defaults too. */
+function policyWords(job: Pick<Job, 'policy'>, zone: string): string {
+  const policy = policyOf(job)
+  const { catchUp, catchUpWindowMs, startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs } = policy
+  const window =
+    catchUp === 'skip' || catchUpWindowMs === undefined ? '' : ` up to ${formatDuration(catchUpWindowMs)} late`
+  return [
+    `missed times: ${catchUp}${window}`,
+    `overlap: ${policy.overlap}`,
+    `failure alert: ${policy.failureAlert ? 'on' : 'off'}`,
+    ...(pauseAfterFailures > 0 ? [`off after ${pauseAfterFailures} failures`] : []),
+    ...(jitterMs > 0 ? [`up to ${formatDuration(jitterMs)} later`] : []),
+    ...(startAtMs === undefined ? [] : [`from ${formatInstant(startAtMs, zone)}`]),
+    ...(endAtMs === undefined ? [] : [`until ${formatInstant(endAtMs, zone)}`]),
+    ...(maxRuns === undefined ? [] : [`${maxRuns} runs`]),
+  ].join(', ')
 }
 
 export function payloadWords({ payload }: Pick<Job, 'payload'>): string {

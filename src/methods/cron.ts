@@ -6,11 +6,13 @@ import { SluiceError } from '../base/errors.ts'
 import { laneNode } from '../coordination/lanes.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
 import type { Params, Result } from '../protocol/catalogue.ts'
-import type { Job, JobInput, RunLog } from '../protocol/job.ts'
+import { type Job, type JobInput, OCCURRENCE_STATES, type RunLog } from '../protocol/job.ts'
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
+import { policyOf } from '../protocol/job-policy.ts'
 import { type CRON_METHODS, JOBS_LISTED_MAX } from '../protocol/methods/cron.ts'
 import { refuseFasterJob } from '../scheduler/job-pace.ts'
-import { nextOccurrence, nextOccurrences, validateSchedule } from '../scheduler/next-occurrence.ts'
+import { delayMs, nextDue, nextDues } from '../scheduler/job-times.ts'
+import { validateSchedule } from '../scheduler/next-occurrence.ts'
 import type { RunNow } from '../scheduler/scheduler.ts'
 import { canonicalSession, DEFAULT_AGENT, jobSession } from '../sessions/session-key.ts'
 import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
@@ -34,8 +36,8 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
     }),
     'cron.next': call => {
       const { job } = foundJob(parts, jobIdOf(call.params))
-      const context = { zone: parts.facts.zone, createdAtMs: job.createdAtMs, count: call.params.count ?? 3 }
-      const times = job.enabled ? [...nextOccurrences(job.schedule, parts.clock.now(), context)] : []
+      const wanted = { zone: parts.facts.zone, count: call.params.count ?? 3 }
+      const times = job.enabled ? nextDues(job, parts.clock.now(), wanted) : []
       return { times, zone: (job.schedule.kind === 'cron' ? job.schedule.tz : undefined) ?? parts.facts.zone }
     },
     'cron.add': call => addJob(parts, call),
@@ -49,14 +51,21 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       return { ok: true, removed: value.removed }
     },
     'cron.run': call => runJob(parts, call),
-    'cron.runs': async call => {
-      const rows = await parts.store.readLarge.occurrences(
-        jobIdOf(call.params),
-        Math.min(call.params.limit ?? 200, PAGE_ROWS),
-      )
-      return { entries: rows.filter(row => row.state !== 'running').map(toRunLog) }
-    },
+    'cron.runs': call => ledgerPage(parts, jobIdOf(call.params), call.params),
+    'cron.history': call => ledgerPage(parts, undefined, call.params),
   }
+}
+
+const DECIDED = OCCURRENCE_STATES.filter(state => state !== 'running')
+
+async function ledgerPage(
+  parts: MethodParts,
+  jobId: string | undefined,
+  { limit = 200, before, sinceMs, untilMs, states = DECIDED }: Params<'cron.history'>,
+): Promise<Result<'cron.history'>> {
+  const filter = { before, sinceMs, untilMs, states }
+  const rows = await parts.store.readLarge.occurrences(jobId, Math.min(limit, PAGE_ROWS), filter)
+  return { entries: rows.map(toRunLog) }
 }
 
 type JobList = Result<'cron.list'>
@@ -77,17 +86,22 @@ async function listJobs(parts: MethodParts, params: Params<'cron.list'>): Promis
   return list
 }
 
+/** A job as it is shown: with all of its policy that holds. */
+function shown<J extends Job>(job: J): J {
+  return { ...job, policy: policyOf(job) }
+}
+
 async function allJobs(
   parts: MethodParts,
   wanted: { includeDisabled: boolean; limit: number; first: readonly JobRow[] },
 ): Promise<Job[]> {
   const { includeDisabled, limit, first } = wanted
-  const jobs = first.map(row => row.job)
+  const jobs = first.map(row => shown(row.job))
   for (let page = first; page.length === PAGE_ROWS && jobs.length < limit; ) {
     const last = jobs.at(-1) as Job
     const after = { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
     page = await parts.store.readLarge.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit - jobs.length), after })
-    jobs.push(...page.map(row => row.job))
+    jobs.push(...page.map(row => shown(row.job)))
   }
   return jobs
 }
@@ -99,7 +113,7 @@ function firstAnswer<T>(parts: MethodParts, key: CallKey | undefined): T | undef
 
 async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job & { deduplicated?: boolean }> {
   const added = firstAnswer<WriteValue<'addJob'>>(parts, call.key) ?? (await addNewJob(parts, call))
-  return added.deduplicated ? { ...added.job, deduplicated: true } : added.job
+  return { ...shown(added.job), ...(added.deduplicated && { deduplicated: true }) }
 }
 
 async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<WriteValue<'addJob'>> {
@@ -108,6 +122,7 @@ async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Wr
   const nowMs = parts.clock.now()
   checkJob(parts, input, nowMs)
   const job = newJob(parts, { input, turn, nowMs })
+  refuseIdleJob(job)
   if (turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   const { value } = await parts.store.write.addJob(
     {
@@ -154,9 +169,9 @@ function makerSession(parts: MethodParts, turn: Call<'cron.add'>['caller']['turn
 
 async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
   const first = firstAnswer<Job>(parts, call.key)
-  if (first) return first
+  if (first) return shown(first)
   const { sessionKey, ...patch } = call.params.patch
-  const isTimed = patch.schedule !== undefined || patch.enabled === true
+  const isTimed = patch.schedule !== undefined || patch.enabled === true || patch.policy !== undefined
   for (;;) {
     const row = foundJob(parts, jobIdOf(call.params))
     const nowMs = parts.clock.now()
@@ -166,7 +181,9 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
     })
     if (isTimed) checkJob(parts, patched, nowMs)
     else checkPairing(patched.sessionTarget, patched.payload)
-    const job = withNextRun(parts, { ...patched, updatedAtMs: nowMs }, nowMs)
+    const begun = row.job.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
+    const job = withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs)
+    if (isTimed) refuseIdleJob(job)
     if (isTimed && call.caller.turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
     try {
       const { value } = await parts.store.write.replaceJob(
@@ -174,7 +191,7 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
         { signal: call.signal },
       )
       parts.scheduler.poke()
-      return value
+      return shown(value)
     } catch (error) {
       // Somebody else changed the job meanwhile: look again. Each round another writer has succeeded, so this ends.
       const changed = parts.store.read.job(row.job.id)?.revision !== row.revision
@@ -233,10 +250,27 @@ function checkJob(parts: MethodParts, job: JobInput, nowMs: number): void {
 function withNextRun(parts: MethodParts, job: Job, nowMs: number): Job {
   const { nextRunAtMs: _, ...state } = job.state
   if (!job.enabled) return { ...job, state }
-  const context = { zone: parts.facts.zone, createdAtMs: job.createdAtMs }
-  const next =
-    nextOccurrence(job.schedule, nowMs, context) ?? (job.schedule.kind === 'at' ? job.schedule.atMs : undefined)
+  const next = nextDue({ ...job, state }, nowMs, parts.facts.zone) ?? justPassed(job)
   return { ...job, state: next === undefined ? state : { ...state, nextRunAtMs: next } }
+}
+
+function refuseIdleJob({ enabled, state }: Job): void {
+  if (!enabled || state.nextRunAtMs !== undefined) return
+  throw new SluiceError(
+    'INVALID_REQUEST',
+    'this job never fires: its policy leaves none of the times of its schedule; look at startAtMs, endAtMs and maxRuns, or give enabled: false',
+  )
+}
+
+function justPassed({ id, schedule, policy }: Job): number | undefined {
+  if (schedule.kind !== 'at') return undefined
+  const { startAtMs = 0, endAtMs = schedule.atMs } = policyOf({ policy })
+  return schedule.atMs < startAtMs || schedule.atMs > endAtMs ? undefined : schedule.atMs + delayMs({ id, policy })
+}
+
+/** What is switched on begins anew; the store does the same to its columns. */
+function begunAnew({ runs: _, failures: __, pausedBecause: ___, ...state }: Job['state']): Job['state'] {
+  return state
 }
 
 /** What makes two jobs equal (T2): everything but what the clock or the gateway supplied. */
@@ -277,6 +311,13 @@ const LOG_STATUS: Readonly<Record<OccurrenceRow['state'], RunLog['status']>> = {
   unknown: 'error',
 }
 
+function workOf(row: OccurrenceRow): Partial<RunLog> {
+  const { startedAtMs, attempt, sessionKey, model, inputTokens, outputTokens, costMicroUsd, delivery } = row
+  const costUsd = costMicroUsd === undefined ? undefined : costMicroUsd / 1_000_000
+  const known = { startedAtMs, attempt, sessionKey, model, inputTokens, outputTokens, costUsd, delivery }
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
+}
+
 function toRunLog(row: OccurrenceRow): RunLog {
   const endedAtMs = row.endedAtMs ?? row.claimedAtMs
   return {
@@ -290,9 +331,11 @@ function toRunLog(row: OccurrenceRow): RunLog {
     durationMs: Math.max(0, endedAtMs - row.claimedAtMs),
     state: row.state,
     occurrence: row.occurrence,
-    ...(row.nominalAtMs !== undefined && { nominalAtMs: row.nominalAtMs }),
+    seq: row.seq,
+    ...(row.nominalAtMs !== undefined && { nominalAtMs: row.nominalAtMs, lagMs: row.claimedAtMs - row.nominalAtMs }),
     ...(row.runId !== undefined && { runId: row.runId }),
     ...(row.count > 1 && { count: row.count }),
     ...(row.toMs !== undefined && { toMs: row.toMs }),
+    ...workOf(row),
   }
 }

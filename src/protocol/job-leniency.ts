@@ -5,6 +5,7 @@ import { DAY, MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import { instantOf, isZone, type WallTime, wallAsUtc } from '../base/zoned-time.ts'
 import type { Job, JobPatch, Payload } from './job.ts'
+import { patchedPolicy } from './job-policy.ts'
 import type { LeniencyContext } from './method.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -169,12 +170,13 @@ function parseOffset(offset: string | undefined): number | undefined {
 /**
  * The job with a patch applied; the job given is left as it is, so that a refused patch changes nothing. Schedule and
  * isolation are replaced whole, a payload of the same kind is merged member by member (none can be cleared), one of
- * another kind must bring its text. A null or blank agentId and a blank description clear theirs. State and times are
+ * another kind must bring its text. A policy is merged member by member; null takes one back. A null or blank agentId and a blank description clear theirs. State and times are
  * left to the caller, who also owes the result a checkPairing.
  */
 export function applyJobPatch(job: Job, patch: JobPatch): Job {
-  const { payload, agentId, description, ...others } = patch
+  const { payload, agentId, description, policy, ...others } = patch
   const patched: Job = { ...job, ...withoutUndefined(others), payload: patchedPayload(job.payload, payload) }
+  if (policy !== undefined) patched.policy = patchedPolicy(job.policy ?? {}, policy)
   if (agentId !== undefined) {
     if (agentId === null || agentId.trim() === '') delete patched.agentId
     else patched.agentId = agentId

@@ -1,6 +1,7 @@
 // The job: what crosses the wire as a scheduled piece of work, closed schemas for what may be added and patched, and the
 // ledger row of one occurrence. Storage keeps the same shapes. Protocol 3 of the family, plus optional fields of ours.
 import * as z from 'zod'
+import { policyPatchSchema, policySchema } from './job-policy.ts'
 
 const text = z.string().trim().min(1)
 const epochMs = z.int().min(0).max(8.64e15)
@@ -65,10 +66,15 @@ export const jobInputSchema = z.strictObject({
   isolation: isolationSchema.optional(),
   /** Ours: the session that hears the result (`agent:<agent>:<rest>`); a job made inside a turn has that turn's. */
   sessionKey: text.max(300).optional(),
+  /** Ours: how it is carried out. A job that is shown has every member that holds for it, the defaults too. */
+  policy: policySchema.optional(),
 })
 export type JobInput = z.infer<typeof jobInputSchema>
 
-export const jobPatchSchema = jobInputSchema.omit({ payload: true }).extend({ payload: payloadPatchSchema }).partial()
+export const jobPatchSchema = jobInputSchema
+  .omit({ payload: true, policy: true })
+  .extend({ payload: payloadPatchSchema, policy: policyPatchSchema })
+  .partial()
 export type JobPatch = z.infer<typeof jobPatchSchema>
 
 export const jobStateSchema = z.object({
@@ -78,6 +84,12 @@ export const jobStateSchema = z.object({
   lastStatus: z.enum(['ok', 'error', 'skipped']).optional(),
   lastError: z.string().optional(),
   lastDurationMs: z.number().optional(),
+  /** Ours: runs that its schedule has begun. */
+  runs: z.number().optional(),
+  /** Ours: failures in a row. */
+  failures: z.number().optional(),
+  /** Ours: why the job switched itself off. */
+  pausedBecause: z.string().optional(),
 })
 export type JobState = z.infer<typeof jobStateSchema>
 
@@ -124,5 +136,20 @@ export const runLogSchema = z.object({
   count: z.number().optional(),
   /** The last of them; nominalAtMs is the first. */
   toMs: z.number().optional(),
+  /** Its number in the ledger: `before` of the next page. */
+  seq: z.number(),
+  /** From the instant for which it was due to its claim. */
+  lagMs: z.number().optional(),
+  /** When the first attempt of its run began, and which one ended it. */
+  startedAtMs: z.number().optional(),
+  attempt: z.number().optional(),
+  sessionKey: z.string().optional(),
+  model: z.string().optional(),
+  inputTokens: z.number().optional(),
+  outputTokens: z.number().optional(),
+  /** US dollars, as far as its answers had a price. */
+  costUsd: z.number().optional(),
+  /** What became of what it told: the states of its sends, or of its text in the outbox. */
+  delivery: z.string().optional(),
 })
 export type RunLog = z.infer<typeof runLogSchema>

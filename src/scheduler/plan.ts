@@ -1,8 +1,10 @@
 // How a job's payload becomes work: a run with its input, or a text told to a session. Pure.
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Job } from '../protocol/job.ts'
+import { policyOf } from '../protocol/job-policy.ts'
 import type { NewNotice, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
+import { overlapRule } from './overlap.ts'
 import type { JobPlan } from './scheduler.ts'
 
 export interface PlanContext {
@@ -22,6 +24,7 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
   switch (payload.kind) {
     case 'message':
       return {
+        listener,
         notice: {
           id: occurrence.runId,
           sessionKey: listener,
@@ -34,6 +37,7 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
       }
     case 'systemEvent':
       return {
+        listener,
         run: {
           ...common,
           sessionKey: listener,
@@ -43,8 +47,12 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
         },
       }
     case 'agentTurn': {
-      const sessionKey = context.jobSession(agentId, job.id)
+      const own = context.jobSession(agentId, job.id)
+      // Two turns of one session wait for each other; those that need not have sessions of their own.
+      const { apart } = overlapRule(policyOf(job).overlap)
+      const sessionKey = apart ? `${own}:${occurrence.runId.toLowerCase()}` : own
       return {
+        listener,
         run: {
           ...common,
           sessionKey,
@@ -65,23 +73,23 @@ function listenerOf(job: Job, context: PlanContext): string {
   return job.sessionKey ?? context.mainSession(job.agentId ?? context.defaultAgentId)
 }
 
-/** What a finished isolated job tells its listener; a reply that is only HEARTBEAT_OK is kept to itself. */
+/** What an isolated job that went well tells its listener; a reply that is only HEARTBEAT_OK is kept to itself. */
 export function resultNotice(
   job: Job,
   run: RunRow,
   ended: { end: RunEnd; nowMs: number; context: PlanContext },
 ): NewNotice | undefined {
   const { end, nowMs, context } = ended
-  if (end.state === 'aborted') return undefined
+  // Of failures it is told by the ledger, once for all that follow each other.
+  if (end.state !== 'ok') return undefined
   const reply = end.reply?.trim() ?? ''
-  if (end.state === 'ok' && (reply === '' || /^\W*HEARTBEAT_OK\W*$/.test(reply))) return undefined
-  const text = end.state === 'ok' ? reply : `Job "${job.name}" failed: ${end.error ?? end.state}`
+  if (reply === '' || /^\W*HEARTBEAT_OK\W*$/.test(reply)) return undefined
   const prefix = job.isolation?.postToMainPrefix
   return {
     id: run.runId,
     sessionKey: listenerOf(job, context),
     agentId: run.agentId,
-    text: prefix ? `${prefix}: ${text}` : text,
+    text: prefix ? `${prefix}: ${reply}` : reply,
     source: 'job',
     jobId: job.id,
     atMs: nowMs,

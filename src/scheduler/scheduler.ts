@@ -5,9 +5,11 @@ import { DAY, SECOND } from '../base/durations.ts'
 import { asSluiceError, SluiceError } from '../base/errors.ts'
 import type { Clock, Random, Timer } from '../base/world.ts'
 import type { Job } from '../protocol/job.ts'
+import { policyOf } from '../protocol/job-policy.ts'
 import type { EffectKey, JobRow, NewNotice, NewRun, Store } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
-import { misfire } from './misfire.ts'
+import { decideDue } from './misfire.ts'
+import { overlapRule } from './overlap.ts'
 
 /** The timer sleeps at most so long and reads the wall clock again: suspend and clock steps are seen. */
 const SLEEP_MS_MAX = 20 * SECOND
@@ -26,12 +28,14 @@ export interface SchedulerParts {
   readonly submit: (run: RunRow) => void
   /** What else its timer calls: when next, and what is due then. */
   readonly beats?: { nextAtMs(): number | undefined; fire(nowMs: number): Promise<void> }
+  /** Stops runs of a job, which a newer one of it has taken the place of. */
+  readonly stopRuns: (runIds: readonly string[]) => void
   readonly plan: (job: Job, occurrence: { atMs: number; runId: string }) => JobPlan
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
 /** How a job is carried out: by a run, or by telling a text. */
-export type JobPlan = { readonly run: NewRun } | { readonly notice: NewNotice }
+export type JobPlan = { readonly listener: string } & ({ readonly run: NewRun } | { readonly notice: NewNotice })
 
 export interface RunNow {
   readonly ran: boolean
@@ -128,6 +132,7 @@ export class Scheduler {
       expectedRevision: row.revision,
       occurrence,
       skipWhenRunning: false,
+      listener: plan.listener,
       ...('run' in plan ? { run: { ...plan.run, ...options.asked } } : plan),
       epoch: store.epoch,
       ...(options.key && { key: options.key }),
@@ -175,33 +180,30 @@ export class Scheduler {
     const { job } = row
     const dueMs = job.state.nextRunAtMs
     if (dueMs === undefined) return
-    const found = misfire(job.schedule, { dueMs, nowMs }, { zone, createdAtMs: job.createdAtMs })
-    if (found.missed) {
-      const advance = { nextRunAtMs: found.fireMs }
-      const reason = 'missed: the gateway did not run'
-      await store.write.skipOccurrences({
-        jobId: job.id,
-        expectedRevision: row.revision,
-        ...found.missed,
-        reason,
-        advance,
-        nowMs,
-      })
+    const due = decideDue(job, { dueMs, nowMs }, zone)
+    const claims = { jobId: job.id, expectedRevision: row.revision, advance: { nextRunAtMs: due.nextMs }, nowMs }
+    if (due.kind === 'missed') {
+      const { fromMs, toMs, count, reason } = due
+      await store.write.skipOccurrences({ ...claims, fromMs, toMs, count, reason })
       this.#again = true
       return
     }
+    const rule = overlapRule(policyOf(job).overlap)
     const { value } = await store.write.claimOccurrence({
-      jobId: job.id,
-      expectedRevision: row.revision,
-      occurrence: `at:${dueMs}`,
-      nominalAtMs: dueMs,
-      advance: { nextRunAtMs: found.nextMs },
+      ...claims,
+      occurrence: `at:${due.nominalMs}`,
+      nominalAtMs: due.nominalMs,
+      skipAdvance: { nextRunAtMs: due.skippedMs },
       skipWhenRunning: true,
-      ...this.#plan(job, dueMs),
+      underWayMax: rule.underWayMax,
+      ...this.#plan(job, due.nominalMs),
       epoch: store.epoch,
-      nowMs,
     })
-    if (value.claimed && value.run) this.#parts.submit(value.run)
+    // Of several instants that are made up, the next is due already.
+    if (due.nextMs !== undefined && due.nextMs <= nowMs) this.#again = true
+    if (!value.claimed) return
+    if (value.run) this.#parts.submit(value.run)
+    if (rule.cancelsPrevious && value.previous) this.#parts.stopRuns(value.previous)
     if (nowMs - dueMs > DAY) this.#parts.log('warn', `job ${job.id} fired late`, { dueMs, nowMs })
   }
 }

@@ -20,4 +20,27 @@ export interface OccurrenceRow {
   /** For a range of instants: the last one and how many. */
   readonly toMs: number | undefined
   readonly count: number
+  /** Its number in the ledger; later rows have higher ones. */
+  readonly seq: number
+  /** Of the rest: undefined where there was no run, or it has not ended. When its first attempt began. */
+  readonly startedAtMs: number | undefined
+  readonly attempt: number | undefined
+  readonly sessionKey: string | undefined
+  /** The model that answered last. */
+  readonly model: string | undefined
+  readonly inputTokens: number | undefined
+  readonly outputTokens: number | undefined
+  /** Millionths of a US dollar, as far as its answers had a price. */
+  readonly costMicroUsd: number | undefined
+  /** What became of the text that it told: the states of its sends, or whether it was shown; undefined: nothing was told. */
+  readonly delivery: string | undefined
+}
+
+export interface OccurrenceFilter {
+  /** Only rows with a lower number than this. */
+  readonly before?: number | undefined
+  /** By the instant of the claim: from, and before. */
+  readonly sinceMs?: number | undefined
+  readonly untilMs?: number | undefined
+  readonly states?: readonly OccurrenceState[] | undefined
 }

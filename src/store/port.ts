@@ -3,7 +3,7 @@
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
 import type { Job } from '../protocol/job.ts'
 import type { EffectKey } from './effect-key.ts'
-import type { JobRow, OccurrenceRow } from './job-rows.ts'
+import type { JobRow, OccurrenceFilter, OccurrenceRow } from './job-rows.ts'
 import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun, Route } from './new-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
 import type { UsageReads } from './port-usage.ts'
@@ -227,8 +227,9 @@ export interface StoreWrites extends DeviceWrites {
   /**
    * Claims one occurrence, or answers why not. In one commit: the ledger row (`running`, or ended at once for a
    * `notice`), the job's next instant, and the run or notice that carries it out; events
-   * `cron started` (and `finished`). `already-running`: another occurrence of the job is; with `skipWhenRunning` the
-   * instant is recorded as skipped and the job advanced. `stale`: the job is gone or changed since `expectedRevision`, or
+   * `cron started` (and `finished`). `already-running`: more than `underWayMax` other occurrences of the job are under way
+   * or wait; with `skipWhenRunning` the instant is recorded as skipped and the job advanced. `previous` are the runs of
+   * those that were under way when it was claimed. `stale`: the job is gone or changed since `expectedRevision`, or
    * this occurrence exists already (the job is then advanced all the same: its instant is accounted for). A refusal
    * keeps no key. The revision moves with every change of what decides the next instant: replace, advance, disable.
    */
@@ -240,13 +241,21 @@ export interface StoreWrites extends DeviceWrites {
     nominalAtMs?: number
     /** Absent for a manual run: the job's next instant stays. */
     advance?: Advance
+    /** Where the job's next instant is when this one is skipped; default: as in `advance`. */
+    skipAdvance?: Advance
     skipWhenRunning: boolean
+    /** Default: 0. */
+    underWayMax?: number
+    /** The session that hears that the job fails or works again; absent: none. */
+    listener?: string
     run?: NewRun
     notice?: NewNotice
     epoch: number
     key?: EffectKey
     nowMs: number
-  }): { claimed: true; run?: RunRow } | { claimed: false; reason: 'already-running' | 'stale'; runId?: string }
+  }):
+    | { claimed: true; run?: RunRow; previous?: string[] }
+    | { claimed: false; reason: 'already-running' | 'stale'; runId?: string }
 
   /** Records an unbroken run of instants that did not fire as one ledger row, and advances the job (L3). */
   skipOccurrences(args: {
@@ -357,8 +366,13 @@ export interface StoreReads extends DeviceReads, UsageReads {
   dueJobs(nowMs: number, limit: number): JobRow[]
   /** The smallest next instant of all enabled jobs. */
   nextDueAtMs(): number | undefined
-  /** The newest `limit` occurrences of a job, oldest first. */
-  occurrences(jobId: string, limit: number): OccurrenceRow[]
+  /**
+   * The newest `limit` occurrences of a job, or of all, that pass the filter, oldest first. Looks at no more than 5,000
+   * rows, the newest ones before `before`.
+   */
+  occurrences(jobId: string | undefined, limit: number, filter?: OccurrenceFilter): OccurrenceRow[]
+  /** When the newest row of the ledger was written. */
+  newestOccurrenceMs(): number | undefined
   run(runId: string): RunRow | undefined
   /** Runs of a session that are queued or running, oldest first. */
   liveRuns(sessionKey: string): RunRow[]

@@ -15,7 +15,7 @@ const parameters = z.object({
     .record(z.string(), z.unknown())
     .optional()
     .describe(
-      'For add. {name, schedule, payload}. schedule: {kind:"at", at:"2026-11-23T09:00"} | {kind:"every", everyMs} | {kind:"cron", expr:"0 9 * * 1-5", tz:"Europe/Berlin"}. payload: {kind:"message", text} tells the person a text; {kind:"agentTurn", message} runs a turn of its own; {kind:"systemEvent", text} gives this session an input. Times without a zone are the person\'s. deleteAfterRun:true for one-time reminders.',
+      'For add. {name, schedule, payload}. schedule: {kind:"at", at:"2026-11-23T09:00"} | {kind:"every", everyMs} | {kind:"cron", expr:"0 9 * * 1-5", tz:"Europe/Berlin"}. payload: {kind:"message", text} tells the person a text; {kind:"agentTurn", message} runs a turn of its own; {kind:"systemEvent", text} gives this session an input. Times without a zone are the person\'s. deleteAfterRun:true for one-time reminders. policy (optional): {catchUp:"skip|latest|all", overlap:"skip|queue-one|queue-all|cancel-previous|allow", startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs}.',
     ),
   jobId: z.string().optional(),
   id: z.string().optional(),

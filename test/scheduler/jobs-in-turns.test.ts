@@ -43,6 +43,7 @@ async function openDesk() {
     zone: 'UTC',
     enabled: true,
     submit: () => undefined,
+    stopRuns: () => undefined,
     plan: (job, occurrence) =>
       planJob(job, occurrence, {
         zone: 'UTC',

@@ -41,7 +41,7 @@ export const ledgerTests: StoreTests = {
     await addJob(store, newJob('j1'))
     const { value } = await claimNominal(store, 'j1', { run: newRun('r1') })
     expect(value).toMatchObject({ claimed: true, run: { runId: 'r1', jobId: 'j1', occurrence: `at:${NOW}` } })
-    expect(store.read.job('j1')?.job.state).toEqual({ nextRunAtMs: NOW + MINUTE, runningAtMs: NOW })
+    expect(store.read.job('j1')?.job.state).toEqual({ nextRunAtMs: NOW + MINUTE, runningAtMs: NOW, runs: 1 })
     expect(store.read.occurrences('j1', 9)).toMatchObject([
       { state: 'running', runId: 'r1', nominalAtMs: NOW, count: 1 },
     ])
@@ -50,7 +50,7 @@ export const ledgerTests: StoreTests = {
       { state: 'ok', endedAtMs: NOW + 7, summary: 'x'.repeat(2_000) },
     ])
     const last = { lastRunAtMs: NOW, lastStatus: 'ok', lastDurationMs: 7 }
-    expect(store.read.job('j1')?.job.state).toEqual({ nextRunAtMs: NOW + MINUTE, ...last })
+    expect(store.read.job('j1')?.job.state).toEqual({ nextRunAtMs: NOW + MINUTE, ...last, runs: 1 })
     expect(eventNames(store)).toEqual(['cron added j1', 'cron started j1', 'agent', 'chat', 'cron finished j1'])
     const payloads = store.read.eventsSince(0, 9).map(({ payload }) => payload)
     expect(payloads[1]).toStrictEqual({ jobId: 'j1', action: 'started', runAtMs: NOW })

@@ -4,7 +4,7 @@ import type { Job } from '../../protocol/job.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
 import { type Link, withGateway, writeJson } from '../gateway-link.ts'
-import { type PayloadWish, readPayload, readRest, readSchedule, switched } from '../job-flags.ts'
+import { type PayloadWish, readPayload, readPolicy, readRest, readSchedule, switched } from '../job-flags.ts'
 import { describeJob, type JobNews, jobReference, newsOf, resolveJobId } from '../jobs.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { paintFor } from '../text/paint.ts'
@@ -20,13 +20,17 @@ export const add: Run = async (args, shell) => {
   const name = args.required('name')
   const payload = newPayload(args)
   const rest = readRest(args)
+  readPolicy(args, BEFORE_ASKING)
   if (!readSchedule(args, BEFORE_ASKING)) {
     throw args.usage('When? Give --cron, --every, --at or --in.')
   }
   const { made, news } = await withGateway(args, shell, async link => {
-    const schedule = readSchedule(args, await nowAt(link, args, shell))
+    const now = await nowAt(link, args, shell)
+    const schedule = readSchedule(args, now)
+    const policy = readPolicy(args, now)
     const job = {
       ...rest,
+      ...(policy && { policy }),
       name,
       enabled: !args.has('disabled'),
       deleteAfterRun: rest.deleteAfterRun ?? false,
@@ -64,7 +68,8 @@ export const edit: Run = async (args, shell) => {
   }
   if (args.has('agent') && args.has('clear-agent'))
     throw args.usage('--agent and --clear-agent contradict each other; give one.')
-  if (Object.keys(patch).length === 0 && !schedule) throw args.usage('What shall change? Name at least one thing.')
+  if (Object.keys(patch).length === 0 && !schedule && !readPolicy(args, BEFORE_ASKING))
+    throw args.usage('What shall change? Name at least one thing.')
   return change(args, shell, { patch, headline: 'Changed job' })
 }
 
@@ -84,8 +89,10 @@ async function change(
   const reference = jobReference(args)
   const news = await withGateway(args, shell, async link => {
     const id = await resolveJobId(reference, link)
-    const schedule = readSchedule(args, await nowAt(link, args, shell))
-    const whole = { ...patch, ...(schedule && { schedule }) }
+    const now = await nowAt(link, args, shell)
+    const schedule = readSchedule(args, now)
+    const policy = readPolicy(args, now)
+    const whole = { ...patch, ...(schedule && { schedule }), ...(policy && { policy }) }
     const job = await link.call('cron.update', { id, patch: whole, idempotencyKey: shell.random.uuid() })
     return newsOf(job, link)
   })
@@ -95,7 +102,8 @@ async function change(
 
 /** A local time without --tz is one of the gateway's zone, which is the user's; only then it is asked for. */
 async function nowAt({ call }: Link, args: Arguments, shell: Shell): Promise<{ nowMs: number; zone: string }> {
-  const zone = args.has('at') && !args.has('tz') ? (await call('cron.status', {})).zone : shell.zone
+  const isLocal = ['at', 'start', 'end'].some(flag => args.has(flag)) && !args.has('tz')
+  const zone = isLocal ? (await call('cron.status', {})).zone : shell.zone
   return { nowMs: shell.clock.now(), zone }
 }
 

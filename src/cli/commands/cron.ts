@@ -1,9 +1,12 @@
 // The scheduler's jobs, looked at and run: list, runs, run, rm, status.
-import { formatDuration } from '../../base/durations.ts'
+import { DAY, formatDuration, parseDuration } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
-import { formatInstant } from '../../base/zoned-time.ts'
+import { formatInstant, formatOffset, offsetMs } from '../../base/zoned-time.ts'
 import type { Result } from '../../protocol/catalogue.ts'
-import type { Job, RunLog } from '../../protocol/job.ts'
+import { type Job, OCCURRENCE_STATES, type RunLog } from '../../protocol/job.ts'
+import { parseInstant } from '../../protocol/job-leniency.ts'
+import { NEXT_TIMES_MAX } from '../../protocol/methods/cron.ts'
+import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
 import { type Link, withGateway, writeJson } from '../gateway-link.ts'
 import { jobReference, resolveJobId } from '../jobs.ts'
@@ -143,6 +146,73 @@ async function ledgerOf(params: { id: string; limit: number }, shell: Shell, { c
     call('cron.status', {}).catch(() => undefined),
   ])
   return { entries, zone: scheduler?.zone ?? shell.zone }
+}
+
+const HISTORY_SINCE_MS_DEFAULT = DAY
+
+/** The ledger of all jobs, or of one, since some time. */
+export const history: Run = async (args, shell) => {
+  const reference = args.positionals[0]
+  const limit = args.whole('limit', { min: 1, max: 500 }) ?? RUNS_SHOWN_DEFAULT
+  const state = args.oneOf('state', OCCURRENCE_STATES)
+  const { entries, zone, names } = await withGateway(args, shell, async link => {
+    const { call } = link
+    const { zone } = await call('cron.status', {})
+    const sinceMs = sinceOf(args, { zone, nowMs: shell.clock.now() })
+    const filter = { limit, sinceMs, ...(state && { states: [state] }) }
+    const read = async () =>
+      reference === undefined
+        ? call('cron.history', filter)
+        : call('cron.runs', { id: await resolveJobId(reference, link), ...filter })
+    const [{ entries }, { jobs }] = await Promise.all([read(), call('cron.list', { includeDisabled: true })])
+    return { entries, zone, names: new Map(jobs.map(job => [job.id, job.name])) }
+  })
+  if (args.has('json')) writeJson(shell, { entries })
+  else if (entries.length === 0) shell.stdout.write('Nothing is in the ledger for that time.\n')
+  else {
+    const paint = paintFor(shell.color)
+    const named: Column<RunLog> = {
+      title: 'Job',
+      cell: ({ jobId }) => sanitizeLine(names.get(jobId) ?? jobId.slice(0, ID_WIDTH_MIN)),
+      widthMin: 8,
+    }
+    const columns = [named, ...runColumns(zone, paint)]
+    shell.stdout.write(renderTable(entries, columns, { width: shell.stdout.columns(), paint }))
+  }
+  return EXIT.ok
+}
+
+function sinceOf(args: Arguments, { zone, nowMs }: { zone: string; nowMs: number }): number {
+  const since = args.text('since')
+  if (since === undefined) return nowMs - HISTORY_SINCE_MS_DEFAULT
+  const spanMs = parseDuration(since)
+  const atMs = spanMs === undefined ? parseInstant(since, zone) : nowMs - spanMs
+  if (atMs !== undefined) return Math.max(0, atMs)
+  throw args.usage(`--since "${since}" is neither a duration such as 2d nor a time such as 2026-12-24.`)
+}
+
+/** The next times, with a mark where the clocks of the zone change in between. */
+export const next: Run = async (args, shell) => {
+  const reference = jobReference(args)
+  const count = args.whole('count', { min: 1, max: NEXT_TIMES_MAX }) ?? NEXT_TIMES_SHOWN
+  const answer = await withGateway(args, shell, async link =>
+    link.call('cron.next', { id: await resolveJobId(reference, link), count }),
+  )
+  if (args.has('json')) writeJson(shell, answer)
+  else if (answer.times.length === 0) shell.stdout.write('It does not run again, or is disabled.\n')
+  else shell.stdout.write(nextLines(answer.times, answer.zone).join(''))
+  return EXIT.ok
+}
+
+const NEXT_TIMES_SHOWN = 5
+
+function nextLines(times: readonly number[], zone: string): string[] {
+  return times.map((atMs, index) => {
+    const before = times[index - 1]
+    const offset = offsetMs(atMs, zone)
+    const changed = before !== undefined && offsetMs(before, zone) !== offset
+    return `${formatInstant(atMs, zone)}${changed ? `  clocks changed to ${formatOffset(offset)}` : ''}\n`
+  })
 }
 
 function runColumns(zone: string, paint: Paint): Column<RunLog>[] {

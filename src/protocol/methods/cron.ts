@@ -1,7 +1,7 @@
 // Declarations of the scheduler's methods.
 import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
-import { jobInputSchema, jobPatchSchema, jobSchema, runLogSchema } from '../job.ts'
+import { jobInputSchema, jobPatchSchema, jobSchema, OCCURRENCE_STATES, runLogSchema } from '../job.ts'
 import { lenientJobInput, lenientJobPatch } from '../job-leniency.ts'
 import { method } from '../method.ts'
 
@@ -22,6 +22,17 @@ function withJobId<S extends z.ZodRawShape>(shape: S) {
 function namesOneJob(params: unknown): boolean {
   const { id, jobId } = params as { id?: string; jobId?: string }
   return (id === undefined) !== (jobId === undefined)
+}
+
+/** Which rows of the ledger; times are those of the claim. */
+const ledgerFilter = {
+  limit: z.int().min(1).max(5_000).optional(),
+  /** Rows before this `seq`: that of the oldest row of the page before. */
+  before: z.int().min(1).optional(),
+  sinceMs: z.int().min(0).optional(),
+  untilMs: z.int().min(0).optional(),
+  /** Default: all that are decided; `running` ones only when named. */
+  states: z.array(z.enum(OCCURRENCE_STATES)).min(1).optional(),
 }
 
 export const CRON_METHODS = {
@@ -109,7 +120,16 @@ export const CRON_METHODS = {
   }),
   'cron.runs': method({
     summary: 'Show the ledger of a job, oldest first.',
-    params: withJobId({ limit: z.int().min(1).max(5_000).optional() }),
+    params: withJobId(ledgerFilter),
+    result: z.object({ entries: z.array(runLogSchema) }),
+    scope: 'operator.read',
+    tool: 'cron',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
+  'cron.history': method({
+    summary: 'Show the ledger of all jobs, oldest first; of the newest 5,000 rows before `before`.',
+    params: z.strictObject(ledgerFilter),
     result: z.object({ entries: z.array(runLogSchema) }),
     scope: 'operator.read',
     tool: 'cron',

@@ -1,10 +1,13 @@
 // What the ledger and a job's row do together: an occurrence ends, an instant is skipped, a job moves on. Both writers of
 // runs and of occurrences use it, so that one-shots are settled in one place only: never left due, never fired twice.
 import type { OccurrenceState } from '../../protocol/job.ts'
+import { policyOf } from '../../protocol/job-policy.ts'
+import { outageStep, outageWords } from '../job-outage.ts'
 import type { Advance, JobRow } from '../port.ts'
 import { emitCron } from './events.ts'
 import { JOB_COLUMNS, type JobColumns, type OccurrenceColumns, toJob } from './rows.ts'
 import type { Tx } from './tx.ts'
+import { agentOf, writeNotice } from './writes-sessions.ts'
 
 /** How much of a reply the ledger and `cron finished` carry, in UTF-16 units. */
 const SUMMARY_LENGTH_MAX = 2_000
@@ -14,13 +17,21 @@ const LOST = 'the gateway stopped before this ended; whether it took effect is u
 const FIND_JOB = `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`
 const FIND_OCCURRENCE = 'SELECT * FROM occurrences WHERE job_id = ? AND occurrence = ?'
 const FINISH = `UPDATE occurrences SET state = :state, error = :error, summary = :summary, ended_at_ms = :nowMs
-  WHERE job_id = :jobId AND occurrence = :occurrence`
+  WHERE id = :id`
+// What the run's row and its usage say is kept with the ledger, which outlives them.
+const KEEP_RUN = `UPDATE occurrences SET (started_at_ms, attempt) = (SELECT started_at_ms, attempt FROM runs WHERE run_id = :runId),
+  (model, input_tokens, output_tokens, cost_micro_usd) = (SELECT max(model), sum(input_tokens), sum(output_tokens),
+    sum(cost_micro_usd) FROM usage WHERE scope = :scope)
+  WHERE id = :id`
 const LAST_RUN = `UPDATE jobs SET last_run_at_ms = :runAtMs, last_status = :status, last_error = :error,
   last_duration_ms = :durationMs WHERE id = :jobId`
 const LAST_SKIP = "UPDATE jobs SET last_status = 'skipped', last_error = ? WHERE id = ?"
 // Every change of what the scheduler reads moves the revision, so that nobody writes over an instant that has passed.
 const ADVANCE = `UPDATE jobs SET next_run_at_ms = CASE WHEN enabled THEN :nextRunAtMs END, revision = revision + 1
   WHERE id = :jobId`
+const OUTAGE = 'UPDATE jobs SET failures = :failures, alerted = :alerted WHERE id = :jobId'
+const PAUSE = 'UPDATE jobs SET paused_because = ? WHERE id = ?'
+const UNDER_WAY = "SELECT 1 FROM occurrences WHERE job_id = ? AND state = 'running' LIMIT 1"
 const DISABLE = 'UPDATE jobs SET enabled = 0, next_run_at_ms = NULL, revision = revision + 1 WHERE id = ?'
 const DELETE = 'DELETE FROM jobs WHERE id = ?'
 const INSERT_SKIP = `INSERT INTO occurrences
@@ -47,9 +58,9 @@ export function advanceJob(tx: Tx, jobId: string, { nextRunAtMs }: Advance): voi
   tx.run(ADVANCE, { jobId, nextRunAtMs: nextRunAtMs ?? null })
 }
 
-/** A one-shot whose only instant is behind it. */
-function isSpent({ job }: JobRow): boolean {
-  return job.schedule.kind === 'at' && job.enabled && job.state.nextRunAtMs === undefined
+/** A job that will never fall due again, and of which nothing is under way. */
+function isSpent(tx: Tx, { job }: JobRow): boolean {
+  return job.enabled && job.state.nextRunAtMs === undefined && !tx.get(UNDER_WAY, [job.id])
 }
 
 export interface Finish {
@@ -62,8 +73,9 @@ export interface Finish {
 }
 
 /**
- * Ends a running occurrence, if the given run or claim has one: ledger row, the job's last-run fields, `cron finished`.
- * A spent one-shot is then removed (went ok, deleteAfterRun) or disabled, whatever its end: it must not fire again.
+ * Ends a running occurrence, if the given run or claim has one: ledger row, the job's last-run fields, what its chat hears
+ * of an outage, `cron finished`. A spent job is then removed (went ok, deleteAfterRun) or disabled, whatever its end: it
+ * must not fire again.
  */
 export function finishOccurrence(tx: Tx, finish: Finish): void {
   const { jobId, occurrence, state, nowMs } = finish
@@ -75,14 +87,42 @@ export function finishOccurrence(tx: Tx, finish: Finish): void {
   const summary = finish.summary?.slice(0, SUMMARY_LENGTH_MAX)
   const runAtMs = row.claimed_at_ms
   const durationMs = Math.max(0, nowMs - runAtMs)
-  tx.run(FINISH, { jobId, occurrence, state, nowMs, error: error ?? null, summary: summary ?? null })
+  tx.run(FINISH, { id: row.id, state, nowMs, error: error ?? null, summary: summary ?? null })
+  if (row.run_id !== null) tx.run(KEEP_RUN, { id: row.id, runId: row.run_id, scope: `run:${row.run_id}` })
   tx.run(LAST_RUN, { jobId, runAtMs, status, durationMs, error: error ?? null })
+  noteOutage(tx, row, { state, error, nowMs })
   const found = findJob(tx, jobId)
   const nextRunAtMs = found?.job.state.nextRunAtMs
   emitCron(tx, { jobId, action: 'finished', runAtMs, durationMs, status, error, summary, nextRunAtMs })
-  if (!found || !isSpent(found)) return
+  if (!found || !isSpent(tx, found)) return
   if (status === 'ok' && found.job.deleteAfterRun) deleteJob(tx, jobId)
   else tx.run(DISABLE, [jobId])
+}
+
+/** Counts failures in a row, tells the job's chat of the first and of the recovery, and switches the job off. */
+function noteOutage(
+  tx: Tx,
+  row: OccurrenceColumns,
+  { state, error, nowMs }: Pick<Finish, 'state' | 'error' | 'nowMs'>,
+): void {
+  const columns = tx.get<JobColumns>(FIND_JOB, [row.job_id])
+  if (!columns) return
+  const { job } = toJob(columns)
+  const before = { failures: columns.failures, alerted: columns.alerted === 1 }
+  const step = outageStep(before, state, policyOf(job))
+  if (step.failures !== before.failures || step.alerted !== before.alerted) {
+    tx.run(OUTAGE, { jobId: job.id, failures: step.failures, alerted: step.alerted ? 1 : 0 })
+  }
+  if (step.pause) {
+    tx.run(DISABLE, [job.id])
+    tx.run(PAUSE, [`it failed ${step.failures} times in a row`, job.id])
+  }
+  if (step.tell === undefined || row.listener === null) return
+  const [sessionKey, agentId] = [row.listener, agentOf(row.listener)]
+  const failures = step.tell === 'recovered' ? before.failures : step.failures
+  const text = outageWords(job, { tell: step.tell, failures, error: error ?? state })
+  const id = `outage:${job.id}:${row.occurrence}`
+  writeNotice(tx, { id, sessionKey, agentId, text, source: 'job', jobId: job.id, atMs: nowMs }, nowMs)
 }
 
 export interface Skip {
@@ -115,7 +155,7 @@ export function recordSkip(tx: Tx, skip: Skip): void {
     error: reason,
     nextRunAtMs,
   })
-  if (found && skip.advance && isSpent(found)) tx.run(DISABLE, [jobId])
+  if (found && skip.advance && isSpent(tx, found)) tx.run(DISABLE, [jobId])
 }
 
 /** Ends what an earlier boot left running without a run to take it up: nobody can say how it went. */

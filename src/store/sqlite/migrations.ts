@@ -212,6 +212,23 @@ const RUNS_OF_SESSION = `
 CREATE INDEX runs_of_session ON runs (session_key, id);
 `
 
+/** How jobs go on and stop, and what their ledger keeps of each run beyond the run's own row. */
+const JOB_POLICIES = `
+ALTER TABLE jobs ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN alerted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN paused_because TEXT;
+ALTER TABLE occurrences ADD COLUMN listener TEXT;
+ALTER TABLE occurrences ADD COLUMN text_id TEXT;
+ALTER TABLE occurrences ADD COLUMN started_at_ms INTEGER;
+ALTER TABLE occurrences ADD COLUMN attempt INTEGER;
+ALTER TABLE occurrences ADD COLUMN session_key TEXT;
+ALTER TABLE occurrences ADD COLUMN model TEXT;
+ALTER TABLE occurrences ADD COLUMN input_tokens INTEGER;
+ALTER TABLE occurrences ADD COLUMN output_tokens INTEGER;
+ALTER TABLE occurrences ADD COLUMN cost_micro_usd INTEGER;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -223,6 +240,7 @@ export const MIGRATIONS: readonly string[] = [
   BLOBS_AND_COMPACTIONS,
   USAGE,
   RUNS_OF_SESSION,
+  JOB_POLICIES,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

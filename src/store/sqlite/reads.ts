@@ -78,12 +78,7 @@ export function prepareReads(db: Database, commits: () => number): PreparedReads
   const remember = rememberBetweenCommits(commits)
   const large: LargeReadsHere = {
     jobs: jobPages(select, remember),
-    occurrences: largeRead(select, {
-      sql: columns => `SELECT ${columns} FROM occurrences WHERE job_id = ? ORDER BY id DESC LIMIT ?`,
-      long: ['error', 'summary'],
-      params: (jobId, limit) => [jobId, capped(limit)],
-      made: (rows: OccurrenceColumns[]) => rows.reverse().map(toOccurrence),
-    }),
+    occurrences: ledgerPages(select),
     ...entryPages(select),
     blob: largeRead(select, {
       sql: columns => `SELECT ${columns} FROM blobs WHERE hash = ?`,
@@ -146,7 +141,37 @@ function jobPages(select: Select, remember: Remember): LargeReadsHere['jobs'] {
   }
 }
 
-type JobReads = Pick<StoreReads, 'job' | 'jobCount' | 'dueJobs' | 'nextDueAtMs'>
+/** Rows of the ledger that one read looks at: what it does not show costs time as well. */
+const LEDGER_ROWS_MAX = 5_000
+const DELIVERY = `(SELECT ifnull((SELECT group_concat(DISTINCT s.state) FROM sends s WHERE s.text_id = o.text_id),
+  (SELECT x.state FROM outbox x WHERE x.id = o.text_id))) AS delivery`
+
+function ledgerPages(select: Select): LargeReadsHere['occurrences'] {
+  const page = (which: string, named: (jobId: string | undefined) => Readonly<Record<string, string>>) =>
+    largeRead(select, {
+      sql: columns => `SELECT ${columns} FROM occurrences o WHERE ${which} id < :before
+        AND id > ifnull((SELECT id FROM occurrences WHERE ${which} id < :before ORDER BY id DESC LIMIT 1 OFFSET ${LEDGER_ROWS_MAX}), 0)
+        AND claimed_at_ms >= :since AND claimed_at_ms < :until AND (:states = '' OR instr(:states, ' ' || state || ' ') > 0)
+        ORDER BY id DESC LIMIT :limit`,
+      columns: `o.*, ${DELIVERY}`,
+      long: ['error', 'summary'],
+      params: (...[jobId, limit, filter = {}]: Parameters<StoreReads['occurrences']>) => ({
+        ...named(jobId),
+        before: filter.before ?? Number.MAX_SAFE_INTEGER,
+        since: filter.sinceMs ?? 0,
+        until: filter.untilMs ?? Number.MAX_SAFE_INTEGER,
+        states: filter.states ? ` ${filter.states.join(' ')} ` : '',
+        limit: capped(limit),
+      }),
+      made: (rows: OccurrenceColumns[]) => rows.reverse().map(toOccurrence),
+    })
+  const all = page('', () => ({}))
+  const ofOne = page('job_id = :jobId AND', (jobId = '') => ({ jobId }))
+  const which = (jobId: string | undefined) => (jobId === undefined ? all : ofOne)
+  return { read: (...args) => which(args[0]).read(...args), bytes: (...args) => which(args[0]).bytes(...args) }
+}
+
+type JobReads = Pick<StoreReads, 'newestOccurrenceMs' | 'job' | 'jobCount' | 'dueJobs' | 'nextDueAtMs'>
 
 function jobReads(select: Select, remember: Remember): JobReads {
   const count = (where: string) => select<{ n: number }>(`SELECT count(*) AS n FROM jobs ${where}`)
@@ -158,6 +183,7 @@ function jobReads(select: Select, remember: Remember): JobReads {
   const next = select<{ at: number | null }>(
     'SELECT min(next_run_at_ms) AS at FROM jobs WHERE enabled = 1 AND next_run_at_ms IS NOT NULL',
   )
+  const newest = select<{ at: number }>('SELECT claimed_at_ms AS at FROM occurrences ORDER BY id DESC LIMIT 1')
   return {
     job(jobId) {
       const row = one.get([jobId])
@@ -166,6 +192,7 @@ function jobReads(select: Select, remember: Remember): JobReads {
     jobCount: remember(({ includeDisabled }) => (includeDisabled ? countAll : countEnabled).get([])?.n ?? 0),
     dueJobs: (nowMs, limit) => due.all([nowMs, capped(limit)]).map(toJob),
     nextDueAtMs: () => next.get([])?.at ?? undefined,
+    newestOccurrenceMs: () => newest.get([])?.at,
   }
 }
 

@@ -243,11 +243,15 @@ export interface JobColumns {
   last_error: Nullable<string>
   last_duration_ms: Nullable<number>
   running_at_ms: Nullable<number>
+  runs: number
+  failures: number
+  alerted: number
+  paused_because: Nullable<string>
 }
 
 /** A select list over `jobs` that JobColumns reads. */
 export const JOB_COLUMNS = `jobs.id, body, enabled, revision, kind, next_run_at_ms,
-  last_run_at_ms, last_status, last_error, last_duration_ms,
+  last_run_at_ms, last_status, last_error, last_duration_ms, runs, failures, alerted, paused_because,
   (SELECT claimed_at_ms FROM occurrences AS o WHERE o.job_id = jobs.id AND o.state = 'running' ORDER BY o.id DESC LIMIT 1)
   AS running_at_ms`
 
@@ -264,6 +268,9 @@ function toJobState(row: JobColumns): JobState {
   if (row.last_status !== null) state.lastStatus = row.last_status
   if (row.last_error !== null) state.lastError = row.last_error
   if (row.last_duration_ms !== null) state.lastDurationMs = row.last_duration_ms
+  if (row.runs > 0) state.runs = row.runs
+  if (row.failures > 0) state.failures = row.failures
+  if (row.paused_because !== null) state.pausedBecause = row.paused_because
   return state
 }
 
@@ -283,6 +290,7 @@ export function ownerOf(job: {
 }
 
 export interface OccurrenceColumns {
+  id: number
   job_id: string
   occurrence: string
   nominal_at_ms: Nullable<number>
@@ -294,6 +302,19 @@ export interface OccurrenceColumns {
   summary: Nullable<string>
   to_ms: Nullable<number>
   count: number
+  /** The session that hears of the job. */
+  listener: Nullable<string>
+  /** What it tells: a send or an outbox row has this id. */
+  text_id: Nullable<string>
+  started_at_ms: Nullable<number>
+  attempt: Nullable<number>
+  session_key: Nullable<string>
+  model: Nullable<string>
+  input_tokens: Nullable<number>
+  output_tokens: Nullable<number>
+  cost_micro_usd: Nullable<number>
+  /** What became of what it told, where the select asks for it. */
+  delivery?: Nullable<string>
 }
 
 export function toOccurrence(row: OccurrenceColumns): OccurrenceRow {
@@ -309,5 +330,14 @@ export function toOccurrence(row: OccurrenceColumns): OccurrenceRow {
     summary: row.summary ?? undefined,
     toMs: row.to_ms ?? undefined,
     count: row.count,
+    seq: row.id,
+    startedAtMs: row.started_at_ms ?? undefined,
+    attempt: row.attempt ?? undefined,
+    sessionKey: row.session_key ?? undefined,
+    model: row.model ?? undefined,
+    inputTokens: row.input_tokens ?? undefined,
+    outputTokens: row.output_tokens ?? undefined,
+    costMicroUsd: row.cost_micro_usd ?? undefined,
+    delivery: row.delivery ?? undefined,
   }
 }

@@ -13,8 +13,14 @@ const INSERT = `INSERT INTO jobs (id, body, enabled, kind, at_ms, equal_key, own
     last_run_at_ms, last_status, last_error, last_duration_ms)
   VALUES (:id, :body, :enabled, :kind, :atMs, :equalKey, :owner, :nextRunAtMs,
     :lastRunAtMs, :lastStatus, :lastError, :lastDurationMs)`
+// What is switched on begins anew: its runs and failures are counted from there.
+const BEGINS = 'enabled = 0 AND :enabled = 1'
 const REPLACE = `UPDATE jobs SET body = :body, enabled = :enabled, kind = :kind, at_ms = :atMs, equal_key = :equalKey,
-  owner = :owner, next_run_at_ms = :nextRunAtMs, revision = revision + 1 WHERE id = :id`
+  owner = :owner, next_run_at_ms = :nextRunAtMs, revision = revision + 1,
+  runs = CASE WHEN ${BEGINS} THEN 0 ELSE runs END, failures = CASE WHEN ${BEGINS} THEN 0 ELSE failures END,
+  alerted = CASE WHEN ${BEGINS} THEN 0 ELSE alerted END,
+  paused_because = CASE WHEN ${BEGINS} THEN NULL ELSE paused_because END
+  WHERE id = :id`
 // A one-shot without a next instant has fired: the same request again asks for another firing.
 const EQUALS = `SELECT ${JOB_COLUMNS}, at_ms FROM jobs
   WHERE enabled = 1 AND equal_key = ? AND owner = ? AND (kind <> 'at' OR next_run_at_ms IS NOT NULL)

@@ -8,9 +8,15 @@ import { insertRun, requireRun } from './runs.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 import { writeNotice } from './writes-sessions.ts'
 
-const FIND_RUNNING = "SELECT run_id FROM occurrences WHERE job_id = ? AND state = 'running' ORDER BY id LIMIT 1"
-const INSERT = `INSERT INTO occurrences (job_id, occurrence, nominal_at_ms, state, claimed_at_ms, run_id, epoch)
-  VALUES (:jobId, :occurrence, :nominalAtMs, 'running', :nowMs, :runId, :epoch)`
+const FIND_RUNNING = "SELECT run_id FROM occurrences WHERE job_id = ? AND state = 'running' ORDER BY id LIMIT 500"
+const INSERT = `INSERT INTO occurrences
+  (job_id, occurrence, nominal_at_ms, state, claimed_at_ms, run_id, session_key, text_id, listener, epoch)
+  VALUES (:jobId, :occurrence, :nominalAtMs, 'running', :nowMs, :runId, :sessionKey, :textId, :listener, :epoch)`
+const COUNT_RUN = 'UPDATE jobs SET runs = runs + 1 WHERE id = ?'
+
+function underWay(tx: Tx, jobId: string): { run_id: string | null }[] {
+  return tx.all<{ run_id: string | null }>(FIND_RUNNING, [jobId])
+}
 
 type ClaimArgs = WriteArgs<'claimOccurrence'>
 type Claim = WriteValue<'claimOccurrence'>
@@ -22,26 +28,31 @@ function refusal(tx: Tx, args: ClaimArgs): Claim | undefined {
   const taken = findOccurrence(tx, jobId, occurrence)
   if (taken) {
     // The instant is accounted for; a job that still pointed at it would be due for ever.
-    if (advance) advanceJob(tx, jobId, advance)
+    if (advance) advanceJob(tx, jobId, args.skipAdvance ?? advance)
     return { claimed: false, reason: 'stale', ...(taken.run_id !== null && { runId: taken.run_id }) }
   }
-  const running = tx.get<{ run_id: string | null }>(FIND_RUNNING, [jobId])
-  if (!running) return undefined
+  const running = underWay(tx, jobId)
+  if (running.length <= (args.underWayMax ?? 0)) return undefined
   if (args.skipWhenRunning) {
-    const reason = 'the previous occurrence is still running'
-    recordSkip(tx, { jobId, occurrence, fromMs: args.nominalAtMs, count: 1, reason, advance, nowMs })
+    const reason =
+      running.length === 1
+        ? 'the previous occurrence is still running'
+        : `${running.length} earlier occurrences are running or waiting still`
+    const skip = { jobId, occurrence, fromMs: args.nominalAtMs, count: 1, reason, nowMs }
+    recordSkip(tx, { ...skip, advance: args.skipAdvance ?? advance })
   }
-  return { claimed: false, reason: 'already-running', ...(running.run_id !== null && { runId: running.run_id }) }
+  const runId = running[0]?.run_id ?? undefined
+  return { claimed: false, reason: 'already-running', ...(runId !== undefined && { runId }) }
 }
 
 /** Puts the occurrence's work into the store: a run, or a notice. */
-function carryOut(tx: Tx, args: ClaimArgs): Claim {
+function carryOut(tx: Tx, args: ClaimArgs, previous: readonly string[]): Claim {
   const { jobId, occurrence, run, notice, nowMs } = args
   const made = run && insertRun(tx, { ...run, jobId, occurrence }, nowMs)
   if (notice) writeNotice(tx, notice, nowMs)
   // Without a run there is nothing to wait for: what was to be told is told by this very commit.
   if (notice && !run) finishOccurrence(tx, { jobId, occurrence, state: 'ok', summary: notice.text, nowMs })
-  return { claimed: true, ...(made && { run: made }) }
+  return { claimed: true, ...(made && { run: made }), ...(previous.length > 0 && { previous: [...previous] }) }
 }
 
 function claim(tx: Tx, args: ClaimArgs): Claim {
@@ -49,6 +60,7 @@ function claim(tx: Tx, args: ClaimArgs): Claim {
   const refused = refusal(tx, args)
   if (refused) return refused
   const { jobId, occurrence, nowMs, epoch } = args
+  const previous = underWay(tx, jobId).flatMap(row => row.run_id ?? [])
   tx.run(INSERT, {
     jobId,
     occurrence,
@@ -56,10 +68,14 @@ function claim(tx: Tx, args: ClaimArgs): Claim {
     epoch,
     nominalAtMs: args.nominalAtMs ?? null,
     runId: args.run?.runId ?? null,
+    sessionKey: args.run?.sessionKey ?? null,
+    textId: args.notice?.id ?? args.run?.runId ?? null,
+    listener: args.listener ?? null,
   })
+  if (args.nominalAtMs !== undefined) tx.run(COUNT_RUN, [jobId])
   if (args.advance) advanceJob(tx, jobId, args.advance)
   emitCron(tx, { jobId, action: 'started', runAtMs: nowMs })
-  return carryOut(tx, args)
+  return carryOut(tx, args, previous)
 }
 
 const claimOccurrence: WriteFunctions['claimOccurrence'] = (tx, args) =>
