@@ -1,48 +1,33 @@
 // What a job may say of how it is carried out: what becomes of missed instants and of one that falls due while another
 // runs, when it begins and ends, and when a person hears that it fails. All of it is optional, and ours; the defaults are
-// here and nowhere else, and are shown wherever a job is.
-import * as z from 'zod'
-import { DAY, MINUTE } from '../base/durations.ts'
-
-const epochMs = z.int().min(0).max(8.64e15)
+// here and nowhere else, and are shown wherever a job is. Knows no schema, so that a terminal need not load one.
+import { MINUTE } from '../base/durations.ts'
 
 export const CATCH_UPS = ['skip', 'latest', 'all'] as const
 export const OVERLAPS = ['skip', 'queue-one', 'queue-all', 'cancel-previous', 'allow'] as const
 
-export const policySchema = z.strictObject({
+export interface Policy {
   /** Of instants that passed while nobody fired them: none is made up, the latest, or all. */
-  catchUp: z.enum(CATCH_UPS).optional(),
+  catchUp: (typeof CATCH_UPS)[number]
   /** How late an instant may still be made up; absent: however late. */
-  catchUpWindowMs: z.int().min(0).optional(),
+  catchUpWindowMs?: number | undefined
   /** What an instant does that falls due while the job runs. */
-  overlap: z.enum(OVERLAPS).optional(),
-  startAtMs: epochMs.optional(),
-  endAtMs: epochMs.optional(),
+  overlap: (typeof OVERLAPS)[number]
+  /** The first and the last instant of its schedule that may fire; absent: no bound, as with `maxRuns`. */
+  startAtMs?: number | undefined
+  endAtMs?: number | undefined
   /** The job ends with so many runs by its schedule; those by hand do not count. */
-  maxRuns: z.int().min(1).optional(),
+  maxRuns?: number | undefined
   /** Tell the job's chat when it begins to fail, and when it works again. */
-  failureAlert: z.boolean().optional(),
+  failureAlert: boolean
   /** Switch the job off after so many failures in a row; 0: never. */
-  pauseAfterFailures: z.int().min(0).optional(),
+  pauseAfterFailures: number
   /** Fire up to so much later than the schedule says, by a delay that is the job's own and stays the same. */
-  jitterMs: z.int().min(0).max(DAY).optional(),
-})
-export type PolicyInput = z.infer<typeof policySchema>
+  jitterMs: number
+}
 
-/** In a patch null takes a member back to its default. */
-export const policyPatchSchema = z.strictObject(
-  Object.fromEntries(Object.entries(policySchema.shape).map(([name, schema]) => [name, schema.nullable()])) as {
-    [K in keyof typeof policySchema.shape]: z.ZodNullable<(typeof policySchema.shape)[K]>
-  },
-)
-export type PolicyPatch = z.infer<typeof policyPatchSchema>
-
-/** What has no default is absent: then there is no such bound. */
-type Bounds = 'catchUpWindowMs' | 'startAtMs' | 'endAtMs' | 'maxRuns'
-export type Policy = { [K in Exclude<keyof PolicyInput, Bounds>]-?: NonNullable<PolicyInput[K]> } & Pick<
-  PolicyInput,
-  Bounds
->
+export type PolicyInput = { [K in keyof Policy]?: Policy[K] | undefined }
+export type PolicyPatch = { [K in keyof Policy]?: Policy[K] | null | undefined }
 
 /** The policy that holds for a job, its defaults filled in. Who wants all instants made up does not want them skipped. */
 export function policyOf({ policy = {} }: { readonly policy?: PolicyInput | undefined }): Policy {
@@ -56,9 +41,11 @@ export function policyOf({ policy = {} }: { readonly policy?: PolicyInput | unde
   }
 }
 
+/** In a patch null takes a member back to its default. */
 export function patchedPolicy(policy: PolicyInput, patch: PolicyPatch): PolicyInput {
-  const merged = Object.entries({ ...policy, ...patch })
-  return Object.fromEntries(merged.filter(([, value]) => value !== null && value !== undefined))
+  const given = Object.entries(patch).filter(([, value]) => value !== undefined)
+  const merged = Object.entries({ ...policy, ...Object.fromEntries(given) })
+  return Object.fromEntries(merged.filter(([, value]) => value !== null))
 }
 
 /** An instant so late is on time: timers sleep, and machines are busy. */

@@ -1,7 +1,7 @@
 // The job: what crosses the wire as a scheduled piece of work, closed schemas for what may be added and patched, and the
 // ledger row of one occurrence. Storage keeps the same shapes. Protocol 3 of the family, plus optional fields of ours.
 import * as z from 'zod'
-import { policyPatchSchema, policySchema } from './job-policy.ts'
+import { policyPatchSchema, policySchema } from './job-policy-schema.ts'
 
 const text = z.string().trim().min(1)
 const epochMs = z.int().min(0).max(8.64e15)

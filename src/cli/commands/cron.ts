@@ -3,9 +3,8 @@ import { DAY, formatDuration, parseDuration } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
 import { formatInstant, formatOffset, offsetMs } from '../../base/zoned-time.ts'
 import type { Result } from '../../protocol/catalogue.ts'
-import { type Job, OCCURRENCE_STATES, type RunLog } from '../../protocol/job.ts'
+import type { Job, OccurrenceState, RunLog } from '../../protocol/job.ts'
 import { parseInstant } from '../../protocol/job-leniency.ts'
-import { NEXT_TIMES_MAX } from '../../protocol/methods/cron.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
 import { type Link, withGateway, writeJson } from '../gateway-link.ts'
@@ -149,12 +148,21 @@ async function ledgerOf(params: { id: string; limit: number }, shell: Shell, { c
 }
 
 const HISTORY_SINCE_MS_DEFAULT = DAY
+const STATES = [
+  'running',
+  'ok',
+  'failed',
+  'timed-out',
+  'cancelled',
+  'skipped',
+  'unknown',
+] as const satisfies readonly OccurrenceState[]
 
 /** The ledger of all jobs, or of one, since some time. */
 export const history: Run = async (args, shell) => {
   const reference = args.positionals[0]
   const limit = args.whole('limit', { min: 1, max: 500 }) ?? RUNS_SHOWN_DEFAULT
-  const state = args.oneOf('state', OCCURRENCE_STATES)
+  const state = args.oneOf('state', STATES)
   const { entries, zone, names } = await withGateway(args, shell, async link => {
     const { call } = link
     const { zone } = await call('cron.status', {})
@@ -205,6 +213,7 @@ export const next: Run = async (args, shell) => {
 }
 
 const NEXT_TIMES_SHOWN = 5
+const NEXT_TIMES_MAX = 100
 
 function nextLines(times: readonly number[], zone: string): string[] {
   return times.map((atMs, index) => {
