@@ -5,5 +5,7 @@ import { yearsProperty } from '../test/scheduler/years.ts'
 
 const [numRuns = '3600', seed] = process.argv.slice(2)
 const details = fc.check(yearsProperty, { numRuns: Number(numRuns), ...(seed !== undefined && { seed: Number(seed) }) })
-console.log(details.failed ? fc.defaultReportMessage(details) : `${details.numRuns} schedules, seed ${details.seed}: all agree`)
+console.log(
+  details.failed ? fc.defaultReportMessage(details) : `${details.numRuns} schedules, seed ${details.seed}: all agree`,
+)
 if (details.failed) process.exitCode = 1

@@ -19,7 +19,7 @@ export type RunOutcome = 'ok' | 'failed' | 'timed-out' | 'cancelled' | 'unknown'
 
 /** A run that somebody cancelled says nothing of the job. */
 export function outageStep(before: Outage, outcome: RunOutcome, policy: Policy): OutageStep {
-  if (outcome === 'cancelled') return { ...before, pause: false }
+  if (outcome === 'cancelled') return { failures: before.failures, alerted: before.alerted, pause: false }
   if (outcome === 'ok') {
     const told = before.alerted && policy.failureAlert
     return { failures: 0, alerted: false, pause: false, ...(told && { tell: 'recovered' as const }) }

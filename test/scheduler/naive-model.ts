@@ -66,18 +66,18 @@ export function yearsOfFirings(schedule: ModelSchedule, { fromMinute, toMinute, 
   const matches = matcher(schedule)
   const namesHours = !isBare(schedule.hour)
   const fired: number[] = []
-  let newestWall = Number.NEGATIVE_INFINITY
+  let newestWall = Number.POSITIVE_INFINITY
+  const firesOnce = (wall: number): boolean => {
+    let fires = wall > newestWall ? matches(wall) : newestWall === Number.POSITIVE_INFINITY && matches(wall)
+    for (let gone = newestWall + 1; gone < wall; gone += 1) fires ||= matches(gone)
+    newestWall = newestWall === Number.POSITIVE_INFINITY ? wall : Math.max(newestWall, wall)
+    return fires
+  }
+  const fires = namesHours ? firesOnce : matches
   changes.forEach(({ atMinute, offsetMinutes }, index) => {
     const untilMinute = changes[index + 1]?.atMinute ?? toMinute
     for (let minute = Math.max(atMinute, fromMinute); minute < untilMinute; minute += 1) {
-      const wall = minute + offsetMinutes
-      let fires = matches(wall)
-      if (namesHours) {
-        fires &&= wall > newestWall
-        if (newestWall > 0) for (let gone = newestWall + 1; gone < wall; gone += 1) fires ||= matches(gone)
-        newestWall = Math.max(newestWall, wall)
-      }
-      if (fires) fired.push(minute * MINUTE_MS)
+      if (fires(minute + offsetMinutes)) fired.push(minute * MINUTE_MS)
     }
   })
   return fired
@@ -97,46 +97,62 @@ export interface Story {
   readonly until: number
 }
 
+type Told = Map<number, 'ok' | 'skipped' | 'missed' | 'cancelled' | 'open'>
+
+/** The one job of a story: the first of what is under way runs, the others wait for it. */
+class Line {
+  readonly told: Told = new Map()
+  readonly #story: Story
+  #underWay: number[] = []
+  #endsAt = Number.POSITIVE_INFINITY
+
+  constructor(story: Story) {
+    this.#story = story
+  }
+
+  /** The first of the line begins, if there is one. */
+  begin(minute: number): void {
+    this.#endsAt = this.#underWay.length > 0 ? minute + this.#story.takes : Number.POSITIVE_INFINITY
+  }
+
+  end(minute: number): void {
+    if (minute < this.#endsAt) return
+    this.told.set(this.#underWay.shift() as number, 'ok')
+    this.begin(minute)
+  }
+
+  fire(due: number, minute: number): void {
+    const { overlap } = this.#story
+    const room = { skip: 0, 'queue-one': 1, 'queue-all': 100, 'cancel-previous': 100 }[overlap]
+    const isFull = this.#underWay.length > room
+    this.told.set(due, isFull ? 'skipped' : 'open')
+    if (isFull) return
+    if (overlap === 'cancel-previous') {
+      for (const each of this.#underWay) this.told.set(each, 'cancelled')
+      this.#underWay = []
+    }
+    this.#underWay.push(due)
+    if (this.#underWay.length === 1) this.begin(minute)
+  }
+}
+
 /** What became of each due minute, in words of the ledger; `missed` stands for skipped because it was. */
-export function tell(story: Story): Map<number, 'ok' | 'skipped' | 'missed' | 'cancelled' | 'open'> {
-  const told = new Map<number, 'ok' | 'skipped' | 'missed' | 'cancelled' | 'open'>()
-  /** The first of them runs, the others wait for it. */
-  let underWay: number[] = []
-  let endsAt = Number.POSITIVE_INFINITY
-  const begin = (minute: number) => {
-    endsAt = underWay.length > 0 ? minute + story.takes : Number.POSITIVE_INFINITY
-  }
-  const fire = (due: number, minute: number) => {
-    const room = { skip: 0, 'queue-one': 1, 'queue-all': 100, 'cancel-previous': 100 }[story.overlap]
-    if (underWay.length > room) {
-      told.set(due, 'skipped')
-      return
-    }
-    told.set(due, 'open')
-    if (story.overlap === 'cancel-previous') {
-      for (const each of underWay) told.set(each, 'cancelled')
-      underWay = []
-    }
-    underWay.push(due)
-    if (underWay.length === 1) begin(minute)
-  }
+export function tell(story: Story): Told {
+  const line = new Line(story)
+  const [from, up] = story.down
   let undecided: number[] = []
   for (let minute = 0; minute <= story.until; minute += 1) {
     if (story.due.includes(minute)) undecided.push(minute)
-    const [from, up] = story.down
     // What ends in the minute of the stop has just ended; after it the run under way begins again.
-    if (minute === up) begin(minute)
-    if (minute >= endsAt && (minute <= from || minute >= up)) {
-      told.set(underWay.shift() as number, 'ok')
-      begin(minute)
-    }
+    if (minute === up) line.begin(minute)
+    if (minute <= from || minute >= up) line.end(minute)
     if (minute >= from && minute < up) continue
     const made = madeUp(story, undecided, minute)
-    for (const due of undecided) if (!made.includes(due)) told.set(due, 'missed')
-    for (const due of made) fire(due, minute)
+    for (const due of undecided.filter(each => !made.includes(each))) line.told.set(due, 'missed')
+    for (const due of made) line.fire(due, minute)
     undecided = []
   }
-  return told
+  return line.told
 }
 
 /** Which of the undecided instants fire at this minute. What is at most a minute late is on time. */

@@ -11,12 +11,7 @@ const stories: fc.Arbitrary<Story & { readonly every: number }> = fc
   .record({
     catchUp: fc.constantFrom('skip' as const, 'latest' as const, 'all' as const),
     window: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined }),
-    overlap: fc.constantFrom(
-      'skip' as const,
-      'queue-one' as const,
-      'queue-all' as const,
-      'cancel-previous' as const,
-    ),
+    overlap: fc.constantFrom('skip' as const, 'queue-one' as const, 'queue-all' as const, 'cancel-previous' as const),
     every: fc.integer({ min: 4, max: 15 }),
     takes: fc.integer({ min: 1, max: 30 }),
     downAt: fc.integer({ min: 1, max: 60 }),
@@ -34,13 +29,15 @@ const AFTER_MS = 500
 async function live({ catchUp, window, overlap, every, takes, down, until }: Story & { every: number }) {
   const clock = new FakeClock()
   const startMs = clock.now()
-  const model = (lost: { is: boolean }): Play => async ({ signal }) => {
-    await new Promise<void>(resolve => {
-      clock.after(takes * MINUTE - SECOND, () => lost.is || resolve())
-      signal.addEventListener('abort', () => lost.is || resolve())
-    })
-    return signal.aborted ? { type: 'failed', kind: 'aborted', message: 'stopped' } : text('done')
-  }
+  const model =
+    (lost: { is: boolean }): Play =>
+    async ({ signal }) => {
+      await new Promise<void>(resolve => {
+        clock.after(takes * MINUTE - SECOND, () => lost.is || resolve())
+        signal.addEventListener('abort', () => lost.is || resolve())
+      })
+      return signal.aborted ? { type: 'failed', kind: 'aborted', message: 'stopped' } : text('done')
+    }
   const first = { is: false }
   const before = await openHouse(model(first), { clock })
   const job = await before.call('cron.add', {

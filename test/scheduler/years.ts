@@ -41,9 +41,8 @@ const aroundMs = fc.integer({ min: -4 * HOUR, max: 4 * HOUR })
 export const yearsProperty = fc.property(
   minuteSchedules,
   fc.constantFrom(...ZONES),
-  instants,
-  aroundMs,
-  (model, zone, afters, nearMs) => {
+  fc.record({ afters: instants, nearMs: aroundMs }),
+  (model, zone, { afters, nearMs }) => {
     const table = tableOf(zone)
     const firings = yearsOfFirings(model, table)
     const expr = expressionOf(model)
