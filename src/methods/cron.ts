@@ -16,6 +16,7 @@ import { validateSchedule } from '../scheduler/next-occurrence.ts'
 import type { RunNow } from '../scheduler/scheduler.ts'
 import { canonicalSession, DEFAULT_AGENT, jobSession } from '../sessions/session-key.ts'
 import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
+import { clockBehind } from './gateway.ts'
 import type { MethodParts } from './parts.ts'
 import { hopAfter, waitForRun } from './runs.ts'
 
@@ -33,6 +34,7 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       jobs: parts.store.read.jobCount({ includeDisabled: true }),
       nextWakeAtMs: parts.scheduler.nextWakeAtMs() ?? null,
       zone: parts.facts.zone,
+      ...clockBehind(parts),
     }),
     'cron.next': call => {
       const { job } = foundJob(parts, jobIdOf(call.params))

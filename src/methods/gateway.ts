@@ -63,6 +63,7 @@ export function healthOf(parts: MethodParts): Result<'health'> {
     sessions,
     store: storeOf(parts),
     config: configStateOf(parts),
+    ...clockBehind(parts),
   }
 }
 
@@ -72,6 +73,12 @@ function heartbeatOf({ heartbeats }: MethodParts, agentId: string) {
   const { everyMs, prompt, target, ackLengthMax } = rule
   const every = formatDuration(everyMs)
   return { enabled: heartbeats.enabled, every, everyMs, prompt, target, ackMaxChars: ackLengthMax }
+}
+
+/** While it is, no job fires. */
+export function clockBehind({ scheduler }: MethodParts): { clockBehindMs?: number } {
+  const clockBehindMs = orElse(undefined, () => scheduler.clockBehindMs())
+  return clockBehindMs === undefined ? {} : { clockBehindMs }
 }
 
 function configStateOf({ control }: MethodParts): Result<'status'>['config'] {
@@ -108,6 +115,7 @@ function statusOf(parts: MethodParts): Result<'status'> {
     pid: facts.pid,
     store: storeOf(parts),
     config: configStateOf(parts),
+    ...clockBehind(parts),
     ...(facts.condition.heldBack !== undefined && { heldBack: facts.condition.heldBack }),
   }
 }

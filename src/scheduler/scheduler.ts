@@ -5,7 +5,7 @@ import { DAY, SECOND } from '../base/durations.ts'
 import { asSluiceError, SluiceError } from '../base/errors.ts'
 import type { Clock, Random, Timer } from '../base/world.ts'
 import type { Job } from '../protocol/job.ts'
-import { policyOf } from '../protocol/job-policy.ts'
+import { ON_TIME_MS, policyOf } from '../protocol/job-policy.ts'
 import type { EffectKey, JobRow, NewNotice, NewRun, Store } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 import { decideDue } from './misfire.ts'
@@ -56,6 +56,7 @@ export class Scheduler {
   #ticking = false
   #again = false
   #stopped = true
+  #saidBehind = false
   /** After a tick that failed: not before this instant, by the monotonic clock, whoever pokes. */
   #notBefore = Number.NEGATIVE_INFINITY
 
@@ -89,7 +90,7 @@ export class Scheduler {
     const dueMs = earlier(enabled ? this.#nextDueMs() : undefined, beats?.nextAtMs())
     if (dueMs === undefined && !enabled) return
     const delayMs = dueMs === undefined ? SLEEP_MS_MAX : Math.min(SLEEP_MS_MAX, dueMs - this.#parts.clock.now())
-    const heldMs = this.#notBefore - this.#parts.clock.monotonic()
+    const heldMs = this.#saidBehind ? RETRY_MS : this.#notBefore - this.#parts.clock.monotonic()
     this.#timer = this.#parts.clock.after(Math.max(0, delayMs, heldMs), () => void this.#tick())
   }
 
@@ -103,6 +104,27 @@ export class Scheduler {
       })
       return undefined
     }
+  }
+
+  /**
+   * By how much the wall clock is behind the newest row of the ledger, when that is more than a busy machine explains: a
+   * board that starts in 1970, a clock that was set wrongly. Nothing fires until it is right. Whoever runs a job by hand
+   * says with that that it is: its row is the newest then.
+   */
+  clockBehindMs(): number | undefined {
+    const behindMs = (this.#parts.store.read.newestOccurrenceMs() ?? 0) - this.#parts.clock.now()
+    return behindMs > ON_TIME_MS ? behindMs : undefined
+  }
+
+  /** Said once, not at each look. */
+  #isClockBehind(): boolean {
+    const behindMs = this.clockBehindMs()
+    if (behindMs !== undefined && !this.#saidBehind) {
+      const message = 'the clock is behind what the ledger says has happened; no job fires until it is right'
+      this.#parts.log('error', message, { behindMs })
+    }
+    this.#saidBehind = behindMs !== undefined
+    return this.#saidBehind
   }
 
   /** The instant the timer waits for; undefined when nothing is due or the scheduler is off. */
@@ -157,6 +179,7 @@ export class Scheduler {
     try {
       do {
         this.#again = false
+        if (this.#isClockBehind()) break
         const nowMs = this.#parts.clock.now()
         const { enabled, beats, store } = this.#parts
         const due = enabled ? store.read.dueJobs(nowMs, CLAIMS_MAX) : []

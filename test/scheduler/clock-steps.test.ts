@@ -58,6 +58,29 @@ test('L3: a clock that leaps ahead has one instant caught up and the others told
   ])
 })
 
+test('L3: a clock behind what has happened fires nothing and is told; a run by hand says that it is right', async () => {
+  const { call, clock, logged } = await house()
+  await call('cron.add', hourly)
+  await clock.advance(HOUR)
+  clock.step(-30 * DAY)
+  const soon = {
+    name: 'soon',
+    schedule: { kind: 'at', atMs: clock.now() + MINUTE },
+    payload: { kind: 'message', text: 'x' },
+  }
+  const job = await call('cron.add', soon)
+  await clock.advance(10 * MINUTE)
+  expect((await call('cron.runs', { id: job.id })).entries).toEqual([])
+  const behind = { clockBehindMs: 30 * DAY - 10 * MINUTE }
+  for (const method of ['cron.status', 'health', 'status'] as const) expect(await call(method)).toMatchObject(behind)
+  expect(logged.filter(line => line.includes('the clock is behind'))).toHaveLength(1)
+  const other = await call('cron.add', { ...hourly, name: 'by hand' })
+  await call('cron.run', { id: other.id, mode: 'force', wait: true })
+  await clock.advance(MINUTE)
+  expect((await call('cron.runs', { id: job.id })).entries).toMatchObject([{ state: 'ok' }])
+  expect(await call('cron.status')).not.toHaveProperty('clockBehindMs')
+})
+
 test.each([DAY, -DAY])(
   'W6: a turn under way is bounded by what it took, whatever the wall clock did (%i ms)',
   async byMs => {

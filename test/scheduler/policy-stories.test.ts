@@ -73,6 +73,6 @@ test('L3: catch-up and overlap are as the model tells, through a crash', { timeo
     fc.asyncProperty(stories, async story => {
       expect(sorted(await live(story))).toEqual(sorted(tell(story)))
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })

@@ -57,6 +57,14 @@ function statusFacts(answer: Result<'status'>, url: string, nowMs: number): Fact
     ['gateway', `${url}, version ${answer.version}, pid ${answer.pid}, up ${formatDuration(answer.uptimeMs)}`],
     ['state', answer.stateDir],
     ...storeFacts(answer.store),
+    ...(answer.clockBehindMs === undefined
+      ? []
+      : [
+          [
+            'clock',
+            `${formatDuration(answer.clockBehindMs)} behind what has happened; no job fires until it is right`,
+          ] as const,
+        ]),
     ...(answer.heldBack === undefined ? [] : [['held back', answer.heldBack] as const]),
     ...configFacts(answer.config),
     ['zone', answer.zone],

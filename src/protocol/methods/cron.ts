@@ -57,6 +57,8 @@ export const CRON_METHODS = {
       jobs: z.number(),
       nextWakeAtMs: z.number().nullable(),
       zone: z.string(),
+      /** By how much the clock is behind the ledger; while it is, nothing fires. */
+      clockBehindMs: z.number().optional(),
     }),
     scope: 'operator.read',
     tool: 'cron',

@@ -61,6 +61,8 @@ export const GATEWAY_METHODS = {
       sessions: z.object({ path: z.string(), count: z.number(), recent: z.array(recentSession) }),
       store: storeSchema,
       config: configState,
+      /** By how much the clock is behind the ledger; while it is, no job fires. */
+      clockBehindMs: z.number().optional(),
     }),
     scope: 'operator.read',
     replay: 'read',
@@ -110,6 +112,8 @@ export const GATEWAY_METHODS = {
       pid: z.number(),
       store: storeSchema,
       config: configState,
+      /** By how much the clock is behind the ledger; while it is, no job fires. */
+      clockBehindMs: z.number().optional(),
       /** Why turns and jobs wait since the start: the gateway died again and again. */
       heldBack: z.string().optional(),
     }),
