@@ -38,6 +38,10 @@ const READS: { readonly [M in MethodName]?: Read } = {
     params: ofJob,
     write: house => house.call('cron.run', { ...ofJob(house), mode: 'force' }),
   },
+  'cron.history': {
+    before: house => add(house, 'a'),
+    write: house => house.call('cron.run', { ...ofJob(house), mode: 'force' }),
+  },
   'cron.next': {
     before: house => add(house, 'a'),
     params: ofJob,
