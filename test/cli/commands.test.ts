@@ -274,6 +274,66 @@ describe('other cron commands', () => {
   })
 })
 
+describe('policies, the ledger and the next times', () => {
+  test('the flags of a policy become its members, and all that holds is shown', async () => {
+    const flags =
+      '--catch-up all --catch-up-window 2h --start 2026-12-24 --max-runs 3 --no-failure-alert --pause-after 5'
+    const asked = ['cron', 'add', '--name', 'a', '--every', '1h', '--message', 'hi', '--jitter', '30s']
+    const { out, err } = await cli(...asked, ...flags.split(' '))
+    expect(err).toBe('')
+    expect(gateway.paramsOf('cron.add')[0]?.policy).toEqual({
+      catchUp: 'all',
+      catchUpWindowMs: 7_200_000,
+      startAtMs: Date.UTC(2026, 11, 23, 23),
+      maxRuns: 3,
+      failureAlert: false,
+      pauseAfterFailures: 5,
+      jitterMs: 30_000,
+    })
+    expect(out).toContain(
+      'missed times: all up to 2h late, overlap: queue-all, failure alert: off, off after 5 failures',
+    )
+    await cli('cron', 'edit', ID, '--overlap', 'queue-one', '--failure-alert')
+    expect(gateway.paramsOf('cron.update')[0]?.patch).toEqual({
+      policy: { overlap: 'queue-one', failureAlert: true },
+    })
+    expect((await cli('cron', 'edit', ID, '--end', 'soon')).err).toContain('--end "soon" is no time')
+  })
+
+  test('next marks where the clocks change', async () => {
+    const times = [24, 25, 26].map(day => Date.UTC(2026, 9, day, day < 25 ? 7 : 8))
+    gateway.answers('cron.next', { times, zone: 'Europe/Berlin' })
+    expect((await cli('cron', 'next', ID, '-n', '3')).out.split('\n').slice(0, 3)).toEqual([
+      'Sat 2026-10-24 09:00 Europe/Berlin (+02:00)',
+      'Sun 2026-10-25 09:00 Europe/Berlin (+01:00)  clocks changed to +01:00',
+      'Mon 2026-10-26 09:00 Europe/Berlin (+01:00)',
+    ])
+    expect(gateway.paramsOf('cron.next')).toEqual([{ id: ID, count: 3 }])
+  })
+
+  test('history asks for all jobs since a time, or for one', async () => {
+    const entry = {
+      ts: NOW,
+      jobId: ID,
+      action: 'finished',
+      status: 'ok',
+      state: 'ok',
+      summary: 'fine',
+      occurrence: 'o',
+      seq: 1,
+    }
+    gateway.answers('cron.history', { entries: [entry] })
+    gateway.answers('cron.runs', { entries: [] })
+    expect((await cli('cron', 'history', '--since', '2d', '--state', 'ok')).out).toMatch(
+      /my-job +2026-11-22 13:00 .*fine/,
+    )
+    expect(gateway.paramsOf('cron.history')).toEqual([{ limit: 50, sinceMs: NOW - 2 * 86_400_000, states: ['ok'] }])
+    expect((await cli('cron', 'history', 'my-job', '--since', '2026-11-20')).out).toContain('Nothing')
+    expect(gateway.paramsOf('cron.runs')).toEqual([{ id: ID, limit: 50, sinceMs: Date.UTC(2026, 10, 19, 23) }])
+    expect((await cli('cron', 'history', '--since', 'once')).code).not.toBe(0)
+  })
+})
+
 describe('gateway call, agent, errors', () => {
   test('gateway call, in the words that scripts know', async () => {
     gateway.on('nonsense', ({ refuse }) => refuse({ code: 'UNAVAILABLE', message: 'Error: boom' }))
