@@ -33,6 +33,8 @@ function withResultsTimed(store: Store, commitsMs: Map<string, number>): Store {
     write: { value: { ...store.write, appendEntries } },
     epoch: { get: () => store.epoch },
     read: { get: () => store.read },
+    readLarge: { get: () => store.readLarge },
+    failing: { value: store.failing.bind(store) },
     onEvents: { value: store.onEvents.bind(store) },
   })
 }
