@@ -100,7 +100,9 @@ async function* streamLink(link: Model, asked: Asked): AsyncGenerator<ModelEvent
   let shown = false
   // A person has to know whom they talk to now, and why.
   const preface = reason && link.ref === OFFLINE_REF ? prefaceOf(reason) : ''
-  for await (const event of prefaced(link.stream(request), preface)) {
+  // Each layer costs something for each word.
+  const events = preface === '' ? link.stream(request) : prefaced(link.stream(request), preface)
+  for await (const event of events) {
     if (event.type === 'failed') rests.failed(link.ref, event)
     if (event.type === 'failed' && !shown) return event
     if (event.type === 'done') rests.answered(link.ref)
