@@ -71,15 +71,24 @@ async function ledgerPage(
 }
 
 type JobList = Result<'cron.list'>
+type JobPage = readonly JobRow[]
 /** The answer made of a first page, for as long as the store answers with that same page. */
-const listed = new WeakMap<readonly JobRow[], { readonly limit: number; readonly list: JobList }>()
+const listed = new WeakMap<JobPage, { readonly limit: number; readonly list: JobList }>()
 
-async function listJobs(parts: MethodParts, params: Params<'cron.list'>): Promise<JobList> {
+/** Most lists are asked for again and again, and are the same: they are answered in place. */
+function listJobs(parts: MethodParts, params: Params<'cron.list'>): JobList | Promise<JobList> {
   const includeDisabled = params.includeDisabled ?? false
   const limit = params.limit ?? JOBS_LISTED_MAX
-  const first = await parts.store.readLarge.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit) })
-  const known = listed.get(first)
-  if (known?.limit === limit) return known.list
+  const first = parts.store.readLarge.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit) })
+  const known = first instanceof Promise ? undefined : listed.get(first)
+  return known?.limit === limit ? known.list : listAnew(parts, { includeDisabled, limit, page: first })
+}
+
+async function listAnew(
+  parts: MethodParts,
+  { includeDisabled, limit, page }: { includeDisabled: boolean; limit: number; page: JobPage | Promise<JobPage> },
+): Promise<JobList> {
+  const first = await page
   const list = {
     jobs: await allJobs(parts, { includeDisabled, limit, first }),
     total: parts.store.read.jobCount({ includeDisabled }),
@@ -95,7 +104,7 @@ function shown<J extends Job>(job: J): J {
 
 async function allJobs(
   parts: MethodParts,
-  wanted: { includeDisabled: boolean; limit: number; first: readonly JobRow[] },
+  wanted: { includeDisabled: boolean; limit: number; first: JobPage },
 ): Promise<Job[]> {
   const { includeDisabled, limit, first } = wanted
   const jobs = first.map(row => shown(row.job))

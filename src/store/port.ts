@@ -435,11 +435,13 @@ export type LargeReadName =
 
 /**
  * The same reads for who may wait: with the same answers, but what is larger than the control thread may read at once
- * (W8) is read elsewhere. Each sees all that was acknowledged when it was asked for. Rejects with STORE_FAILED
+ * (W8) is read elsewhere; what is not is answered at once. Each sees all that was acknowledged when it was asked for. Rejects with STORE_FAILED
  * when it cannot be read, UNAVAILABLE when what reads is lost, BUSY when too many wait; each is the end of that read alone.
  */
 export type LargeReads = {
-  readonly [N in LargeReadName]: (...args: Parameters<StoreReads[N]>) => Promise<ReturnType<StoreReads[N]>>
+  readonly [N in LargeReadName]: (
+    ...args: Parameters<StoreReads[N]>
+  ) => ReturnType<StoreReads[N]> | Promise<ReturnType<StoreReads[N]>>
 }
 
 export type StoreWriters = {

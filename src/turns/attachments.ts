@@ -9,7 +9,7 @@ export const SHOWN_BYTES_MAX = 10_000_000
 
 export interface Showing {
   /** The bytes of a blob, if they are still kept. */
-  readonly read: (blob: string) => Promise<Uint8Array | undefined>
+  readonly read: (blob: string) => Uint8Array | undefined | Promise<Uint8Array | undefined>
   readonly takesImages: boolean
 }
 

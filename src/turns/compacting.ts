@@ -35,7 +35,7 @@ export interface CompactedTurn {
   readonly signal: AbortSignal
   readonly log: EngineParts['log']
   /** The transcript as it is now. */
-  entries(): Promise<readonly Entry[]>
+  entries(): readonly Entry[] | Promise<readonly Entry[]>
   /** The turn as it stands in the journal now. */
   begin(lengthMax: number): Promise<Begun>
   run(task: TurnTask, link: TurnLink): Promise<TurnOutcome>

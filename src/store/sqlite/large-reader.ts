@@ -54,10 +54,19 @@ export class LargeReader {
     this.reads = Object.fromEntries(reads) as LargeReads
   }
 
-  async #read(name: LargeReadName, args: readonly unknown[]): Promise<unknown> {
+  /** What fails in place is a rejection, too: who reads looks in one place for it. */
+  #read(name: LargeReadName, args: readonly unknown[]): unknown {
+    try {
+      return this.#readWhereItFits(name, args)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #readWhereItFits(name: LargeReadName, args: readonly unknown[]): unknown {
     const here = this.#parts.here()[name] as { read(...args: unknown[]): unknown; bytes(...args: unknown[]): number }
     if (!this.#parts.start || here.bytes(...args) <= IN_PLACE_BYTES_MAX) return here.read(...args)
-    return await (name === 'jobs' ? this.#remembered(name, args) : this.#readApart(name, args))
+    return name === 'jobs' ? this.#remembered(name, args) : this.#readApart(name, args)
   }
 
   #remembered(name: LargeReadName, args: readonly unknown[]): unknown {
