@@ -6,7 +6,7 @@ import { pause } from '../base/pause.ts'
 import { parked, type Standing } from '../coordination/joins.ts'
 import type { ModelChoice } from '../providers/choice.ts'
 import type { ModelMessage, ModelUsage } from '../providers/model.ts'
-import type { DurableEvent } from '../store/port.ts'
+import type { DurableEvent, WriteValue } from '../store/port.ts'
 import type { EntryBody, EntryUsage, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import { askPerson } from './approvals.ts'
@@ -36,6 +36,12 @@ export interface Surroundings {
   readonly standing: Standing
   /** The tools with which the turn began. */
   readonly toolbox: Toolbox
+}
+
+interface Appended {
+  readonly events?: DurableEvent[]
+  /** Messages that wait in the session follow the entries. */
+  readonly merges?: boolean
 }
 
 export class LiveRun implements TurnLink {
@@ -170,21 +176,30 @@ export class LiveRun implements TurnLink {
     return asked === undefined || asked.state === 'used'
   }
 
+  async #append(entries: EntryBody[], more: Appended): Promise<{ ids: number[]; merged: ModelMessage[] }> {
+    const { ids, merged } = await this.#written(entries, more)
+    if (merged.length > 0) this.#attempt.merged(merged.map(({ runId }) => runId))
+    try {
+      return { ids, merged: await this.#shown(merged.map(({ input }) => inputMessage(input))) }
+    } catch (error) {
+      // The entries are there and are never written again: the next attempt reads them, and the files with them.
+      throw lost(asSluiceError(error))
+    }
+  }
+
   /** A disk that refuses an entry holds the turn up; it is neither failed nor given up, and holds no slot meanwhile. */
-  async #append(
+  async #written(
     entries: EntryBody[],
-    { events = [], merges = false }: { events?: DurableEvent[]; merges?: boolean },
-  ): Promise<{ ids: number[]; merged: ModelMessage[] }> {
-    const { run, merged: tell } = this.#attempt
+    { events = [], merges = false }: Appended,
+  ): Promise<WriteValue<'appendEntries'>> {
+    const { run } = this.#attempt
     const { store, clock, log } = this.#parts
     const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
     for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
         const nowMs = clock.now()
         const usageDay = dayOf(nowMs, this.#settings.zone)
-        const { value } = await store.write.appendEntries({ fence, entries, merges, usageDay, nowMs, events })
-        if (value.merged.length > 0) tell(value.merged.map(({ runId }) => runId))
-        return { ids: value.ids, merged: await this.#shown(value.merged.map(({ input }) => inputMessage(input))) }
+        return (await store.write.appendEntries({ fence, entries, merges, usageDay, nowMs, events })).value
       } catch (thrown) {
         const error = asSluiceError(thrown)
         const mayPass = error.code === 'STORE_FAILED' && error.outcome === 'not-started'
@@ -251,5 +266,5 @@ export class LiveRun implements TurnLink {
 }
 
 function lost(cause: SluiceError): SluiceError {
-  return new SluiceError('UNAVAILABLE', `What the turn wrote last may or may not be kept: ${cause.message}`, { cause })
+  return new SluiceError('UNAVAILABLE', `How far the turn came is in its journal alone: ${cause.message}`, { cause })
 }

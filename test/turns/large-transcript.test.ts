@@ -3,6 +3,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { type ReaderLink, type StartReader, startReader } from '../../src/store/sqlite/reader-link.ts'
 import { within } from '../e2e/bound.ts'
+import { settled } from '../fakes/clock.ts'
 import { type House, openHouse, text } from '../fakes/house.ts'
 import { begin, fenceOf, NOW, newRun } from '../store/fixtures.ts'
 
@@ -75,4 +76,47 @@ test('L2: a turn whose transcript was being read when the thread died goes on wi
   expect(asked).toEqual(['transcript', 'transcript'])
   expect(store.read.run('turn')).toMatchObject({ state: 'ok', attempt: 2, losses: 1 })
   expect(seen).toHaveLength(1)
+})
+
+test('T1: a file that cannot be read for a message that joined costs an attempt; nothing is written or lost by it', async () => {
+  const failed: string[] = []
+  const start: StartReader = (folder, handler) => {
+    const link = startReader(folder, handler)
+    const post: ReaderLink['post'] = message => {
+      if (message.name !== 'blob' || failed.length > 0) return link.post(message)
+      failed.push(message.name)
+      const error = { code: 'STORE_FAILED', message: 'a page is damaged', outcome: 'not-started' } as const
+      handler.message({ id: message.id, error })
+    }
+    return { post, end: () => link.end() }
+  }
+  const gate = Promise.withResolvers<void>()
+  const seen: string[][] = []
+  const opened = await openHouse(
+    async ({ messages }) => {
+      seen.push(messages.flatMap(message => (message.role === 'user' ? [message.text] : [])))
+      if (seen.length === 1) await gate.promise
+      return text(`answer ${seen.length}`)
+    },
+    {
+      store: { reader: start },
+      config: {
+        models: { providers: { test: { baseUrl: 'http://127.0.0.1:1/v1' } } },
+        agents: { defaults: { model: 'test/model' } },
+      },
+    },
+  )
+  house.open = opened
+  const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(400_000, 7)]).toString('base64')
+  const attachments = [{ mimeType: 'image/png', fileName: 'i.png', content: png }]
+  await opened.call('chat.send', { sessionKey: 'main', message: 'first', idempotencyKey: 'first' })
+  await settled()
+  await opened.call('chat.send', { sessionKey: 'main', message: 'look', attachments, idempotencyKey: 'second' })
+  gate.resolve()
+  expect(await within(opened.call('agent.wait', { runId: 'second' }), 'the end')).toMatchObject({ status: 'ok' })
+  expect(failed).toEqual(['blob'])
+  const kinds = opened.store.read.runEntries('first').map(({ body }) => body.kind)
+  expect(kinds).toEqual(['input', 'attempt', 'message', 'input', 'attempt', 'message', 'end'])
+  expect(seen).toEqual([['first'], ['first', 'look']])
+  expect(opened.store.read.run('first')).toMatchObject({ state: 'ok', attempt: 2 })
 })
