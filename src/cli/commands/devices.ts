@@ -3,7 +3,7 @@
 import type { Result } from '../../protocol/catalogue.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
-import { withGateway, writeJson } from '../gateway-link.ts'
+import { type Link, withGateway, writeJson } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { paintFor } from '../text/paint.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
@@ -68,12 +68,7 @@ function lastUse({ tokens }: Paired): number | undefined {
 
 export const approve: Run = async (args, shell) => {
   const answer = await withGateway(args, shell, async ({ call }) => {
-    const { pending } = await call('device.pair.list', {})
-    const requestId = findOne(
-      args,
-      'request',
-      pending.map(row => row.requestId),
-    )
+    const requestId = await requestOf(args, call)
     return await call('device.pair.approve', { requestId, idempotencyKey: shell.random.uuid() })
   })
   return tell(args, shell, { answer, text: `Let in: ${nameOf(answer.device)}, with ${answer.device.scopes.join(' ')}` })
@@ -81,12 +76,7 @@ export const approve: Run = async (args, shell) => {
 
 export const reject: Run = async (args, shell) => {
   const answer = await withGateway(args, shell, async ({ call }) => {
-    const { pending } = await call('device.pair.list', {})
-    const requestId = findOne(
-      args,
-      'request',
-      pending.map(row => row.requestId),
-    )
+    const requestId = await requestOf(args, call)
     return await call('device.pair.reject', { requestId, idempotencyKey: shell.random.uuid() })
   })
   return tell(args, shell, { answer, text: `Refused: ${sanitizeLine(answer.deviceId)}` })
@@ -109,6 +99,13 @@ function tell(args: Arguments, shell: Shell, { answer, text }: { answer: unknown
   if (args.has('json')) writeJson(shell, answer)
   else shell.stdout.write(`${text}\n`)
   return EXIT.ok
+}
+
+/** The pending request that was named. */
+async function requestOf(args: Arguments, call: Link['call']): Promise<string> {
+  const { pending } = await call('device.pair.list', {})
+  const ids = pending.map(row => row.requestId)
+  return findOne(args, 'request', ids)
 }
 
 /** The one of these ids that was named, whole or by its beginning. */
