@@ -391,6 +391,8 @@ export interface StoreReads extends DeviceReads, UsageReads {
   transcript(sessionId: string, limit: number): Entry[]
   /** The bytes of an attachment, at most as many as one message may bring; undefined when they are kept no longer. */
   blob(hash: string): Uint8Array | undefined
+  /** Runs whose messages became part of this one's turn, oldest first. */
+  mergedInto(runId: string): string[]
   /** All entries of one run, in order. */
   runEntries(runId: string): Entry[]
   /** Unfinished runs that tell this session how they ended, oldest first. */

@@ -45,7 +45,7 @@ export class TurnEngine {
   readonly #parts: EngineParts
   readonly #carried = new Map<string, Carried>()
   /** Runs whose messages became part of a turn, by that turn's run, while it lives. */
-  readonly #merged = new Map<string, string[]>()
+  readonly #merged = new Map<string, Set<string>>()
   #draining = false
   #released: Released = { count: 0 }
 
@@ -88,13 +88,8 @@ export class TurnEngine {
   /** Stops what has begun in the session of this run, and what people wrote there before it and waits still. */
   async interrupt({ runId, sessionKey }: RunRow): Promise<void> {
     const live = this.#parts.store.read.liveRuns(sessionKey)
-    const before = live.slice(
-      0,
-      Math.max(
-        0,
-        live.findIndex(run => run.runId === runId),
-      ),
-    )
+    const at = live.findIndex(run => run.runId === runId)
+    const before = live.slice(0, Math.max(0, at))
     await this.stop({ runs: before.filter(run => run.attempt > 0 || run.source === 'chat') }, 'stop')
   }
 
@@ -199,10 +194,7 @@ export class TurnEngine {
     carried.attempt = run
     carried.events = events
     // Taken with the claim, or by an earlier attempt that did not hear that it was.
-    this.#merge(
-      run,
-      store.read.runEntries(run.runId).flatMap(({ body }) => (body.kind === 'input' ? (body.of ?? []) : [])),
-    )
+    this.#merge(run, store.read.mergedInto(run.runId))
     return await this.#attempt(carried, { run, events, slot })
   }
 
@@ -342,7 +334,7 @@ export class TurnEngine {
       graph.hold(`run:${merged}`, `run:${runId}`)
       lanes.leave(sessionKey, merged)
     }
-    this.#merged.set(runId, [...(this.#merged.get(runId) ?? []), ...runIds])
+    this.#merged.set(runId, new Set([...(this.#merged.get(runId) ?? []), ...runIds]))
   }
 
   /** Whether the turn that asked for it stands waiting for it. */

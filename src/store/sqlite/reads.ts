@@ -196,7 +196,8 @@ function jobReads(select: Select, remember: Remember): JobReads {
   }
 }
 
-function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveChildren' | 'runEntries'> {
+function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveChildren' | 'runEntries' | 'mergedInto'> {
+  const merged = select<{ run_id: string }>('SELECT run_id FROM runs WHERE merged_into = ? ORDER BY id')
   const one = select<RunColumns>('SELECT * FROM runs WHERE run_id = ?')
   const liveWhere = (column: string) =>
     select<RunColumns>(`SELECT * FROM runs WHERE state IN ('queued', 'running') AND ${column} = ?
@@ -205,6 +206,7 @@ function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveCh
   const telling = liveWhere('tells')
   const journal = select<EntryColumns>('SELECT * FROM entries WHERE run_id = ? ORDER BY id')
   return {
+    mergedInto: runId => merged.all([runId]).map(row => row.run_id),
     run(runId) {
       const row = one.get([runId])
       return row && toRun(row)
