@@ -101,9 +101,7 @@ const MERGING: readonly Mutant[] = [
   {
     name: 'nobody hears what a claim took',
     near: 14,
-    wrapStore: withReads(read => ({
-      runEntries: runId => read.runEntries(runId).filter(({ body }) => body.kind !== 'input' || body.of === undefined),
-    })),
+    wrapStore: withReads(() => ({ mergedInto: () => [] })),
   },
   {
     name: 'what turns and programs write steers too',
