@@ -3,14 +3,16 @@ import { parentPort } from 'node:worker_threads'
 import { nodeWorld } from './base/node/world.ts'
 import type { LinkChoice, ModelChoice, ServedChoice } from './providers/choice.ts'
 import { Rests, withFallbacks } from './providers/fallback.ts'
+import { keptLinks } from './providers/kept-links.ts'
 import type { Model } from './providers/model.ts'
 import { withRetries } from './providers/retry.ts'
 import { hostTurns } from './turns/thread-host.ts'
 
 const rests = new Rests(nodeWorld.clock)
+const linkOf = keptLinks(makeLink)
 
 async function makeModel(choice: ModelChoice): Promise<Model> {
-  if (choice.kind !== 'chain') return await makeLink(choice)
+  if (choice.kind !== 'chain') return await linkOf(choice)
   return withFallbacks(choice.links.map(onFirstUse), rests)
 }
 
@@ -19,7 +21,7 @@ function onFirstUse(choice: LinkChoice): Model {
   return {
     ref: choice.ref,
     async *stream(request) {
-      yield* (await makeLink(choice)).stream(request)
+      yield* (await linkOf(choice)).stream(request)
     },
   }
 }
