@@ -1,5 +1,5 @@
 // `cron.list` with 10 jobs over a WebSocket, beside a bare `ws` server that answers the same bytes from memory. One
-// client drives both in turns, keeps 1, 16 or 64 requests in flight and parses every answer, as clients do. The goal is
+// client drives both in turns, keeps 1, 16, 64 or 256 requests in flight and parses every answer, as clients do. The goal is
 // judged by that; how the servers compare when the client does as good as nothing is shown beside.
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { install, startGateway } from './gateway-process.ts'
 import { type Figure, median, rounds, spreadOf } from './measure.ts'
 import { folderWithJobs } from './state.ts'
 
-const IN_FLIGHT = [1, 16, 64]
+const IN_FLIGHT = [1, 16, 64, 256]
 const ROUNDS = 8
 const ROUND_MS = 260
 const GOAL = 0.7
