@@ -7,6 +7,7 @@ import type { Backups } from './cli/backups.ts'
 import type { Examine } from './cli/findings.ts'
 import type { PlanImport } from './cli/imports.ts'
 import type { OwnConfig } from './cli/own-config.ts'
+import type { FindService } from './cli/services.ts'
 import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
 import type { OpenSocket } from './client/socket.ts'
 
@@ -78,6 +79,7 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
     ownConfig: async () => ownConfigOn(await surroundings(shell)),
     doctor: () => doctorOf(shell),
     imports: () => importsOf(shell),
+    services: () => servicesOf(shell),
     onInterrupt: listener => on(['SIGINT'], listener),
     onResize: listener => {
       process.stdout.on('resize', listener)
@@ -220,6 +222,18 @@ async function importsOf(shell: Shell): Promise<PlanImport> {
   const config = module.configPlace(around, around.places.configPath)
   const parts = { files: around.files, clock: shell.clock, places: around.places, config, home: homedir() }
   return from => planImport(parts, from)
+}
+
+async function servicesOf({ launcher }: Shell): Promise<FindService> {
+  const [{ serviceOf }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
+    import('./maintenance/service.ts'),
+    import('./config/locate.ts'),
+    import('./base/node/world.ts'),
+    import('node:os'),
+  ])
+  const { env, platform } = process
+  const home = homedir()
+  return name => serviceOf({ platform, env, home, places: locate(env, home), files: nodeFiles, launcher }, name)
 }
 
 async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {

@@ -1,6 +1,6 @@
 // The commands on the gateway as a machine sees it: its log, what another one leaves to it, events and heartbeats.
 import type { Command } from './command.ts'
-import { RPC_FLAGS } from './shared-flags.ts'
+import { JSON_FLAG, RPC_FLAGS } from './shared-flags.ts'
 
 const system = () => import('./commands/system.ts')
 
@@ -24,6 +24,18 @@ export const SYSTEM_COMMANDS: readonly Command[] = [
     flags: { yes: { summary: 'Have the running gateway take them over.' }, ...RPC_FLAGS },
     example: 'import clawdbot ~/.clawdbot --yes',
     load: async () => (await import('./commands/import.ts')).clawdbot,
+  },
+  {
+    name: 'service install',
+    summary: 'Write the unit by which your own systemd keeps a gateway running; it begins nothing.',
+    flags: {
+      name: { value: '<name>', summary: 'For a second gateway, with a state folder and a port of its own.' },
+      print: { summary: 'Show the unit and write nothing.' },
+      replace: { summary: 'Also where a unit is there that says something else.' },
+      json: JSON_FLAG,
+    },
+    example: 'service install',
+    load: async () => (await import('./commands/service.ts')).install,
   },
   {
     name: 'system event',

@@ -6,6 +6,7 @@ import type { Backups } from './backups.ts'
 import type { Examine } from './findings.ts'
 import type { PlanImport } from './imports.ts'
 import type { OwnConfig } from './own-config.ts'
+import type { FindService } from './services.ts'
 
 export interface Output {
   readonly isTTY: boolean
@@ -53,6 +54,8 @@ export interface Shell {
   doctor(): Promise<Examine>
   /** What could be taken over from another gateway's files; a gateway need not run. */
   imports(): Promise<PlanImport>
+  /** The service that keeps a gateway of the environment's state folder running. */
+  services(): Promise<FindService>
   /** While a listener stands, Ctrl-C calls it instead of ending the process. Answers how to stop. */
   onInterrupt(listener: () => void): () => void
   /** Stands while the terminal changes its size. Answers how to stop. */

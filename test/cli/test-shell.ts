@@ -82,6 +82,7 @@ export function testShell(url: string, options: { tty?: boolean; nowMs?: number;
     backups: () => Promise.reject(new Error('this test has no backups')),
     ownConfig: () => Promise.reject(new Error('this test has no config file')),
     imports: () => Promise.reject(new Error('this test has nothing to import')),
+    services: () => Promise.reject(new Error('this test has no services')),
     doctor: () => Promise.reject(new Error('this test has no doctor')),
     onInterrupt: listener => listen(interrupts, listener),
     onResize: listener => listen(resizes, listener),
