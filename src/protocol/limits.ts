@@ -6,6 +6,8 @@ export const DEFAULT_PORT = 18_789
 export const FRAME_BYTES_MAX = 524_288
 /** Bytes waiting for one slow client; above it droppable events are skipped and others end the connection. */
 export const BUFFERED_BYTES_MAX = 1_572_864
+/** Bytes of what one client asked for that may wait for it to read; more ends the connection. An answer may be long. */
+export const UNREAD_ANSWERS_BYTES_MAX = 16 * 1024 * 1024
 /** Bytes that may wait for all clients together; above it the slow ones are treated as above. */
 export const BUFFERED_BYTES_ALL_MAX = 64 * 1024 * 1024
 /** What may come over a connection before it has said who it is. */

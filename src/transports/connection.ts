@@ -18,6 +18,7 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   PROTOCOL_VERSION,
   UNPROVEN_BYTES_MAX,
+  UNREAD_ANSWERS_BYTES_MAX,
 } from '../protocol/limits.ts'
 import type { Backlog } from './backlog.ts'
 
@@ -262,7 +263,7 @@ export class Connection {
   }
 
   #answer(id: string, payload: unknown): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return
+    if (!this.#mayAnswer()) return
     this.#socket.send(`{"type":"res","id":${JSON.stringify(id)},"ok":true,"payload":${encodePayload(payload)}}`)
   }
 
@@ -279,7 +280,15 @@ export class Connection {
   }
 
   #send(frame: Frame): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(frame))
+    if (this.#mayAnswer()) this.#socket.send(JSON.stringify(frame))
+  }
+
+  /** Who asks and asks and reads nothing is let go: what it asked for goes on, and its key says later what became of it. */
+  #mayAnswer(): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false
+    if (this.#socket.bufferedAmount <= UNREAD_ANSWERS_BYTES_MAX) return true
+    this.#close(CLOSE.refused, 'slow consumer')
+    return false
   }
 
   #close(code: number, reason: string): void {

@@ -1,0 +1,78 @@
+// A client that asks and reads nothing: what waits for it is bounded, on a socket whose buffer the test fills.
+import { EventEmitter } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { expect, test } from 'vitest'
+import type { WebSocket } from 'ws'
+import type { Caller } from '../../src/dispatch/caller.ts'
+import { UNREAD_ANSWERS_BYTES_MAX } from '../../src/protocol/limits.ts'
+import { Backlog } from '../../src/transports/backlog.ts'
+import { Connection, type ConnectionParts } from '../../src/transports/connection.ts'
+import { FakeClock } from '../fakes/clock.ts'
+
+class FakeSocket extends EventEmitter {
+  readonly OPEN = 1
+  readyState = 1
+  bufferedAmount = 0
+  readonly sent: string[] = []
+  closed: readonly [number, string] | undefined
+
+  send(text: string): void {
+    this.sent.push(text)
+  }
+
+  close(code: number, reason: string): void {
+    this.readyState = 2
+    this.closed = [code, reason]
+  }
+
+  says(frame: object): void {
+    this.emit('message', Buffer.from(JSON.stringify(frame)), false)
+  }
+}
+
+function connected() {
+  const socket = new FakeSocket()
+  const caller: Caller = { principal: 'ada', label: 'ada', scopes: new Set(['operator.read']) }
+  const answered: string[] = []
+  const parts = {
+    dispatcher: {
+      call: async (method: string) => {
+        answered.push(method)
+        return { ok: true }
+      },
+    },
+    ...{ clock: new FakeClock(), random: { uuid: () => 'id', hex: () => 'ab' }, log: () => undefined },
+    admit: () => ({ caller }),
+    hello: () => ({}) as never,
+    listen: () => () => undefined,
+    joined: () => () => undefined,
+  } as unknown as ConnectionParts
+  const ends = { stream: new PassThrough(), from: { address: '127.0.0.1', isLocal: true }, proven: () => undefined }
+  new Connection(parts, socket as unknown as WebSocket, { ...ends, backlog: new Backlog() })
+  const client = { id: 'cli', version: '1', platform: 'test', mode: 'cli' }
+  socket.says({
+    ...{ type: 'req', id: '1', method: 'connect' },
+    params: { minProtocol: 3, maxProtocol: 3, client, auth: { token: 'x' } },
+  })
+  socket.sent.length = 0
+  const ask = async () => {
+    socket.says({ type: 'req', id: '2', method: 'health', params: {} })
+    await Promise.resolve()
+    await Promise.resolve()
+  }
+  return { socket, ask, answered }
+}
+
+test('W6: who reads nothing is answered up to the limit, and then let go as a slow consumer', async () => {
+  const { socket, ask, answered } = connected()
+  socket.bufferedAmount = UNREAD_ANSWERS_BYTES_MAX
+  await ask()
+  expect(socket.sent).toHaveLength(1)
+  expect(socket.closed).toBeUndefined()
+  socket.bufferedAmount += 1
+  await ask()
+  expect(socket.closed).toEqual([1008, 'slow consumer'])
+  expect(socket.sent).toHaveLength(1)
+  // It was carried out all the same.
+  expect(answered).toEqual(['health', 'health'])
+})
