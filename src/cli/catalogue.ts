@@ -11,6 +11,7 @@ export const GLOBAL_FLAGS: Flags = {
 }
 
 const SCHEDULE_FLAGS: Flags = {
+  when: { value: '<words>', summary: 'In plain words: "every weekday at 9", "tomorrow at 7:30 in Tokyo".' },
   cron: { value: '<expr>', aliases: ['schedule'], summary: "Cron expression, 5 or 6 fields: '0 9 * * 1-5'." },
   every: { value: '<duration>', summary: 'Again and again: 90m, 1h30m, 2d.' },
   at: { value: '<time>', summary: 'Once: 2026-12-24T18:00, 18:00, or +20m.' },
@@ -174,6 +175,14 @@ const CRON_COMMANDS: readonly Command[] = [
     flags: { count: { value: '<n>', short: 'n', summary: 'So many times (5).' }, ...RPC_FLAGS },
     example: 'cron next my-job -n 20',
     load: async () => (await cron()).next,
+  },
+  {
+    name: 'cron when',
+    summary: 'Show how a time in plain words is read, and when it comes; makes nothing.',
+    positionals: ['words'],
+    flags: { count: { value: '<n>', short: 'n', summary: 'So many times (5).' }, ...RPC_FLAGS },
+    example: "cron when 'every weekday at 9'",
+    load: async () => (await cron()).when,
   },
   {
     name: 'cron status',

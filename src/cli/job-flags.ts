@@ -18,7 +18,7 @@ export interface Now {
 }
 
 const EVERY_MS_MIN = 1_000
-const SCHEDULE_FLAGS = ['cron', 'every', 'at', 'in'] as const
+const SCHEDULE_FLAGS = ['when', 'cron', 'every', 'at', 'in'] as const
 const PAYLOAD_FLAGS = ['message', 'system-event', 'text'] as const
 const TURN_FLAGS = [
   'model',
@@ -48,6 +48,8 @@ export function readSchedule(args: Arguments, now: Now): ScheduleWish | undefine
   if (given === undefined) return undefined
   const value = args.required(given)
   switch (given) {
+    case 'when':
+      return { kind: 'words', words: value }
     case 'cron':
       return { kind: 'cron', expr: cronExpression(value, args), ...(tz !== undefined && { tz }) }
     case 'every':

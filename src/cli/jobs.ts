@@ -15,7 +15,7 @@ import { UsageError } from './usage.ts'
 
 const WHOLE_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const ID_PREFIX_LENGTH_MIN = 4
-const NEXT_TIMES_SHOWN = 3
+const NEXT_TIMES_SHOWN = 5
 const TEXT_SHOWN_MAX = 60
 
 export function jobReference(args: Arguments): string {
@@ -41,7 +41,7 @@ export async function resolveJobId(reference: string, { call }: Link): Promise<s
 
 export interface JobNews {
   readonly job: Job
-  readonly next: Result<'cron.next'>
+  readonly next: Pick<Result<'cron.next'>, 'times' | 'zone'> & { readonly words?: string }
   /** Is the scheduler on at all? */
   readonly schedulerOn: boolean
 }
@@ -63,6 +63,7 @@ export function describeJob(headline: string, { job, next }: JobNews, paint: Pai
   const nothing = job.enabled ? 'never again' : 'not while it is disabled'
   const rows = [
     ['schedule', shortSchedule(job.schedule, next.zone)],
+    ...(job.schedule.kind === 'at' || next.words === undefined ? [] : [['', next.words]]),
     ['does', `${payloadWords(job)} (${job.sessionTarget} session)`],
     ['policy', policyWords(job, next.zone)],
     ['next', first ?? nothing],

@@ -16,9 +16,11 @@ import { validateSchedule } from '../scheduler/next-occurrence.ts'
 import type { RunNow } from '../scheduler/scheduler.ts'
 import { canonicalSession, DEFAULT_AGENT, jobSession } from '../sessions/session-key.ts'
 import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
+import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { clockBehind } from './gateway.ts'
 import type { MethodParts } from './parts.ts'
 import { hopAfter, waitForRun } from './runs.ts'
+import { plainPatch, plainSchedule, previewSchedule } from './spoken-schedule.ts'
 
 /** Relative one-shots with equal text this close are one (T2). */
 const EQUAL_WITHIN_MS = MINUTE
@@ -40,8 +42,10 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       const { job } = foundJob(parts, jobIdOf(call.params))
       const wanted = { zone: parts.facts.zone, count: call.params.count ?? 3 }
       const times = job.enabled ? nextDues(job, parts.clock.now(), wanted) : []
-      return { times, zone: (job.schedule.kind === 'cron' ? job.schedule.tz : undefined) ?? parts.facts.zone }
+      const zone = zoneOfSchedule(job.schedule, parts.facts.zone)
+      return { times, zone, words: scheduleInWords(job.schedule, zone) }
     },
+    'cron.preview': call => previewSchedule(parts, call.params),
     'cron.add': call => addJob(parts, call),
     'cron.update': call => updateJob(parts, call),
     'cron.remove': async call => {
@@ -128,9 +132,10 @@ async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job &
 }
 
 async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<WriteValue<'addJob'>> {
-  const { dedupe, allowDuplicate, idempotencyKey: _, ...input } = call.params
+  const { dedupe, allowDuplicate, idempotencyKey: _, schedule, ...rest } = call.params
   const { turn } = call.caller
   const nowMs = parts.clock.now()
+  const input = { ...rest, schedule: plainSchedule(schedule, nowMs, parts.facts.zone) }
   checkJob(parts, input, nowMs)
   const job = newJob(parts, { input, turn, nowMs })
   refuseIdleJob(job)
@@ -181,7 +186,7 @@ function makerSession(parts: MethodParts, turn: Call<'cron.add'>['caller']['turn
 async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
   const first = firstAnswer<Job>(parts, call.key)
   if (first) return shown(first)
-  const { sessionKey, ...patch } = call.params.patch
+  const { sessionKey, ...patch } = plainPatch(call.params.patch, parts.clock.now(), parts.facts.zone)
   const isTimed = patch.schedule !== undefined || patch.enabled === true || patch.policy !== undefined
   for (;;) {
     const row = foundJob(parts, jobIdOf(call.params))

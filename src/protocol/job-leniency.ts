@@ -31,6 +31,11 @@ export function lenientJobPatch(params: unknown, context: LeniencyContext): unkn
   return { ...params, patch: lenientFields(unwrapped(params.patch), context) }
 }
 
+/** Params of cron.preview: the same spellings of its schedule. */
+export function lenientPreview(params: unknown, context: LeniencyContext): unknown {
+  return isFields(params) ? lenientFields(params, context) : params
+}
+
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -43,9 +48,13 @@ function unwrapped(fields: Fields): Fields {
 }
 
 function lenientFields(fields: Fields, context: LeniencyContext): Fields {
-  const { agentId, enabled, schedule, payload, ...others } = fields
+  const { agentId, enabled, payload, when, ...others } = fields
+  // `when` is a schedule in words; beside another schedule it is left for the schema to refuse.
+  const isSpoken = typeof when === 'string' && fields.schedule === undefined
+  const schedule = isSpoken ? { kind: 'words', words: when } : fields.schedule
   return {
     ...others,
+    ...(when !== undefined && !isSpoken && { when }),
     ...(agentId !== undefined && lenientAgentId(agentId)),
     ...(enabled !== undefined && { enabled: lenientEnabled(enabled) }),
     ...(schedule !== undefined && { schedule: isFields(schedule) ? lenientSchedule(schedule, context) : schedule }),
@@ -83,10 +92,11 @@ function lenientSchedule(schedule: Fields, context: LeniencyContext): Fields {
   return { ...others, kind, ...(keepsAt && { at }), ...(instant !== undefined && { atMs: instant }) }
 }
 
-function inferredKind({ at, atMs, everyMs, expr }: Fields): string | undefined {
+function inferredKind({ at, atMs, everyMs, expr, words }: Fields): string | undefined {
   if (typeof atMs === 'number' || typeof atMs === 'string' || typeof at === 'string') return 'at'
   if (typeof everyMs === 'number') return 'every'
-  return typeof expr === 'string' ? 'cron' : undefined
+  if (typeof expr === 'string') return 'cron'
+  return typeof words === 'string' ? 'words' : undefined
 }
 
 /** `provider` is the former name of `channel`, which wins over it. */

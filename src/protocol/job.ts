@@ -11,12 +11,35 @@ export const EVERY_MS_MIN = 1_000
 export const JOB_NAME_LENGTH_MAX = 200
 export const JOB_TEXT_LENGTH_MAX = 100_000
 
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'give a time such as 08:00')
+
 export const scheduleSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('at'), atMs: epochMs }),
-  z.strictObject({ kind: z.literal('every'), everyMs: z.int().min(EVERY_MS_MIN), anchorMs: epochMs.optional() }),
+  z.strictObject({
+    kind: z.literal('every'),
+    everyMs: z.int().min(EVERY_MS_MIN),
+    anchorMs: epochMs.optional(),
+    /** Ours: only between these times of each day, counted from the first one, in the zone `tz`. */
+    between: z
+      .strictObject({
+        from: timeOfDay,
+        to: timeOfDay,
+        /** 0 (Sunday) to 6; all without it. */
+        weekdays: z.array(z.int().min(0).max(6)).min(1).max(7).optional(),
+      })
+      .optional(),
+    tz: text.max(100).optional(),
+  }),
   z.strictObject({ kind: z.literal('cron'), expr: text.max(200), tz: text.max(100).optional() }),
 ])
 export type Schedule = z.infer<typeof scheduleSchema>
+
+/** A schedule as it may be asked for: also in words, which are read when the call is carried out. */
+export const scheduleWishSchema = z.discriminatedUnion('kind', [
+  ...scheduleSchema.options,
+  z.strictObject({ kind: z.literal('words'), words: text.max(500) }),
+])
+export type ScheduleWish = z.infer<typeof scheduleWishSchema>
 
 const payloadText = text.max(JOB_TEXT_LENGTH_MAX)
 const systemEvent = z.strictObject({ kind: z.literal('systemEvent'), text: payloadText })

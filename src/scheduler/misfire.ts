@@ -64,7 +64,7 @@ function missedReason({ catchUp, catchUpWindowMs }: Policy): string {
 
 function passedInstants(job: TimedJob, { dueMs, nowMs }: { dueMs: number; nowMs: number }, zone: string): Passed {
   const { schedule } = job
-  if (schedule.kind === 'every') {
+  if (schedule.kind === 'every' && !schedule.between) {
     const { endAtMs = Number.POSITIVE_INFINITY } = policyOf(job)
     const lastMs = Math.min(nowMs, endAtMs + delayMs(job))
     const count = Math.max(0, Math.floor((lastMs - dueMs) / schedule.everyMs)) + 1

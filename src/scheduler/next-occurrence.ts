@@ -11,6 +11,7 @@ import {
   offsetMs,
   type WallTime,
   wallAsUtc,
+  wallTime,
 } from '../base/zoned-time.ts'
 import type { Schedule } from '../protocol/job.ts'
 import { type CronExpression, compileCron, SEARCH_SPAN } from './cron-expression.ts'
@@ -33,7 +34,8 @@ const INSTANT_MS_MAX = 8.64e15
  * none within eight years).
  *
  * - `at`: its instant, once.
- * - `every`: anchor + k * everyMs; an anchor still to come is itself the first.
+ * - `every`: anchor + k * everyMs; an anchor still to come is itself the first. With `between`: on each of its days
+ *   from + k * everyMs up to and including `to`, read on the local clock by the rules of fixed hours.
  * - `cron` with fixed hours (numbers, lists, ranges, steps): a local time that does not exist fires at the first instant
  *   after the gap; all missing times of one gap, and a matching time at its end, are that one firing. A local time that
  *   exists twice fires once, at the first.
@@ -47,7 +49,9 @@ export function nextOccurrence(schedule: Schedule, afterMs: number, context: Sch
     case 'at':
       return schedule.atMs > afterMs ? schedule.atMs : undefined
     case 'every':
-      return nextOfInterval(schedule.everyMs, schedule.anchorMs ?? context.createdAtMs, afterMs)
+      return schedule.between
+        ? nextBetween(schedule.everyMs, schedule.between, { afterMs, zone: schedule.tz ?? context.zone })
+        : nextOfInterval(schedule.everyMs, schedule.anchorMs ?? context.createdAtMs, afterMs)
     case 'cron': {
       const expression = compileCron(schedule.expr)
       const zone = schedule.tz ?? context.zone
@@ -77,6 +81,31 @@ function nextOfInterval(everyMs: number, anchorMs: number, afterMs: number): num
   if (anchorMs > afterMs) return anchorMs
   const next = anchorMs + (Math.floor((afterMs - anchorMs) / everyMs) + 1) * everyMs
   return next <= INSTANT_MS_MAX ? next : undefined
+}
+
+type Between = NonNullable<Extract<Schedule, { kind: 'every' }>['between']>
+
+function nextBetween(
+  everyMs: number,
+  { from, to, weekdays }: Between,
+  { afterMs, zone }: { afterMs: number; zone: string },
+): number | undefined {
+  const today = Math.floor((afterMs + offsetMs(afterMs, zone)) / DAY)
+  // A week on it is the same day again, whose times may all have passed or be at the end of one gap.
+  for (let day = today; day <= today + 8; day++) {
+    if (weekdays && !weekdays.includes((((day + 4) % 7) + 7) % 7)) continue
+    for (let ofDayMs = minuteOf(from) * MINUTE; ofDayMs <= minuteOf(to) * MINUTE; ofDayMs += everyMs) {
+      const instantMs = instantOf(wallTime(day * DAY + ofDayMs, 'UTC'), zone).instantMs
+      if (instantMs > afterMs) return instantMs
+    }
+  }
+  return undefined
+}
+
+/** `08:30` is 510. */
+function minuteOf(time: string): number {
+  const [hour = 0, minute = 0] = time.split(':').map(Number)
+  return hour * 60 + minute
 }
 
 function nextOfFixedHours(expression: CronExpression, afterMs: number, zone: string): number | undefined {
@@ -117,7 +146,8 @@ function nextOfElapsedTime(expression: CronExpression, afterMs: number, zone: st
  */
 export function validateSchedule(schedule: Schedule, zone: string, nowMs: number): void {
   if (schedule.kind === 'cron') compileCron(schedule.expr)
-  const ownZone = schedule.kind === 'cron' ? (schedule.tz ?? zone) : zone
+  if (schedule.kind === 'every') checkBetween(schedule)
+  const ownZone = (schedule.kind === 'at' ? undefined : schedule.tz) ?? zone
   if (!isZone(ownZone)) throw refused(`RangeError: Invalid time zone specified: ${ownZone}`)
   if (schedule.kind === 'at') {
     if (schedule.atMs >= nowMs - PAST_AT_TOLERANCE) return
@@ -129,6 +159,20 @@ export function validateSchedule(schedule: Schedule, zone: string, nowMs: number
     schedule.kind === 'cron'
       ? `this schedule never fires: no date within eight years matches "${schedule.expr}"; check its day and month fields`
       : `this schedule never fires: ${schedule.everyMs} ms from its start is past the end of time; give a shorter everyMs`,
+  )
+}
+
+function checkBetween({ everyMs, between, tz, anchorMs }: Extract<Schedule, { kind: 'every' }>): void {
+  if (!between) {
+    if (tz === undefined) return
+    throw refused('schedule.tz of an interval goes with schedule.between; leave it out, or name both')
+  }
+  if (anchorMs !== undefined)
+    throw refused('an interval with schedule.between is counted from its first time of the day; leave out anchorMs')
+  const fits = everyMs >= MINUTE && everyMs <= (minuteOf(between.to) - minuteOf(between.from)) * MINUTE
+  if (fits) return
+  throw refused(
+    `schedule.everyMs must be at least ${MINUTE} and fit between schedule.between.from and .to, which is later on the same day, such as {from: "08:00", to: "18:00"}`,
   )
 }
 

@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { SluiceError } from '../base/errors.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Job } from '../protocol/job.ts'
+import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { type ToolContext, tool } from './tool.ts'
 
 const ACTIONS = ['status', 'list', 'add', 'update', 'remove', 'run', 'runs'] as const
@@ -15,7 +16,7 @@ const parameters = z.object({
     .record(z.string(), z.unknown())
     .optional()
     .describe(
-      'For add. {name, schedule, payload}. schedule: {kind:"at", at:"2026-11-23T09:00"} | {kind:"every", everyMs} | {kind:"cron", expr:"0 9 * * 1-5", tz:"Europe/Berlin"}. payload: {kind:"message", text} tells the person a text; {kind:"agentTurn", message} runs a turn of its own; {kind:"systemEvent", text} gives this session an input. Times without a zone are the person\'s. deleteAfterRun:true for one-time reminders. policy (optional): {catchUp:"skip|latest|all", overlap:"skip|queue-one|queue-all|cancel-previous|allow", startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs}.',
+      'For add. {name, schedule, payload}. schedule: {kind:"at", at:"2026-11-23T09:00"} | {kind:"every", everyMs} | {kind:"cron", expr:"0 9 * * 1-5", tz:"Europe/Berlin"} | {words:"every weekday at 9"} (also "in 20 minutes", "tomorrow at 7:30", "every 90 minutes between 8 and 18", "the last Friday of each month at noon in Tokyo"; what is not understood whole is refused). payload: {kind:"message", text} tells the person a text; {kind:"agentTurn", message} runs a turn of its own; {kind:"systemEvent", text} gives this session an input. Times without a zone are the person\'s. deleteAfterRun:true for one-time reminders. policy (optional): {catchUp:"skip|latest|all", overlap:"skip|queue-one|queue-all|cancel-previous|allow", startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs}.',
     ),
   jobId: z.string().optional(),
   id: z.string().optional(),
@@ -73,10 +74,10 @@ function jobIdOf(args: CronArgs): string {
   return jobId
 }
 
-/** `next`: local time, zone and offset, to be shown to the person as it is. */
-function withNext<J extends Pick<Job, 'state' | 'schedule'>>(job: J, zone: string): J & { next?: string } {
+/** `when` and `next`: its schedule in words, and the next time with zone and offset, to be shown to the person. */
+function withNext<J extends Pick<Job, 'state' | 'schedule'>>(job: J, zone: string) {
   const { nextRunAtMs } = job.state
-  if (nextRunAtMs === undefined) return job
-  const jobZone = job.schedule.kind === 'cron' ? (job.schedule.tz ?? zone) : zone
-  return { ...job, next: formatInstant(nextRunAtMs, jobZone) }
+  const when = scheduleInWords(job.schedule, zone)
+  if (nextRunAtMs === undefined) return { ...job, when }
+  return { ...job, when, next: formatInstant(nextRunAtMs, zoneOfSchedule(job.schedule, zone)) }
 }

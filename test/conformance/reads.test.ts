@@ -48,6 +48,10 @@ const READS: { readonly [M in MethodName]?: Read } = {
     write: house =>
       house.call('cron.update', { ...ofJob(house), patch: { schedule: { kind: 'every', everyMs: 60_000 } } }),
   },
+  'cron.preview': {
+    params: () => ({ when: 'in 20 minutes' }),
+    write: async house => house.clock.advance(60_000),
+  },
   'chat.history': { params: ofMain, write: house => say(house, 'hi') },
   'chat.unread': {
     before: house => say(house, 'hi'),

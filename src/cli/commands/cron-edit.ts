@@ -22,7 +22,7 @@ export const add: Run = async (args, shell) => {
   const rest = readRest(args)
   readPolicy(args, BEFORE_ASKING)
   if (!readSchedule(args, BEFORE_ASKING)) {
-    throw args.usage('When? Give --cron, --every, --at or --in.')
+    throw args.usage('When? Give --when, --cron, --every, --at or --in.')
   }
   const { made, news } = await withGateway(args, shell, async link => {
     const now = await nowAt(link, args, shell)

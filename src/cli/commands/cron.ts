@@ -212,6 +212,21 @@ export const next: Run = async (args, shell) => {
   return EXIT.ok
 }
 
+/** How words for a time are read, and the next times. */
+export const when: Run = async (args, shell) => {
+  const words = args.positionals.join(' ').trim()
+  if (words === '') throw args.usage("When? Say it in words, such as 'every weekday at 9'.")
+  const count = args.whole('count', { min: 1, max: NEXT_TIMES_MAX }) ?? NEXT_TIMES_SHOWN
+  const answer = await withGateway(args, shell, ({ call }) =>
+    call('cron.preview', { schedule: { kind: 'words', words }, count }),
+  )
+  const { schedule, times, zone } = answer
+  if (args.has('json')) writeJson(shell, answer)
+  else if (schedule.kind === 'at') shell.stdout.write(`${answer.words}\n`)
+  else shell.stdout.write(`${answer.words} (${shortSchedule(schedule, zone)})\n${nextLines(times, zone).join('')}`)
+  return EXIT.ok
+}
+
 const NEXT_TIMES_SHOWN = 5
 const NEXT_TIMES_MAX = 100
 

@@ -45,10 +45,17 @@ export function shortSchedule(schedule: Job['schedule'], zone: string): string {
     case 'at':
       return `at ${shortInstant(schedule.atMs, zone)}`
     case 'every':
-      return `every ${exactly(schedule.everyMs)}`
+      return `every ${exactly(schedule.everyMs)}${betweenWords(schedule, zone)}`
     case 'cron':
       return `cron ${schedule.expr} @ ${schedule.tz ?? zone}`
   }
+}
+
+/** ` 08:00-18:00 @ Europe/Berlin`, with ` on 1,2,3` where it is not for all days. */
+function betweenWords({ between, tz }: Extract<Job['schedule'], { kind: 'every' }>, zone: string): string {
+  if (!between) return ''
+  const days = between.weekdays ? ` on ${between.weekdays.join()}` : ''
+  return ` ${between.from}-${between.to}${days} @ ${tz ?? zone}`
 }
 
 const UNITS = { d: DAY, h: HOUR, m: MINUTE, s: SECOND, ms: 1 }

@@ -1,8 +1,16 @@
 // Declarations of the scheduler's methods.
 import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
-import { jobInputSchema, jobPatchSchema, jobSchema, OCCURRENCE_STATES, runLogSchema } from '../job.ts'
-import { lenientJobInput, lenientJobPatch } from '../job-leniency.ts'
+import {
+  jobInputSchema,
+  jobPatchSchema,
+  jobSchema,
+  OCCURRENCE_STATES,
+  runLogSchema,
+  scheduleSchema,
+  scheduleWishSchema,
+} from '../job.ts'
+import { lenientJobInput, lenientJobPatch, lenientPreview } from '../job-leniency.ts'
 import { method } from '../method.ts'
 
 export const JOBS_LISTED_MAX = 1_000
@@ -68,6 +76,7 @@ export const CRON_METHODS = {
   'cron.add': method({
     summary: 'Add a job.',
     params: jobInputSchema.extend({
+      schedule: scheduleWishSchema,
       /** Answer an equal live job of the same owner instead of making a second one; default inside a turn. */
       dedupe: z.boolean().optional(),
       allowDuplicate: z.boolean().optional(),
@@ -82,7 +91,10 @@ export const CRON_METHODS = {
   }),
   'cron.update': method({
     summary: 'Change a job; what is refused changes nothing.',
-    params: withJobId({ patch: jobPatchSchema, idempotencyKey: key }),
+    params: withJobId({
+      patch: jobPatchSchema.extend({ schedule: scheduleWishSchema.optional() }),
+      idempotencyKey: key,
+    }),
     result: jobSchema,
     scope: 'operator.admin',
     tool: 'cron',
@@ -141,10 +153,31 @@ export const CRON_METHODS = {
   'cron.next': method({
     summary: 'Say when a job runs next, as often as asked; nothing for a job that is disabled or done.',
     params: withJobId({ count: z.int().min(1).max(NEXT_TIMES_MAX).optional() }),
-    result: z.object({ times: z.array(z.number()), zone: z.string() }),
+    result: z.object({
+      times: z.array(z.number()),
+      zone: z.string(),
+      /** Its schedule in words. */
+      words: z.string(),
+    }),
     scope: 'operator.read',
     tool: 'cron',
     replay: 'read',
     deadlineMs: DEADLINE_MS,
+  }),
+  'cron.preview': method({
+    summary: 'Say how a schedule, also one in words, is read, and its next times; makes nothing.',
+    params: z.strictObject({ schedule: scheduleWishSchema, count: z.int().min(1).max(NEXT_TIMES_MAX).optional() }),
+    result: z.object({
+      schedule: scheduleSchema,
+      /** The reading in words; given back they are read the same. */
+      words: z.string(),
+      times: z.array(z.number()),
+      zone: z.string(),
+    }),
+    scope: 'operator.read',
+    tool: 'cron',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+    lenient: lenientPreview,
   }),
 }

@@ -1,10 +1,11 @@
 // Reads commands about jobs that exist: cancel, pause, resume, run, move, and their history. The verb stands first and
 // everything after it must be the target (and the new time); "don't cancel", "did you cancel" are not commands.
+
+import { AT, phrases, skipAnyPhrase, type Token, textOf, wordAt } from '../../words/tokens.ts'
+import { readWhen, type WhenSpec } from '../../words/when.ts'
 import { type Intent, type TargetedKind, unclear } from './intent.ts'
 import { endsAsQuestion, politeEnd, readOpening } from './polite.ts'
 import { isAll, readTarget } from './targets.ts'
-import { AT, phrases, skipAnyPhrase, type Token, textOf, wordAt } from './tokens.ts'
-import { readWhen, type WhenSpec } from './when.ts'
 
 interface Verb {
   readonly kind: TargetedKind

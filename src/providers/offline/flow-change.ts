@@ -2,17 +2,17 @@
 // the day or the recurrence of the job, a day alone keeps its time; what would need a guess is refused.
 import { wallTime } from '../../base/zoned-time.ts'
 import type { JobPatch, Schedule } from '../../protocol/job.ts'
-import { dateIn } from './calendar.ts'
+import { dateIn } from '../../words/calendar.ts'
+import { EVERY_DAY } from '../../words/recurrence.ts'
+import { type Here, type Resolved, resolveWhen, zoneOf } from '../../words/resolve.ts'
+import { missingIn, type WhenSpec } from '../../words/when.ts'
 import { lastStep } from './conversation.ts'
 import { whenInWords } from './flow-remind.ts'
 import { findJob } from './flow-targets.ts'
 import type { Intent } from './intent.ts'
 import { type JobView, readJob } from './jobs.ts'
-import { EVERY_DAY } from './recurrence.ts'
 import { askBack } from './replies.ts'
-import { type Here, type Resolved, resolveWhen, zoneOf } from './resolve.ts'
 import { call, type Decision, failureOf, type Scene, say } from './scene.ts'
-import { missingIn, type WhenSpec } from './when.ts'
 
 export function change(scene: Scene, { target, when }: Extract<Intent, { kind: 'change' }>): Decision {
   const done = lastStep(scene.steps, 'cron', 'update')

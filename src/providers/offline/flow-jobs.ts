@@ -1,7 +1,7 @@
 // The flows about jobs that exist: list, cancel, cancel all (after a second word), pause, resume, run now, and what
 // ran. Each finds its place from the calls made so far; none repeats a call that changed something.
 import { formatInstant } from '../../base/zoned-time.ts'
-import { addDays, compareDates, dateIn } from './calendar.ts'
+import { addDays, compareDates, dateIn } from '../../words/calendar.ts'
 import { lastStep, type Step, stepsOf } from './conversation.ts'
 import { jobInWords } from './describe.ts'
 import { findJob, freshJobs, LIST_CALL, shownLines } from './flow-targets.ts'

@@ -2,16 +2,17 @@
 // confirmation is built from that answer and not from a second look at the clock, so it cannot drift from the job.
 import { formatInstant, instantOf, wallTime } from '../../base/zoned-time.ts'
 import type { JobInput, Schedule } from '../../protocol/job.ts'
-import { compareDates, dateIn } from './calendar.ts'
+import { compareDates, dateIn } from '../../words/calendar.ts'
+import { recurrenceInWords } from '../../words/describe.ts'
+import { resolveWhen, zoneOf } from '../../words/resolve.ts'
+import { hourOfDay } from '../../words/time-of-day.ts'
+import { isTimeOnly, type WhenSpec } from '../../words/when.ts'
 import { type Step, stepsOf } from './conversation.ts'
-import { nextRunOf, recurrenceInWords } from './describe.ts'
+import { nextRunOf } from './describe.ts'
 import type { Intent } from './intent.ts'
 import { asFields, type JobView, readJob } from './jobs.ts'
 import { askBack } from './replies.ts'
-import { resolveWhen, zoneOf } from './resolve.ts'
 import { call, type Decision, failureOf, type Scene, say } from './scene.ts'
-import { hourOfDay } from './time-of-day.ts'
-import { isTimeOnly, type WhenSpec } from './when.ts'
 
 type RemindIntent = Extract<Intent, { kind: 'remind' }>
 

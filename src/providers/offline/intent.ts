@@ -1,6 +1,6 @@
 // What a message can mean: one closed union, the border between the grammar (words in, intent out, no clock) and the
 // flows (intent and conversation in, next step out). `unclear` carries the reason that the person is told.
-import type { WhenSpec } from './when.ts'
+import type { WhenSpec } from '../../words/when.ts'
 
 export type Target =
   /** Counted from 1; -1 is the last. */

@@ -1,10 +1,11 @@
 // Reads requests to say something to another session: `tell session main hello`, `send hello to session main`. The
 // message goes out at once, so one that names a time or holds another request is asked back instead.
+
+import { skipAnyPhrase, type Token, textOf, wordAt } from '../../words/tokens.ts'
+import { readTrailingWhen } from '../../words/when.ts'
 import { type Intent, unclear } from './intent.ts'
 import { politeEnd, readOpening } from './polite.ts'
 import { trapIn } from './text-traps.ts'
-import { skipAnyPhrase, type Token, textOf, wordAt } from './tokens.ts'
-import { readTrailingWhen } from './when.ts'
 
 const SAYING = ['tell', 'message', 'ask', 'ping', 'notify', 'write to', 'write', 'send to', 'send', 'say to', 'text']
 const JOINING = ['that', 'to say', 'the message', 'this message', 'saying', 'this']

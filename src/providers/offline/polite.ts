@@ -1,7 +1,7 @@
 // The words of courtesy around a request, which change nothing about it: `hey`, `please`, `could you`. Only whole
 // known phrases are skipped; anything else in front of a request may change its meaning and is left for the reader.
-import { phrases, skipAnyPhrase, type Token } from './tokens.ts'
-import { skipPoliteEnd } from './when.ts'
+import { phrases, skipAnyPhrase, type Token } from '../../words/tokens.ts'
+import { skipPoliteEnd } from '../../words/when.ts'
 
 const ASKING = phrases(
   'can you, could you, would you, can you please, could you please, would you please, will you please, ' +

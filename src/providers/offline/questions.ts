@@ -1,9 +1,10 @@
 // Reads what asks and changes nothing: lists, history, status, time, help, small talk. Each question is a small
 // vocabulary: every word of the message must be in it, and the words that make the question must occur.
+
+import { phrases, skipAnyPhrase, type Token, textOf, wordAt } from '../../words/tokens.ts'
+import { readZone } from '../../words/zones.ts'
 import { type Intent, type Mood, unclear } from './intent.ts'
 import { politeEnd, readOpening } from './polite.ts'
-import { phrases, skipAnyPhrase, type Token, textOf, wordAt } from './tokens.ts'
-import { readZone } from './zones.ts'
 
 interface Vocabulary {
   /** Words one of which must begin the question. */

@@ -1,12 +1,13 @@
 // Reads a request for a reminder or a recurring message: courtesy, when, the asking words, when, what, when. The time
 // may stand before or after the text, once; every word must have its place, or the request is unclear and says where.
+
+import { readRecurrence } from '../../words/recurrence.ts'
+import { AT, phrases, type Read, skipAnyPhrase, skipWords, type Token, textOf, wordAt } from '../../words/tokens.ts'
+import { mergeWhen, missingIn, readTrailingWhen, readWhen, type WhenSpec } from '../../words/when.ts'
 import { type Intent, type Unclear, unclear } from './intent.ts'
 import { endsAsQuestion, politeEnd, readOpening } from './polite.ts'
-import { readRecurrence } from './recurrence.ts'
 import { isNegated, trapIn } from './text-traps.ts'
 import { timeAfter, timeBefore } from './time-traps.ts'
-import { AT, phrases, type Read, skipAnyPhrase, skipWords, type Token, textOf, wordAt } from './tokens.ts'
-import { mergeWhen, missingIn, readTrailingWhen, readWhen, type WhenSpec } from './when.ts'
 
 type Style = 'remind' | 'tell' | 'say' | 'wake' | 'reminder'
 

@@ -1,8 +1,9 @@
 // What a flow may look at, and what it may answer. A flow is a pure function from a scene to the next step: it is asked
 // again after each tool result and finds its place from the steps alone, so a turn can be resumed at any point.
+
+import type { Here } from '../../words/resolve.ts'
 import type { Exchange, Step } from './conversation.ts'
 import { asFields, asText, type JobView, readJob, readJobs } from './jobs.ts'
-import type { Here } from './resolve.ts'
 
 export interface Scene extends Here {
   readonly tools: ReadonlySet<string>

@@ -1,8 +1,9 @@
 // Which job a command means: a place in the list (`the first one`, `#2`), words of its name (`the stretch reminder`),
 // `it`, or `the reminder`. Reads only; finding the job, and asking when there are none or several, is for the flows.
+
+import { readCardinal, readOrdinal } from '../../words/numbers.ts'
+import { phrases, skipAnyPhrase, skipWords, type Token, wordAt } from '../../words/tokens.ts'
 import type { Target } from './intent.ts'
-import { readCardinal, readOrdinal } from './numbers.ts'
-import { phrases, skipAnyPhrase, skipWords, type Token, wordAt } from './tokens.ts'
 
 const NOUNS = ['reminder', 'job', 'alarm', 'task', 'one', 'entry', 'item', 'message', 'cron job', 'scheduled job']
 const NOUN_WORDS = new Set(['reminder', 'job', 'alarm', 'task', 'one', 'entry', 'item', 'cron'])

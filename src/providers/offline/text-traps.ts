@@ -1,9 +1,9 @@
 // Looks at the words that would become the text of a reminder for signs that they are more than that: a second
 // request, a condition, a correction, a recurrence, the words of someone else. A finding stops the reminder and is told
 // to the person; words in quotation marks are never searched.
-import { readSpan } from './spans.ts'
-import { phrases, skipAnyPhrase, skipWords, type Token, wordAt } from './tokens.ts'
-import { readTrailingWhen, readWhen, type WhenSpec } from './when.ts'
+import { readSpan } from '../../words/spans.ts'
+import { phrases, skipAnyPhrase, skipWords, type Token, wordAt } from '../../words/tokens.ts'
+import { readTrailingWhen, readWhen, type WhenSpec } from '../../words/when.ts'
 
 /** A sentence for the person, or undefined when the words are only a text. */
 export function trapIn(text: readonly Token[], when: WhenSpec): string | undefined {

@@ -1,8 +1,8 @@
 // Looks for times in the text of a reminder that may not be meant as text: the remains of a date that was not
 // understood, a day whose time stands elsewhere, a second time. It never decides for the person; it stops the reminder.
-import { monthNamed, weekdayNamed } from './dates.ts'
-import { phrases, type Token, wordAt } from './tokens.ts'
-import { isTimeOnly, readTrailingWhen, readWhen, type WhenSpec } from './when.ts'
+import { monthNamed, weekdayNamed } from '../../words/dates.ts'
+import { phrases, type Token, wordAt } from '../../words/tokens.ts'
+import { isTimeOnly, readTrailingWhen, readWhen, type WhenSpec } from '../../words/when.ts'
 
 /** For a text after a whole time: a sentence for the person, or undefined when its times belong to the text. */
 export function timeAfter(text: readonly Token[], when: WhenSpec): string | undefined {

@@ -1,12 +1,13 @@
 // From a message to its one meaning. Readers are asked in turn and each takes the whole message or nothing; where none
 // does, the answer is `unclear`. Pure and without a clock: the same words always mean the same.
+
+import { tokenise } from '../../words/tokens.ts'
 import { readCommand } from './commands.ts'
 import { type Intent, unclear } from './intent.ts'
 import { readMessageRequest } from './messages.ts'
 import { readQuestion, readSmallTalk } from './questions.ts'
 import { readReminderRequest } from './reminder-request.ts'
 import { isNegated } from './text-traps.ts'
-import { tokenise } from './tokens.ts'
 
 export const MESSAGE_LENGTH_MAX = 2_000
 

@@ -1,8 +1,8 @@
 // Arithmetic on dates of the civil calendar, with no zone and no clock: length of months, weekday, adding days and
 // months. It rests on the wall-time functions of base and never makes an instant that means anything by itself.
 
-import { DAY } from '../../base/durations.ts'
-import { wallAsUtc, wallTime } from '../../base/zoned-time.ts'
+import { DAY } from '../base/durations.ts'
+import { wallAsUtc, wallTime } from '../base/zoned-time.ts'
 import { phrases } from './tokens.ts'
 
 export interface CivilDate {

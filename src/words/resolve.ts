@@ -1,9 +1,9 @@
 // From what was said to what the scheduler takes: one instant, one interval, or one cron line with its zone. The clock
 // and the person's zone come in here and nowhere else in the grammar. Anything in the past, or with two readings, is
 // answered with a question and never with the nearest thing that would work.
-import { DAY, SECOND } from '../../base/durations.ts'
-import { instantOf, wallTime } from '../../base/zoned-time.ts'
-import type { Schedule } from '../../protocol/job.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '../base/durations.ts'
+import { instantOf, wallTime } from '../base/zoned-time.ts'
+import type { Schedule } from '../protocol/job.ts'
 import {
   addDays,
   addMonths,
@@ -16,7 +16,8 @@ import {
   weekdayOf,
 } from './calendar.ts'
 import type { DateSpec } from './dates.ts'
-import type { RecurSpec } from './recurrence.ts'
+import { nthWeekdays } from './describe.ts'
+import type { Interval, RecurSpec } from './recurrence.ts'
 import type { Span } from './spans.ts'
 import { type ClockTime, type HourOfDay, hourOfDay } from './time-of-day.ts'
 import { missingIn, type WhenSpec } from './when.ts'
@@ -57,7 +58,7 @@ export function resolveWhen(spec: WhenSpec, here: Here): Resolved {
 /** An instant, or a sentence that says why there is none. */
 function resolveInstant(spec: WhenSpec, here: Here): number | string {
   const [time, another] = spec.times ?? []
-  if (another) return 'It names more than one time; a single reminder has one.'
+  if (another) return 'It names more than one time; what happens once has one.'
   if (spec.delay && !time) return afterDelay(spec.delay, here)
   if (!time) return 'It does not say at what time.'
   const hour = hourOfDay(time, spec.part)
@@ -154,11 +155,7 @@ function onMonthDay(date: DateSpec & { kind: 'month-day' }, { now, today, atHour
 }
 
 function resolveRecurrence(spec: WhenSpec, recur: RecurSpec, here: Here): Resolved {
-  if (recur.kind === 'interval') {
-    return Number.isSafeInteger(recur.everyMs) && recur.everyMs >= DELAY_MS_MIN && recur.everyMs <= AHEAD_MS_MAX
-      ? { ok: true, schedule: { kind: 'every', everyMs: recur.everyMs } }
-      : refuse('An interval is at least a second and at most a hundred years.')
-  }
+  if (recur.kind === 'interval') return resolveInterval(recur, zoneOf(spec, here))
   const hours = (spec.times ?? []).map((time: ClockTime) => hourOfDay(time, spec.part))
   const known = hours.filter(hour => hour !== undefined)
   const [first] = known
@@ -175,8 +172,30 @@ function resolveRecurrence(spec: WhenSpec, recur: RecurSpec, here: Here): Resolv
   return { ok: true, schedule: { kind: 'cron', expr, tz: zoneOf(spec, here) } }
 }
 
+function resolveInterval({ everyMs, between, weekdays }: Interval, tz: string): Resolved {
+  if (!Number.isSafeInteger(everyMs) || everyMs < DELAY_MS_MIN || everyMs > AHEAD_MS_MAX)
+    return refuse('An interval is at least a second and at most a hundred years.')
+  if (!between) return { ok: true, schedule: { kind: 'every', everyMs } }
+  const [from, to] = between.map(({ hour, minute, second }) => hour * HOUR + minute * MINUTE + second * SECOND)
+  if (from === undefined || to === undefined || from % MINUTE !== 0 || to % MINUTE !== 0)
+    return refuse('The times between which it comes are set to the minute.')
+  if (from >= to) return refuse('The second time is not after the first; say for example “between 9 and 17”.')
+  if (everyMs < MINUTE || everyMs > to - from)
+    return refuse('The interval is at least a minute, and fits between the two times.')
+  const times = { from: clockText(from), to: clockText(to) }
+  return {
+    ok: true,
+    schedule: { kind: 'every', everyMs, between: { ...times, ...(weekdays && { weekdays: [...weekdays] }) }, tz },
+  }
+}
+
+function clockText(ofDayMs: number): string {
+  return [ofDayMs / HOUR, (ofDayMs % HOUR) / MINUTE].map(part => String(Math.floor(part)).padStart(2, '0')).join(':')
+}
+
 /** The day, month and weekday fields of the cron line. */
-function dayFields(recur: Exclude<RecurSpec, { kind: 'interval' }>): string {
+function dayFields(recur: Exclude<RecurSpec, Interval>): string {
+  if (recur.kind === 'nth-weekday') return `* * ${nthWeekdays(recur.weekdays, recur.places)}`
   if (recur.kind === 'monthly') return `${recur.days.join(',')} * *`
   if (recur.kind === 'yearly') return `${recur.day} ${recur.month} *`
   const days = recur.weekdays.join(',')

@@ -1,7 +1,7 @@
 // A whole expression of when: date, time, part of the day, zone, recurrence or delay, in any order. It takes as many
 // words as belong together and stops before the first that does not; what contradicts itself is not taken.
 import { type DateSpec, readDate, readThisPart } from './dates.ts'
-import { type RecurSpec, readRecurrence } from './recurrence.ts'
+import { type Interval, type RecurSpec, readRecurrence } from './recurrence.ts'
 import { readDelay, type Span } from './spans.ts'
 import { type ClockTime, type DayPart, dayPartNamed, readDayPart, readTimes } from './time-of-day.ts'
 import { phrases, type Read, skipAnyPhrase, type Token, wordAt } from './tokens.ts'
@@ -93,6 +93,11 @@ function readZonePiece(tokens: readonly Token[], at: number, before: WhenSpec): 
 export function mergeWhen(a: WhenSpec, b: WhenSpec): WhenSpec | undefined {
   const completed = completeRecurrence(a, b) ?? completeRecurrence(b, a)
   if (completed) return completed
+  // "every weekday (Monday to Friday)" says one thing in two ways.
+  if (a.recur && JSON.stringify(a.recur) === JSON.stringify(b.recur)) {
+    const { recur: _, ...rest } = b
+    return mergeWhen(a, rest)
+  }
   const keys = ['delay', 'times', 'part', 'zone', 'recur'] as const
   if (keys.some(key => a[key] !== undefined && b[key] !== undefined)) return undefined
   const date = a.date && b.date ? mergeDates(a.date, b.date) : (a.date ?? b.date)
@@ -111,7 +116,16 @@ function completeRecurrence(open: WhenSpec, more: WhenSpec): WhenSpec | undefine
   return rest && { ...rest, recur }
 }
 
-function completed(recur: RecurSpec, { recur: more, date }: WhenSpec): RecurSpec | undefined {
+/** `every 30 minutes between 9 and 17` + `on weekdays`. */
+function onDays(interval: Interval, { recur, times, part }: WhenSpec): Interval | undefined {
+  const isOpen = interval.between && !interval.weekdays && !times && !part
+  const weekdays = recur?.kind === 'weekdays' ? recur.weekdays : []
+  return isOpen && weekdays.length > 0 ? { ...interval, weekdays } : undefined
+}
+
+function completed(recur: RecurSpec, said: WhenSpec): RecurSpec | undefined {
+  if (recur.kind === 'interval') return onDays(recur, said)
+  const { recur: more, date } = said
   if (recur.kind === 'weekdays' && recur.weekdays.length === 0) {
     if (more?.kind === 'weekdays' && more.weekdays.length > 0) return more
     return date?.kind === 'weekday' && date.which === 'coming'
@@ -135,7 +149,7 @@ function mergeDates(a: DateSpec, b: DateSpec): DateSpec | undefined {
 }
 
 function isConsistent({ delay, date, times, part, zone, recur }: WhenSpec): boolean {
-  if (recur?.kind === 'interval') return !(delay || date || times || part || zone !== undefined)
+  if (recur?.kind === 'interval') return !(delay || date || times || part || (zone !== undefined && !recur.between))
   if (recur) return !delay && !date
   if (!delay) return true
   if (date || part) return false

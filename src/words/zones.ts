@@ -1,6 +1,6 @@
 // Names of places and the IANA zone each stands for: a table of well-known cities, every zone this runtime knows, and
 // the last part of its name. A name that is not known for certain is refused, and so are abbreviations such as EST.
-import { isZone } from '../../base/zoned-time.ts'
+import { isZone } from '../base/zoned-time.ts'
 import { fold, phrases, type Read, skipAnyPhrase, type Token, wordAt } from './tokens.ts'
 
 const PLACES: Readonly<Record<string, string>> = {

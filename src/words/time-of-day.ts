@@ -45,7 +45,8 @@ function followingTime(tokens: readonly Token[], at: number): number | undefined
   return comma && more ? at : undefined
 }
 
-function readClock(tokens: readonly Token[], at: number, led: boolean): Read<ClockTime> {
+/** One time; `led`: after a word such as `at`, where a bare number is one. */
+export function readClock(tokens: readonly Token[], at: number, led: boolean): Read<ClockTime> {
   const read =
     readNamed(tokens, at) ??
     readRelativeToHour(tokens, at) ??

@@ -1,6 +1,6 @@
 // Lengths of time in words: `20 minutes`, `an hour and a half`, `half an hour`, `1h30m`, `two weeks`. Days and longer
 // are kept apart from milliseconds, since a day of the calendar is not always 24 hours. Vague amounts are refused.
-import { DAY, HOUR, MINUTE, parseDuration, SECOND } from '../../base/durations.ts'
+import { DAY, HOUR, MINUTE, parseDuration, SECOND } from '../base/durations.ts'
 import { readCardinal, readCount } from './numbers.ts'
 import { type Read, skipAnyPhrase, skipWords, type Token, wordAt } from './tokens.ts'
 

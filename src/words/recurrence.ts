@@ -1,19 +1,32 @@
-// What comes again: `every weekday`, `every Monday and Thursday`, `every 90 minutes`, `on the 1st of every month`,
-// `every 24 December`. Rules that one cron line or one interval cannot say truly (every other Monday, the last day of
-// the month, every two months) are not understood, rather than rounded to something near.
-import { DAY } from '../../base/durations.ts'
+// What comes again: `every weekday`, `every Monday and Thursday`, `every 90 minutes between 8 and 18`, `on the 1st of every
+// month`, `the last Friday of each month`, `every 24 December`. Rules that one cron line or one interval cannot say truly
+// (every other Monday, every two months) are not understood, rather than rounded to something near.
+import { DAY } from '../base/durations.ts'
 import { readMonthDay, weekdayNamed } from './dates.ts'
 import { readOrdinal } from './numbers.ts'
 import { readSpan, readUnit } from './spans.ts'
-import { type DayPart, dayPartNamed } from './time-of-day.ts'
-import { type Read, skipAnyPhrase, skipWords, type Token, wordAt } from './tokens.ts'
+import { type ClockTime, type DayPart, dayPartNamed, readClock } from './time-of-day.ts'
+import { phrases, type Read, skipAnyPhrase, skipWords, type Token, wordAt } from './tokens.ts'
+
+/** A place in a month, counted from its first day, or its last. */
+export type Place = number | 'L'
+
+export interface Interval {
+  readonly kind: 'interval'
+  readonly everyMs: number
+  /** Only between these times of the day, and only on these days. */
+  readonly between?: readonly [ClockTime, ClockTime]
+  readonly weekdays?: readonly number[]
+}
 
 export type RecurSpec =
-  | { readonly kind: 'interval'; readonly everyMs: number }
+  | Interval
   /** Empty: every week, on a day that is still to be named. */
   | { readonly kind: 'weekdays'; readonly weekdays: readonly number[] }
   /** Empty: every month, on a day that is still to be named. */
-  | { readonly kind: 'monthly'; readonly days: readonly number[] }
+  | { readonly kind: 'monthly'; readonly days: readonly Place[] }
+  /** The first Monday of each month. */
+  | { readonly kind: 'nth-weekday'; readonly places: readonly Place[]; readonly weekdays: readonly number[] }
   | { readonly kind: 'yearly'; readonly month?: number; readonly day?: number }
 
 interface Recurrence {
@@ -27,7 +40,7 @@ const WORKDAYS = [1, 2, 3, 4, 5]
 const WEEKEND = [0, 6]
 
 const onDays = (weekdays: readonly number[]): Recurrence => ({ recur: { kind: 'weekdays', weekdays } })
-const onMonthDays = (days: readonly number[]): Recurrence => ({ recur: { kind: 'monthly', days } })
+const onMonthDays = (days: readonly Place[]): Recurrence => ({ recur: { kind: 'monthly', days } })
 const interval = (everyMs: number): Recurrence => ({ recur: { kind: 'interval', everyMs } })
 
 const ADVERBS: Readonly<Record<string, Recurrence>> = {
@@ -55,8 +68,35 @@ const EVERY_NAMED: readonly (readonly [readonly string[], Recurrence])[] = [
 export function readRecurrence(tokens: readonly Token[], at: number): Read<Recurrence> {
   const on = skipWords(tokens, at, 'on') ?? at
   const adverb = Object.hasOwn(ADVERBS, wordAt(tokens, on)) ? ADVERBS[wordAt(tokens, on)] : undefined
-  if (adverb) return { value: adverb, next: on + 1 }
-  return readPluralDays(tokens, on) ?? readDaysOfEveryMonth(tokens, on) ?? readEvery(tokens, on)
+  const read = adverb
+    ? { value: adverb, next: on + 1 }
+    : (readPluralDays(tokens, on) ??
+      readNthWeekdays(tokens, on, OF_EVERY_MONTH) ??
+      readDaysOfEveryMonth(tokens, on) ??
+      readEvery(tokens, on))
+  if (read?.value.recur.kind !== 'interval') return read
+  const between = readBetween(tokens, read.next)
+  return between ? { value: { recur: { ...read.value.recur, between: between.value } }, next: between.next } : read
+}
+
+/** `between 8 and 18`, `from 9:00 to 17:30`. */
+function readBetween(tokens: readonly Token[], at: number): Read<readonly [ClockTime, ClockTime]> {
+  const lead = wordAt(tokens, at)
+  const from = lead === 'between' || lead === 'from' ? readClock(tokens, at + 1, true) : undefined
+  const joint = from && skipAnyPhrase(tokens, from.next, lead === 'between' ? ['and'] : ['to', 'until', 'till'])
+  const to = joint === undefined ? undefined : readClock(tokens, joint, true)
+  return from && to && { value: [from.value, to.value], next: to.next }
+}
+
+const OF_EVERY_MONTH = phrases('of every month, of each month, in every month, in each month, every month, each month')
+
+/** `the first Monday of each month`, `the first and third Tuesday of every month`, `the last Friday of every month`. */
+function readNthWeekdays(tokens: readonly Token[], at: number, ends: readonly string[]): Read<Recurrence> {
+  const places = readPlaces(tokens, at, 5)
+  const days = places && readWeekdays(tokens, places.next)
+  const next = days && (ends.length === 0 ? days.next : skipAnyPhrase(tokens, days.next, ends))
+  if (!days || next === undefined) return undefined
+  return { value: { recur: { kind: 'nth-weekday', places: places.value, weekdays: days.value } }, next }
 }
 
 function skipEvery(tokens: readonly Token[], at: number): number | undefined {
@@ -85,10 +125,11 @@ function readEveryNamed(tokens: readonly Token[], start: number): Read<Recurrenc
   for (const [phrases, recurrence] of EVERY_NAMED) {
     const next = skipAnyPhrase(tokens, start, phrases)
     if (next === undefined) continue
+    if (recurrence.recur.kind !== 'monthly') return { value: recurrence, next }
     // "every month on the 15th and 30th": the days may follow at once.
-    const days =
-      recurrence.recur.kind === 'monthly' ? readMonthDays(tokens, skipWords(tokens, next, 'on') ?? next) : undefined
-    return days ? { value: onMonthDays(days.value), next: days.next } : { value: recurrence, next }
+    const on = skipWords(tokens, next, 'on') ?? next
+    const days = readNthWeekdays(tokens, on, []) ?? readDaysOfMonth(tokens, on)
+    return days ?? { value: recurrence, next }
   }
   return undefined
 }
@@ -118,6 +159,8 @@ function readEveryDate(tokens: readonly Token[], start: number): Read<Recurrence
   if (yearly?.value.kind === 'month-day' && yearly.value.year === undefined) {
     return { value: { recur: { kind: 'yearly', month: yearly.value.month, day: yearly.value.day } }, next: yearly.next }
   }
+  const nth = readNthWeekdays(tokens, start, ['of the month', ...OF_EVERY_MONTH])
+  if (nth) return nth
   const days = readMonthDays(tokens, start)
   if (!days) return undefined
   const end = skipAnyPhrase(tokens, days.next, ['of the month', 'day of the month', 'of each month', 'of every month'])
@@ -141,26 +184,41 @@ function readDaysOfEveryMonth(tokens: readonly Token[], at: number): Read<Recurr
   return { value: { recur: { kind: 'yearly', month: yearly.value.month, day: yearly.value.day } }, next: everyYear }
 }
 
-/** `the 1st`, `the 1st and the 15th`, `1st, 10th and 20th`. */
-function readMonthDays(tokens: readonly Token[], at: number): Read<readonly number[]> {
-  let read = readMonthDayNumber(tokens, at)
+/** `the 15th and 30th`, `the last day`. */
+function readDaysOfMonth(tokens: readonly Token[], at: number): Read<Recurrence> {
+  const days = readMonthDays(tokens, at)
+  if (!days) return undefined
+  const day = skipWords(tokens, days.next, 'day')
+  return days.value.includes('L') && day === undefined
+    ? undefined
+    : { value: onMonthDays(days.value), next: day ?? days.next }
+}
+
+const readMonthDays = (tokens: readonly Token[], at: number) => readPlaces(tokens, at, 31)
+
+/** `the 1st`, `the 1st and the 15th`, `1st, 10th and 20th`, `the first and last`. */
+function readPlaces(tokens: readonly Token[], at: number, placeMax: number): Read<readonly Place[]> {
+  let read = readPlace(tokens, at, placeMax)
   if (!read) return undefined
   const days = [read.value]
   let next = read.next
   while (read) {
     const and = skipAnyPhrase(tokens, next, ['and', '&', 'and on'])
     const more = and ?? (tokens[next - 1]?.after === ',' ? next : undefined)
-    read = more === undefined ? undefined : readMonthDayNumber(tokens, more)
+    read = more === undefined ? undefined : readPlace(tokens, more, placeMax)
     if (!read) break
     days.push(read.value)
     next = read.next
   }
-  return { value: [...new Set(days)].sort((a, b) => a - b), next }
+  const order = (place: Place) => (place === 'L' ? placeMax + 1 : place)
+  return { value: [...new Set(days)].sort((a, b) => order(a) - order(b)), next }
 }
 
-function readMonthDayNumber(tokens: readonly Token[], at: number): Read<number> {
-  const ordinal = readOrdinal(tokens, skipWords(tokens, at, 'the') ?? at)
-  return ordinal && ordinal.value >= 1 && ordinal.value <= 31 ? ordinal : undefined
+function readPlace(tokens: readonly Token[], at: number, placeMax: number): Read<Place> {
+  const start = skipWords(tokens, at, 'the') ?? at
+  if (wordAt(tokens, start) === 'last') return { value: 'L', next: start + 1 }
+  const ordinal = readOrdinal(tokens, start)
+  return ordinal && ordinal.value >= 1 && ordinal.value <= placeMax ? ordinal : undefined
 }
 
 /** `Mondays`, `Mondays and Thursdays`, `Monday to Friday`, `Mon-Fri`: days that come again without `every`. */
