@@ -4,7 +4,7 @@ import { formatOffset, offsetMs } from '../base/zoned-time.ts'
 import type { Schedule } from '../protocol/job.ts'
 import { scheduleInWords, zoneOfSchedule } from './describe.ts'
 import { type Here, type Resolved, resolveWhen } from './resolve.ts'
-import { AT, fold, type Token, textOf, tokenise } from './tokens.ts'
+import { fold, type Token, textOf, tokenise } from './tokens.ts'
 import { readWhen, skipPoliteEnd, type WhenSpec } from './when.ts'
 
 type Reading =
@@ -38,29 +38,22 @@ function readWhole(tokens: readonly Token[]): Whole {
   const read = readWhen(tokens, 0)
   const end = skipPoliteEnd(tokens, read?.next ?? 0)
   if (read && end === tokens.length) return { ok: true, spec: read.value }
-  // `9 in the evening` leaves out `at`, without which a number alone is no time.
-  const led = readWhen([AT, ...tokens], 0)
-  if (led && skipPoliteEnd(tokens, led.next - 1) === tokens.length) return { ok: true, spec: led.value }
   const rest = textOf(tokens.slice(end))
-  const why = reasonFor(fold(rest), read?.value ?? {})
+  const why = reasonFor(fold(textOf(tokens)), fold(rest), read?.value)
   return { ok: false, problem: `I did not understand “${rest}”.${why && ` ${why}`}` }
 }
 
-/** Why some words have no reading, by what they begin with. */
+/** Why some words have no reading. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/\b(not|never|no|don't|except|but|unless|without|skip|skipping)\b/, 'A schedule cannot say an exception or “not”.'],
+  [/\b(not|never|no|don't|except|but|unless|without|skip)\b/, 'A schedule cannot say an exception or “not”.'],
   [/\b(if|when|or|maybe|about|around|roughly|sometimes)\b/, 'A schedule has no conditions and no choices.'],
-  [
-    /^(every |each )?(other|second|2nd|third|3rd)\b|\b(months|years)\b/,
-    'One schedule cannot count weeks, months or years.',
-  ],
-  [
-    /^(until|till|for|starting|from|beginning|ending|once|twice|\d+ times)\b/,
-    'When a job begins and ends is said apart from its schedule (its policy: startAtMs, endAtMs, maxRuns).',
-  ],
+  [/\bof the month\b/, 'Say “of every month” if it comes again; else name the date.'],
+  [/^(until|till|for|starting|from|beginning|ending)\b/, 'When a job begins and ends is for its policy to say.'],
 ]
 
-function reasonFor(rest: string, before: WhenSpec): string {
+function reasonFor(whole: string, rest: string, before: WhenSpec = {}): string {
+  if (/\b(every|each) (other|second|third|2nd|3rd)\b|\bevery \S+ (months|years)\b/.test(whole))
+    return 'One schedule cannot count weeks, months or years.'
   const known = REASONS.find(([pattern]) => pattern.test(rest))
   if (known) return known[1]
   const timed = before.recur?.kind === 'interval' && /^(at|on|in)\b/.test(rest)

@@ -127,7 +127,7 @@ describe('cron add', () => {
     [['--name', ' '], /--name is empty/],
     [['--name'], /--name needs a value/],
     [['--name', 'n'], /Give --message, --system-event or --text/],
-    [['--name', 'n', '--text', 'x'], /Give --cron, --every, --at or --in/],
+    [['--name', 'n', '--text', 'x'], /Give --when, --cron, --every, --at or --in/],
     [['--name', 'n', '--text', 'x', '--every', '5'], /duration with its unit/],
     [['--name', 'n', '--text', 'x', '--every', '0ms'], /at least 1s/],
     [['--name', 'n', '--text', 'x', '--at', 'tomorrow-ish'], /is no time/],

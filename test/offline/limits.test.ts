@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { ModelMessage } from '../../src/providers/model.ts'
 import { NAME_LENGTH_MAX } from '../../src/providers/offline/flow-remind.ts'
 import { JOBS_SHOWN_MAX } from '../../src/providers/offline/flow-targets.ts'
-import { AHEAD_MS_MAX, DELAY_MS_MIN } from '../../src/words/resolve.ts'
 import { MESSAGE_LENGTH_MAX } from '../../src/providers/offline/understand.ts'
+import { AHEAD_MS_MAX, DELAY_MS_MIN } from '../../src/words/resolve.ts'
 import { ASKED_BACK, ask, at, Conversation, jobAdded, NOW, request } from './harness.ts'
 
 async function isAskedBack(phrase: string): Promise<boolean> {

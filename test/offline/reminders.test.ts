@@ -115,6 +115,8 @@ const RECURRING: readonly (readonly [phrase: string, text: string, schedule: Sch
   ['say good morning every weekday at 9 in Berlin', 'good morning', cron('0 9 * * 1-5')],
   ['every weekday in Berlin at 9 say good morning', 'good morning', cron('0 9 * * 1-5')],
   ['remind me every weekday at 8 to work', 'work', cron('0 8 * * 1-5')],
+  ['on the first Monday of every month at 9 remind me to eat', 'eat', cron('0 9 * * 1#1')],
+  ['remind me to pay on the last day of every month at 9', 'pay', cron('0 9 L * *')],
   ['every day at 8:00 remind me to take pills', 'take pills', cron('0 8 * * *')],
   ['remind me every day to take pills at 8', 'take pills', cron('0 8 * * *')],
   ['daily at 7 remind me to journal', 'journal', cron('0 7 * * *')],

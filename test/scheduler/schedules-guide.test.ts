@@ -5,6 +5,7 @@ import { COMMANDS } from '../../src/cli/catalogue.ts'
 import { policyOf } from '../../src/protocol/job-policy.ts'
 import { policySchema } from '../../src/protocol/job-policy-schema.ts'
 import { nextOccurrences, validateSchedule } from '../../src/scheduler/next-occurrence.ts'
+import { readSchedule } from '../../src/words/read.ts'
 
 const GUIDE = readFileSync(new URL('../../docs/guides/schedules.md', import.meta.url), 'utf8')
 const rows = GUIDE.split('\n')
@@ -29,6 +30,24 @@ describe('when clocks change', () => {
   test('there are examples, and 31 February is refused', () => {
     expect(examples.length).toBeGreaterThan(5)
     expect(() => validateSchedule({ kind: 'cron', expr: '0 0 31 2 *' }, 'UTC', 0)).toThrow('never fires')
+  })
+})
+
+describe('in plain words', () => {
+  const here = { now: Date.parse('2026-11-23T10:00:00+01:00'), zone: 'Europe/Berlin' }
+  const spoken = rows.filter(row => row.length === 2)
+  test.each(spoken)('%s: %s', (cell = '', reading = '') => {
+    for (const [, words = ''] of cell.matchAll(/`([^`]+)`/g)) {
+      const expected = reading.startsWith('not: ')
+        ? { ok: false, problem: expect.any(String) }
+        : { ok: true, schedule: expect.anything(), words: reading }
+      expect(readSchedule(words, here)).toEqual(expected)
+    }
+  })
+
+  test('there are examples of both', () => {
+    expect(spoken.filter(([, reading = '']) => reading.startsWith('not: ')).length).toBeGreaterThan(5)
+    expect(spoken.length).toBeGreaterThan(18)
   })
 })
 

@@ -214,7 +214,7 @@ export const next: Run = async (args, shell) => {
 
 /** How words for a time are read, and the next times. */
 export const when: Run = async (args, shell) => {
-  const words = args.positionals.join(' ').trim()
+  const words = args.positionals[0]?.trim() ?? ''
   if (words === '') throw args.usage("When? Say it in words, such as 'every weekday at 9'.")
   const count = args.whole('count', { min: 1, max: NEXT_TIMES_MAX }) ?? NEXT_TIMES_SHOWN
   const answer = await withGateway(args, shell, ({ call }) =>

@@ -1,7 +1,7 @@
 // Looks for times in the text of a reminder that may not be meant as text: the remains of a date that was not
 // understood, a day whose time stands elsewhere, a second time. It never decides for the person; it stops the reminder.
 import { monthNamed, weekdayNamed } from '../../words/dates.ts'
-import { phrases, type Token, wordAt } from '../../words/tokens.ts'
+import { phrases, skipWords, type Token, wordAt } from '../../words/tokens.ts'
 import { isTimeOnly, readTrailingWhen, readWhen, type WhenSpec } from '../../words/when.ts'
 
 /** For a text after a whole time: a sentence for the person, or undefined when its times belong to the text. */
@@ -39,6 +39,8 @@ const DETERMINERS = new Set(['the', 'my', 'our', 'your', 'his', 'her', 'their', 
 
 /** "go tomorrow to the gym | at 9"; "the Friday report" names no day of its own. */
 function namesOpenDay(text: readonly Token[]): boolean {
+  // "pay on the last day of the month | at 9": it is not said of which.
+  if (skipWords(text, text.length - 3, 'of the month') !== undefined) return true
   return text.some((_, at) => {
     const read = at > 0 ? readWhen(text, at)?.value : undefined
     return Boolean(read?.date || read?.part) && !DETERMINERS.has(wordAt(text, at - 1))
