@@ -311,6 +311,41 @@ describe('policies, the ledger and the next times', () => {
     expect(gateway.paramsOf('cron.next')).toEqual([{ id: ID, count: 3 }])
   })
 
+  test('words for a time go to the gateway as they are, by add, edit and when', async () => {
+    const words = 'every weekday at 9'
+    await cli('cron', 'add', '--name', 'n', '--when', words, '--text', 'x')
+    await cli('cron', 'edit', ID, '--when', words)
+    const wish = { kind: 'words', words }
+    expect(gateway.paramsOf('cron.add')[0]).toMatchObject({ schedule: wish })
+    expect(gateway.paramsOf('cron.update')[0]).toMatchObject({ patch: { schedule: wish } })
+    const zone = 'Europe/Berlin'
+    const reading = 'every weekday (Monday to Friday) at 09:00 Europe/Berlin'
+    gateway.answers('cron.preview', {
+      schedule: { kind: 'cron', expr: '0 9 * * 1-5', tz: zone },
+      words: reading,
+      times: [Date.UTC(2026, 10, 23, 8), Date.UTC(2026, 10, 24, 8)],
+      zone,
+    })
+    const { code, out } = await cli('cron', 'when', words, '-n', '2')
+    expect([code, gateway.paramsOf('cron.preview')]).toEqual([0, [{ schedule: wish, count: 2 }]])
+    expect(out.split('\n')).toEqual([
+      `${reading} (cron 0 9 * * 1-5 @ Europe/Berlin)`,
+      'Mon 2026-11-23 09:00 Europe/Berlin (+01:00)',
+      'Tue 2026-11-24 09:00 Europe/Berlin (+01:00)',
+      '',
+    ])
+    expect(await cli('cron', 'when')).toMatchObject({ code: 2, err: expect.stringContaining('Say it in words') })
+    expect(await cli('cron', 'add', '--name', 'n', '--text', 'x', '--when', words, '--tz', 'UTC')).toMatchObject({
+      code: 2,
+    })
+  })
+
+  test('the words of a schedule are shown beside it', async () => {
+    gateway.answers('cron.next', { times: [NOW], zone: 'Europe/Berlin', words: 'every six hours, say' })
+    const { out } = await cli('cron', 'edit', ID, '--cron', '0 */6 * * *')
+    expect(out).toMatch(/schedule .*\n +every six hours, say\n/)
+  })
+
   test('history asks for all jobs since a time, or for one', async () => {
     const entry = {
       ts: NOW,
