@@ -84,7 +84,8 @@ const NOT_PLACES = new Set(
 
 const PLACE_WORDS_MAX = 4
 
-const ZONE_OF = buildTable()
+/** Made when a place is first looked up: most processes never look. */
+let zoneOfPlace: ReadonlyMap<string, string> | undefined
 
 function buildTable(): ReadonlyMap<string, string> {
   const table = new Map<string, string>()
@@ -103,7 +104,8 @@ function buildTable(): ReadonlyMap<string, string> {
 /** The zone of a city, a country of one zone, or an IANA name in any case; undefined when it is not known. */
 function zoneNamed(name: string): string | undefined {
   const folded = fold(name).trim()
-  const known = ZONE_OF.get(folded)
+  zoneOfPlace ??= buildTable()
+  const known = zoneOfPlace.get(folded)
   if (known || !folded.includes('/')) return known
   const cased = folded.replaceAll(
     /(^|[/_-])([a-z])/g,

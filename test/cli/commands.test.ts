@@ -302,8 +302,9 @@ describe('policies, the ledger and the next times', () => {
 
   test('next marks where the clocks change', async () => {
     const times = [24, 25, 26].map(day => Date.UTC(2026, 9, day, day < 25 ? 7 : 8))
-    gateway.answers('cron.next', { times, zone: 'Europe/Berlin' })
-    expect((await cli('cron', 'next', ID, '-n', '3')).out.split('\n').slice(0, 3)).toEqual([
+    gateway.answers('cron.next', { times, zone: 'Europe/Berlin', words: 'every day at 09:00 Europe/Berlin' })
+    expect((await cli('cron', 'next', ID, '-n', '3')).out.split('\n').slice(0, 4)).toEqual([
+      'every day at 09:00 Europe/Berlin',
       'Sat 2026-10-24 09:00 Europe/Berlin (+02:00)',
       'Sun 2026-10-25 09:00 Europe/Berlin (+01:00)  clocks changed to +01:00',
       'Mon 2026-10-26 09:00 Europe/Berlin (+01:00)',
@@ -329,7 +330,7 @@ describe('policies, the ledger and the next times', () => {
     const { code, out } = await cli('cron', 'when', words, '-n', '2')
     expect([code, gateway.paramsOf('cron.preview')]).toEqual([0, [{ schedule: wish, count: 2 }]])
     expect(out.split('\n')).toEqual([
-      `${reading} (cron 0 9 * * 1-5 @ Europe/Berlin)`,
+      reading,
       'Mon 2026-11-23 09:00 Europe/Berlin (+01:00)',
       'Tue 2026-11-24 09:00 Europe/Berlin (+01:00)',
       '',

@@ -208,7 +208,7 @@ export const next: Run = async (args, shell) => {
   )
   if (args.has('json')) writeJson(shell, answer)
   else if (answer.times.length === 0) shell.stdout.write('It does not run again, or is disabled.\n')
-  else shell.stdout.write(nextLines(answer.times, answer.zone).join(''))
+  else shell.stdout.write(readingLines(answer))
   return EXIT.ok
 }
 
@@ -220,11 +220,15 @@ export const when: Run = async (args, shell) => {
   const answer = await withGateway(args, shell, ({ call }) =>
     call('cron.preview', { schedule: { kind: 'words', words }, count }),
   )
-  const { schedule, times, zone } = answer
   if (args.has('json')) writeJson(shell, answer)
-  else if (schedule.kind === 'at') shell.stdout.write(`${answer.words}\n`)
-  else shell.stdout.write(`${answer.words} (${shortSchedule(schedule, zone)})\n${nextLines(times, zone).join('')}`)
+  else shell.stdout.write(readingLines(answer))
   return EXIT.ok
+}
+
+/** The words of a schedule and its next times; of a single time, which is its own words, the time. */
+function readingLines({ words, times, zone }: Result<'cron.next'>): string {
+  const lines = nextLines(times, zone)
+  return `on ${lines[0]}` === `${words}\n` ? (lines[0] ?? '') : [`${words}\n`, ...lines].join('')
 }
 
 const NEXT_TIMES_SHOWN = 5
