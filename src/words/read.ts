@@ -56,6 +56,6 @@ function reasonFor(whole: string, rest: string, before: WhenSpec = {}): string {
     return 'One schedule cannot count weeks, months or years.'
   const known = REASONS.find(([pattern]) => pattern.test(rest))
   if (known) return known[1]
-  const timed = before.recur?.kind === 'interval' && /^(at|on|in)\b/.test(rest)
+  const timed = before.recur?.kind === 'interval' && !before.recur.between && /^(at|on|in)\b/.test(rest)
   return timed ? 'An interval has no time of day; “between 8 and 18” may follow it.' : ''
 }

@@ -74,13 +74,24 @@ export function readRecurrence(tokens: readonly Token[], at: number): Read<Recur
       readNthWeekdays(tokens, on, OF_EVERY_MONTH) ??
       readDaysOfEveryMonth(tokens, on) ??
       readEvery(tokens, on))
-  if (read?.value.recur.kind !== 'interval') return read
-  const between = readBetween(tokens, read.next)
-  return between ? { value: { recur: { ...read.value.recur, between: between.value } }, next: between.next } : read
+  const interval = read?.value.recur
+  return (interval?.kind === 'interval' && readInterval(tokens, read?.next ?? at, interval)) || read
+}
+
+/** `between 8 and 18` after an interval, also with its days before: `every hour on weekdays between 8 and 18`. */
+function readInterval(tokens: readonly Token[], at: number, interval: Interval): Read<Recurrence> {
+  const between = readBetween(tokens, at)
+  if (between) return { value: { recur: { ...interval, between: between.value } }, next: between.next }
+  const days = readRecurrence(tokens, at)
+  const later = days && readBetween(tokens, days.next)
+  if (days?.value.recur.kind !== 'weekdays' || days.value.part || !later) return undefined
+  const { weekdays } = days.value.recur
+  if (weekdays.length === 0) return undefined
+  return { value: { recur: { ...interval, between: later.value, weekdays } }, next: later.next }
 }
 
 /** `between 8 and 18`, `from 9:00 to 17:30`. */
-function readBetween(tokens: readonly Token[], at: number): Read<readonly [ClockTime, ClockTime]> {
+export function readBetween(tokens: readonly Token[], at: number): Read<readonly [ClockTime, ClockTime]> {
   const lead = wordAt(tokens, at)
   const from = lead === 'between' || lead === 'from' ? readClock(tokens, at + 1, true) : undefined
   const joint = from && skipAnyPhrase(tokens, from.next, lead === 'between' ? ['and'] : ['to', 'until', 'till'])

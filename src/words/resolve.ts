@@ -185,7 +185,12 @@ function resolveInterval({ everyMs, between, weekdays }: Interval, tz: string): 
   const times = { from: clockText(from), to: clockText(to) }
   return {
     ok: true,
-    schedule: { kind: 'every', everyMs, between: { ...times, ...(weekdays && { weekdays: [...weekdays] }) }, tz },
+    schedule: {
+      kind: 'every',
+      everyMs,
+      between: { ...times, ...(weekdays && weekdays.length < 7 && { weekdays: [...weekdays] }) },
+      tz,
+    },
   }
 }
 

@@ -80,6 +80,8 @@ const NEAR_MISSES = [
   'every day at 8:30 and 20:00 remind me to eat',
   'every hour on the hour remind me to drink',
   'every 15 minutes between 9 and 5 remind me to drink',
+  'every 15 minutes remind me to drink between 9 and 17',
+  'remind me to drink between 9 and 17 every 15 minutes',
   'every day at 9 except Sunday remind me to eat',
   'remind me to eat every day at 9 except Sunday',
   'remind me every day at 9 to take pills until Friday',

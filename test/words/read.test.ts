@@ -22,6 +22,8 @@ test.each([
   ['every month on the last day at 9', cron('0 9 L * *')],
   ['on the 15th and last day of every month at noon', cron('0 12 15,L * *')],
   ['every 90 minutes between 8 and 18', between(90, ['08:00', '18:00'])],
+  ['every hour on weekdays between 9 and 17', between(60, ['09:00', '17:00'], { weekdays: [1, 2, 3, 4, 5] })],
+  ['every hour between 9 and 17 every day', between(60, ['09:00', '17:00'])],
   ['hourly from 9am to 5:30pm', between(60, ['09:00', '17:30'])],
   ['every 30 minutes between 9 and 17 on weekdays', between(30, ['09:00', '17:00'], { weekdays: [1, 2, 3, 4, 5] })],
   [
@@ -59,6 +61,7 @@ describe('what is not understood whole is said, and nothing is guessed', () => {
     ['every day at 9 every 30 minutes between 9 and 17', /“every 30 minutes between 9 and 17”/],
     ['every 30 minutes between 9 and 17 at 10', /“at 10”/],
     ['every 15 minutes between 9 and 5', /not after the first/],
+    ['every hour weekly between 9 and 17', /“weekly between 9 and 17”/],
     ['every 10 hours between 9 and 17', /fits between/],
     ['every 10 seconds between 9 and 17', /at least a minute/],
     ['every hour between 9:00:30 and 17', /set to the minute/],

@@ -1,6 +1,7 @@
 // Looks for times in the text of a reminder that may not be meant as text: the remains of a date that was not
 // understood, a day whose time stands elsewhere, a second time. It never decides for the person; it stops the reminder.
 import { monthNamed, weekdayNamed } from '../../words/dates.ts'
+import { readBetween } from '../../words/recurrence.ts'
 import { phrases, skipWords, type Token, wordAt } from '../../words/tokens.ts'
 import { isTimeOnly, readTrailingWhen, readWhen, type WhenSpec } from '../../words/when.ts'
 
@@ -11,7 +12,7 @@ export function timeAfter(text: readonly Token[], when: WhenSpec): string | unde
   if (isTimeOnly(when) && ((trailing && !isTimeOnly(trailing)) || namesOpenDay(text))) {
     return 'It names a day apart from the time; put the two together, or the text in quotation marks.'
   }
-  if (when.recur?.kind === 'interval' && trailing) return 'It names an interval and another time.'
+  if (when.recur?.kind === 'interval' && (trailing || namesBetween(text))) return TWO_TIMES
   if (isTimeOnly(when) && nearlyNamesDay(text.at(-1)?.word ?? '')) return 'The last word may be a misspelt day.'
   const zoned = when.times && when.zone === undefined && wordAt(text, text.length - 1) === 'time'
   return zoned ? 'The text ends like a time zone; put the zone next to the time.' : undefined
@@ -21,10 +22,18 @@ export function timeAfter(text: readonly Token[], when: WhenSpec): string | unde
 export function timeBefore(text: readonly Token[], when: WhenSpec): string | undefined {
   if (text.every(token => token.quoted)) return undefined
   if (danglesBeforeTime(text, when)) return 'I did not understand the words before the time.'
+  if (when.recur?.kind === 'interval' && namesBetween(text)) return TWO_TIMES
   if (namesSecondTime(text)) return 'It names more than one time; put the text in quotation marks if one belongs to it.'
   return isTimeOnly(when) && namesOpenDay(text)
     ? 'It names a day apart from the time; put the two together, or the text in quotation marks.'
     : undefined
+}
+
+const TWO_TIMES = 'It names an interval and another time; put the two together.'
+
+/** "every hour | stand up between 9 and 17". */
+function namesBetween(text: readonly Token[]): boolean {
+  return text.some((_, at) => readBetween(text, at))
 }
 
 /** "call Alice at 9 and Bob | at 10"; a bare "10:30" as in "the 10:30 train" is a name and no time. */
