@@ -45,7 +45,8 @@ import { ThreadRunner } from './turns/thread-runner.ts'
 
 const HEALTH_INTERVAL_MS = MINUTE
 const LOOK_INTERVAL_MS = MINUTE
-const PAGES: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz', '/metrics'])
+const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
+const PAGES: ReadonlySet<string> = new Set(['/', '/metrics', ...PROBES])
 
 export interface GatewayOptions {
   readonly places: Places
@@ -410,11 +411,13 @@ function pageFor(
   const { parts, address } = house
   const { facts } = parts
   const { path, authorization, from } = request
-  // Beyond this machine nothing is served to those who do not show the secret.
   if (!PAGES.has(path)) return undefined
-  if ((!from.isLocal || path === '/metrics') && !door.admits(authorization, from)) return unauthorizedPage()
+  // Beyond this machine those who do not show the secret are told that it lives, and nothing else.
+  const isKnown = (from.isLocal && path !== '/metrics') || door.admits(authorization, from)
+  if (!isKnown && !PROBES.has(path)) return unauthorizedPage()
+  if (!isKnown && door.probed(from) !== undefined) return { status: 429, type: 'text/plain', body: 'too often\n' }
   if (path === '/healthz') return { status: 200, type: 'text/plain', body: 'ok\n' }
-  if (path === '/readyz') return readyPage(house)
+  if (path === '/readyz') return readyPage(house, isKnown)
   if (path === '/metrics') return { status: 200, type: FIGURES_TYPE, body: metricsText(parts) }
   const body = renderPage({
     version: facts.version,
@@ -430,12 +433,12 @@ function pageFor(
 }
 
 /** Ready: unfinished turns are in their lanes, the store is sound as far as is known, and nothing is held back. */
-function readyPage({ address, parts }: House): Page {
+function readyPage({ address, parts }: House, isKnown: boolean): Page {
   const { heldBack, integrity } = parts.facts.condition
   const damaged = integrity().startsWith('damaged') ? `the store is ${integrity()}` : undefined
   const why = address.url === '' ? 'it is starting' : (heldBack ?? damaged)
   if (why === undefined) return { status: 200, type: 'text/plain', body: 'ready\n' }
-  return { status: 503, type: 'text/plain', body: `not ready: ${why}\n` }
+  return { status: 503, type: 'text/plain', body: isKnown ? `not ready: ${why}\n` : 'not ready\n' }
 }
 
 function broadcastHealth(house: House, world: World): { stop(): void } {

@@ -23,6 +23,8 @@ export const PAIRING_MS = 5 * MINUTE
 const NOTE_INTERVAL_MS = MINUTE
 /** Signatures without a nonce are remembered while they would be taken, so many at most. */
 const SIGNATURES_MAX = 1_000
+/** Within a minute an address without the secret may ask so often whether the gateway lives. */
+export const PROBES_MAX = 120
 
 /** What a request by HTTP would say in a handshake, beside its secret. */
 const HTTP_PARAMS: ConnectParams = {
@@ -51,12 +53,14 @@ export type Entry<Turn> =
 export class Door<Turn extends object> {
   readonly #parts: DoorParts<Turn>
   readonly #failures: Failures
+  readonly #probes: Failures
   /** Of signatures that could be shown again, oldest first. */
   readonly #shown = new Set<string>()
 
   constructor(parts: DoorParts<Turn>) {
     this.#parts = parts
     this.#failures = new Failures(parts.clock)
+    this.#probes = new Failures(parts.clock, PROBES_MAX)
   }
 
   /** Answers at once, unless a device is to be let in or waits to be: that is on disk before. Never rejects. */
@@ -73,6 +77,13 @@ export class Door<Turn extends object> {
   admits(authorization: string | undefined, from: Address): boolean {
     const [, presented] = /^Bearer +(\S.*)$/i.exec(authorization ?? '') ?? []
     return this.#shows(presented, from, text => isSecret(text, this.#parts.secrets))
+  }
+
+  /** Counts a question of somebody who shows nothing; how long they must wait where those were too many. */
+  probed({ isLocal, address }: Address): number | undefined {
+    const waitMs = isLocal ? undefined : this.#probes.waitMs(address)
+    if (waitMs === undefined) this.#probes.note(address)
+    return waitMs
   }
 
   /** Whether somebody shows a secret beside the gateway's own; guesses at it count like others. */

@@ -1,5 +1,6 @@
 // How often an address may present what is wrong before it has to wait: guessing must not be free. Only for others than
-// this machine, where a wrong process must not lock its owner out and every secret is long. Bounded in memory.
+// this machine, where a wrong process must not lock its owner out and every secret is long. Bounded in memory. What may be
+// asked without a secret is counted the same way, with a limit of its own.
 import { familyOf } from '../base/addresses.ts'
 import { MINUTE } from '../base/durations.ts'
 import type { Clock } from '../base/world.ts'
@@ -18,17 +19,19 @@ interface Window {
 
 export class Failures {
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #max: number
   /** In the order in which the windows began. */
   readonly #windows = new Map<string, Window>()
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
+  constructor(clock: Pick<Clock, 'monotonic'>, max = FAILURES_MAX) {
     this.#clock = clock
+    this.#max = max
   }
 
   /** How long this address must still wait; undefined: it may try. */
   waitMs(address: string): number | undefined {
     const found = this.#window(address)
-    if (!found || found.count < FAILURES_MAX) return undefined
+    if (!found || found.count < this.#max) return undefined
     return Math.max(1, Math.ceil(found.endsAtMs - this.#clock.monotonic()))
   }
 

@@ -33,6 +33,7 @@ export function compatHandlers(parts: MethodParts): Pick<Handlers, keyof typeof 
     }),
     'exec.approvals.get': () => shownApprovals(parts),
     'exec.approvals.set': call => effectOnce(parts, call, () => setApprovals(parts, call)),
+    'node.pair.list': () => ({ pending: [], paired: [] }),
     'node.list': () => ({ ts: clock.now(), nodes: [] }),
   }
 }

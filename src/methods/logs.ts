@@ -6,6 +6,9 @@ const LINES_DEFAULT = 500
 const BYTES_DEFAULT = 250_000
 const NEWLINE = 0x0a
 
+const LEVELS: Readonly<Record<string, string>> = { 30: 'INFO', 40: 'WARN', 50: 'ERROR' }
+const OUR_LINE = /^\{"level":(\d+),(.*)"msg":("(?:[^"\\]|\\.)*")\}$/
+
 /** A log that others write to. */
 export interface WrittenLog {
   readonly path: string
@@ -31,10 +34,18 @@ export function tailLog(
   const from = skipped ? bytes.indexOf(NEWLINE) + 1 : 0
   const until = bytes.lastIndexOf(NEWLINE) + 1
   const lines = until > from ? bytes.toString('utf8', from, until - 1).split('\n') : []
-  const truncated = skipped || lines.length > limit
+  // Who asks for the last lines misses nothing of what was asked for.
+  const truncated = skipped || (cursor !== undefined && lines.length > limit)
   return {
-    ...{ file: file.path, cursor: start + Math.max(from, until), size, lines: lines.slice(-limit) },
+    ...{ file: file.path, cursor: start + Math.max(from, until), size, lines: lines.slice(-limit).map(shown) },
     ...(truncated && { truncated }),
     ...(reset && { reset }),
   }
+}
+
+/** The family's clients look for level and message under names of their own; these are added to ours. */
+function shown(line: string): string {
+  const [, level = '', rest, msg] = OUR_LINE.exec(line) ?? []
+  if (msg === undefined) return line
+  return `{"_meta":{"logLevelName":"${LEVELS[level] ?? level}"},"level":${level},${rest}"0":${msg},"msg":${msg}}`
 }

@@ -6,12 +6,12 @@ import { laneNode } from '../coordination/lanes.ts'
 import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { AttachmentInput } from '../protocol/attachments.ts'
-import type { MethodName, Result } from '../protocol/catalogue.ts'
+import type { MethodName, Params, Result } from '../protocol/catalogue.ts'
 import { runOfStream } from '../protocol/events.ts'
 import { newSessionText, resetBefore } from '../sessions/reset-rule.ts'
 import { canonicalSession, type SessionName } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
-import type { QueueMode, RunRow } from '../store/rows.ts'
+import { type QueueMode, type RunRow, type UsageRow, usageScopes } from '../store/rows.ts'
 import { answerApprovals } from './approvals.ts'
 import { readAttachments } from './attachments.ts'
 import type { MethodParts } from './parts.ts'
@@ -198,7 +198,7 @@ function isTask(run: RunRow): boolean {
 
 async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result<'agent'>> {
   const { params } = call
-  const session = sessionOf(params)
+  const session = sessionOf(parts, params)
   const input: NewRun = {
     runId: params.idempotencyKey,
     sessionKey: session.key,
@@ -216,10 +216,10 @@ async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result
   if (!call.takesTwo) return accepted
   call.early(accepted)
   const end = await waitForRun(parts, call, { runId: run.runId, timeoutMs: FINAL_WAIT_MS })
-  return finalAnswer(end, run.runId)
+  return finalAnswer(parts, end, run.runId)
 }
 
-function finalAnswer(end: RunRow | undefined, runId: string): Result<'agent'> {
+function finalAnswer({ store }: MethodParts, end: RunRow | undefined, runId: string): Result<'agent'> {
   if (end?.state !== 'ok') {
     const why = end?.error ?? end?.state ?? 'still running'
     throw new SluiceError(end?.state === 'timed-out' ? 'TIMEOUT' : 'MODEL_FAILED', why, {
@@ -234,13 +234,33 @@ function finalAnswer(end: RunRow | undefined, runId: string): Result<'agent'> {
     summary: 'completed',
     result: {
       payloads: end.reply === undefined ? [] : [{ text: end.reply, mediaUrl: null }],
-      meta: { durationMs, agentMeta: { sessionId: end.sessionId }, aborted: false },
+      meta: { durationMs, agentMeta: { sessionId: end.sessionId, ...usedBy(store, end) }, aborted: false },
     },
   }
 }
 
-function sessionOf(params: { sessionKey?: string | undefined; agentId?: string | undefined }): SessionName {
-  const session = canonicalSession(params.sessionKey ?? '', params.agentId?.trim().toLowerCase())
+/** What the whole turn took of models, and of which; nothing where that is not known. */
+function usedBy({ read }: MethodParts['store'], run: RunRow) {
+  const rows = read.usage({ scope: usageScopes(run).run, fromDay: '', by: 'model' })
+  if (rows.length === 0) return {}
+  const sum = (of: (row: UsageRow) => number) => rows.reduce((total, row) => total + of(row), 0)
+  const [cacheRead, cacheWrite] = [sum(row => row.cacheReadTokens), sum(row => row.cacheWriteTokens)]
+  const [whole, output] = [sum(row => row.inputTokens), sum(row => row.outputTokens)]
+  const input = Math.max(0, whole - cacheRead - cacheWrite)
+  const [provider, ...model] = rows.length === 1 ? (rows[0]?.name.split('/') ?? []) : []
+  return {
+    ...(provider !== undefined && { provider, model: model.join('/') }),
+    usage: { input, output, cacheRead, cacheWrite, total: whole + output },
+  }
+}
+
+function sessionOf({ store }: MethodParts, params: Params<'agent'>): SessionName {
+  const { sessionId } = params
+  const known = sessionId === undefined ? undefined : store.read.sessionNamed({ sessionId })?.key
+  if (params.sessionKey === undefined && sessionId !== undefined && known === undefined) {
+    throw new SluiceError('INVALID_REQUEST', `No session found: ${sessionId}`)
+  }
+  const session = canonicalSession(params.sessionKey ?? known ?? '', params.agentId?.trim().toLowerCase())
   if (params.agentId !== undefined && params.agentId.trim().toLowerCase() !== session.agentId) {
     throw new SluiceError(
       'INVALID_REQUEST',

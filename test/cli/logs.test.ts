@@ -5,7 +5,10 @@ import { FakeClock, settled } from '../fakes/clock.ts'
 import { run, testShell } from './test-shell.ts'
 
 const line = (msg: string, more: object = {}) =>
-  JSON.stringify({ level: 40, time: '2026-11-22T09:00:00.000Z', msg, ...more })
+  JSON.stringify({
+    ...{ level: 40, time: '2026-11-22T09:00:00.000Z', msg },
+    ...{ _meta: { logLevelName: 'WARN' }, 0: msg, ...more },
+  })
 
 function shellOn(answers: object[]) {
   const clock = new FakeClock()

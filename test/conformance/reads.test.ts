@@ -108,6 +108,7 @@ const ELSEWHERE: { readonly [M in MethodName]?: string } = {
   'skills.status': 'there are none',
   'update.run': 'says how, and does nothing',
   'node.list': 'there are none',
+  'node.pair.list': 'there are none',
 }
 
 const used = { ...text('said'), usage: { inputTokens: 30, outputTokens: 2 } }

@@ -3,6 +3,7 @@
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { PROBES_MAX } from '../../src/access/door.ts'
 import type { ConnectParams } from '../../src/protocol/connect.ts'
 import { UNPROVEN_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { UNPROVEN_OF_ADDRESS_MAX } from '../../src/transports/unproven.ts'
@@ -67,7 +68,15 @@ describe('before any frame', () => {
     const host = `127.0.0.1:${gateway.port}`
     expect(await upgrade({ host })).toMatchObject({ status: 101 })
     expect(await upgrade({ host, origin: `http://${host}` })).toMatchObject({ status: 101 })
-    expect(await upgrade({ host, origin: 'https://evil.example' })).toMatchObject({ status: 403 })
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      'file://',
+      `http://${host}.evil.example`,
+      'http://127.0.0.1:1',
+    ]) {
+      expect(await upgrade({ host, origin }), origin).toMatchObject({ status: 403 })
+    }
     const rebound = { host: `evil.example:${gateway.port}`, origin: `http://evil.example:${gateway.port}` }
     expect(await upgrade(rebound)).toMatchObject({ status: 403, body: expect.stringContaining('gateway.allowedHosts') })
     expect(await upgrade({ host }, `/?token=${gateway.token}`)).toMatchObject({
@@ -81,12 +90,26 @@ describe('before any frame', () => {
   test('beyond this machine no page is shown without the secret', async () => {
     const get = async (path: string, headers: Record<string, string>) =>
       (await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers })).status
-    for (const path of ['/', '/healthz', '/metrics', '/nothing']) {
+    for (const path of ['/', '/metrics', '/nothing']) {
       expect(await get(path, ELSEWHERE)).toBe(401)
       const shown = await get(path, { ...ELSEWHERE, authorization: `Bearer ${gateway.token}` })
       expect(shown).toBe(path === '/nothing' ? 404 : 200)
     }
   })
+})
+
+test('a probe of elsewhere hears that it lives and is ready, and no more, so often in a minute', async () => {
+  const probe = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers: ELSEWHERE })
+    return [response.status, await response.text()]
+  }
+  expect([await probe('/healthz'), await probe('/readyz')]).toEqual([
+    [200, 'ok\n'],
+    [200, 'ready\n'],
+  ])
+  for (let n = 2; n < PROBES_MAX; n += 1) await probe('/healthz')
+  expect(await probe('/healthz')).toEqual([429, 'too often\n'])
+  expect((await fetch(`http://127.0.0.1:${gateway.port}/healthz`)).status).toBe(200)
 })
 
 describe('a device', () => {

@@ -56,6 +56,31 @@ describe('chat completions', () => {
     expect(sessions()[0]).toMatch(/^agent:work:openai:/)
   })
 
+  test('usage is what the whole turn took, its steps together; whole, streamed and as a response', async () => {
+    const usage = { inputTokens: 30, outputTokens: 2, cacheReadTokens: 10, cacheWriteTokens: 5 }
+    const look = { id: 'c', name: 'session_status', args: {} }
+    house.play(({ messages }) =>
+      JSON.stringify(messages.at(-1)).includes('"look"')
+        ? { type: 'done', text: '', calls: [look], usage }
+        : { ...text('well'), usage },
+    )
+    const ask = { model: 'x', messages: [user('look')] }
+    const took = {
+      prompt_tokens: 60,
+      completion_tokens: 4,
+      total_tokens: 64,
+      prompt_tokens_details: { cached_tokens: 20 },
+    }
+    expect((await client.chat.completions.create(ask)).usage).toEqual(took)
+    const told = []
+    const asked = { ...ask, stream: true, stream_options: { include_usage: true } } as const
+    for await (const chunk of await client.chat.completions.create(asked)) told.push(chunk.usage)
+    expect(told.filter(Boolean)).toEqual([took])
+    expect((await client.responses.create({ model: 'x', input: 'look' })).usage).toMatchObject({
+      ...{ input_tokens: 60, input_tokens_details: { cached_tokens: 20 }, output_tokens: 4, total_tokens: 64 },
+    })
+  })
+
   test('what the system says and what was said before reach the model; a user has one session', async () => {
     let heard: Parameters<Play>[0] | undefined
     house.play(ask => {

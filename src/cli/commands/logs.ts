@@ -42,7 +42,8 @@ const LEVELS: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: '
 /** A line that is none of ours is shown as it is. */
 function readable(line: string): string {
   try {
-    const { time, level, msg, ...more } = JSON.parse(line)
+    // The family's names for level and message say nothing more.
+    const { time, level, msg, _meta, 0: _, ...more } = JSON.parse(line)
     const fields = Object.entries(more).map(([key, value]) => `${key}=${JSON.stringify(value)}`)
     return [time, (LEVELS[level] ?? String(level)).padEnd(5), msg, ...fields].join(' ')
   } catch {

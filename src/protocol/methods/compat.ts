@@ -129,6 +129,14 @@ export const COMPAT_METHODS = {
     replay: 'none',
     deadlineMs: DEADLINE_MS,
   }),
+  'node.pair.list': method({
+    summary: 'List the machines that wait to be paired: there are none.',
+    params: z.strictObject({}),
+    result: z.object({ pending: z.array(z.never()), paired: z.array(z.never()) }),
+    scope: 'operator.pairing',
+    replay: 'read',
+    deadlineMs: DEADLINE_MS,
+  }),
   'node.list': method({
     summary: 'List the paired machines: Sluice has none.',
     params: z.strictObject({}),

@@ -116,6 +116,12 @@ const CHAT_METHODS = {
   }),
 }
 
+const said = z.string().max(300).optional()
+const ABOUT_CHATS = {
+  ...{ to: said, replyTo: said, channel: said, replyChannel: said, accountId: said, replyAccountId: said },
+  ...{ threadId: said, groupId: said, groupChannel: said, groupSpace: said, spawnedBy: said },
+}
+
 const RUN_METHODS = {
   agent: method({
     summary: 'Run a turn: accepted at once, the final answer follows under the same id.',
@@ -123,10 +129,13 @@ const RUN_METHODS = {
       message,
       agentId: z.string().min(1).optional(),
       sessionKey: sessionKey.optional(),
+      /** The session whose present transcript this is, where no key is given. */
+      sessionId: z.string().optional(),
       thinking: z.string().optional(),
       deliver: z.boolean().optional(),
       attachments: attachmentsSchema.optional(),
-      channel: z.string().optional(),
+      /** What the family says of whom it speaks for: read by nobody, as a reply goes where its session's person reads. */
+      ...ABOUT_CHATS,
       /** Seconds of work. */
       timeout: z.int().min(0).max(86_400).optional(),
       lane: z.string().optional(),

@@ -7,7 +7,7 @@ import { BUFFERED_BYTES_MAX } from '../../protocol/limits.ts'
 import { promptOf, refuseTools, textOf, Unsaid } from './prompt.ts'
 import type { Ask, ErrorShape, Reply } from './reply.ts'
 import { Sse } from './sse.ts'
-import { type TurnParts, takeTurn, type Wanted } from './turn.ts'
+import { type TurnParts, takeTurn, type Used, type Wanted } from './turn.ts'
 
 const messageSchema = z.looseObject({ role: z.string(), content: z.unknown().optional() })
 const requestSchema = z.looseObject({
@@ -19,8 +19,6 @@ const requestSchema = z.looseObject({
 })
 
 const MODEL_DEFAULT = 'sluice'
-/** The gateway does not yet say what a turn used. */
-const USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
 
 /** The error that clients of these APIs expect: the type says whose fault it is. */
 export const apiError: ErrorShape = (error, status) => ({
@@ -47,10 +45,10 @@ export async function chatCompletions(parts: TurnParts, ask: Ask): Promise<Reply
     await stream(parts, ask, { wanted, common, withUsage: request.stream_options?.include_usage === true })
     return undefined
   }
-  const content = await takeTurn(parts, ask, wanted)
+  const { text: content, used } = await takeTurn(parts, ask, wanted)
   const message = { role: 'assistant', content, refusal: null }
   const choices = [{ index: 0, message, logprobs: null, finish_reason: 'stop' }]
-  return { status: 200, json: { ...common, object: 'chat.completion', choices, usage: USAGE } }
+  return { status: 200, json: { ...common, object: 'chat.completion', choices, usage: usageOf(used) } }
 }
 
 interface Streamed {
@@ -80,16 +78,24 @@ async function stream(parts: TurnParts, ask: Ask, { wanted, common, withUsage }:
     },
   })
   try {
-    const rest = unsaid.rest(await reply)
+    const { text, used } = await reply
+    const rest = unsaid.rest(text)
     if (rest !== '') chunk({ content: rest })
     chunk({}, 'stop')
-    if (withUsage) send({ choices: [], usage: USAGE })
+    if (withUsage) send({ choices: [], usage: usageOf(used) })
   } catch (error) {
     if (!sse) throw error
     sse.send({ data: apiError(asApiError(error), 502) })
   }
   sse?.send({ data: '[DONE]' })
   sse?.end()
+}
+
+function usageOf({ input, cached, output }: Used): object {
+  return {
+    ...{ prompt_tokens: input, completion_tokens: output, total_tokens: input + output },
+    prompt_tokens_details: { cached_tokens: cached },
+  }
 }
 
 export function asApiError(error: unknown): SluiceError {

@@ -8,7 +8,7 @@ import { asApiError, parsed } from './chat-completions.ts'
 import { type Line, promptOf, refuseTools, textOf, Unsaid } from './prompt.ts'
 import type { Ask, Reply } from './reply.ts'
 import { Sse } from './sse.ts'
-import { type TurnParts, takeTurn, type Wanted } from './turn.ts'
+import { type Taken, type TurnParts, takeTurn, type Used, type Wanted } from './turn.ts'
 
 const itemSchema = z.looseObject({ type: z.string().optional(), role: z.string().optional() })
 const requestSchema = z.looseObject({
@@ -21,12 +21,11 @@ const requestSchema = z.looseObject({
 })
 type Request = z.output<typeof requestSchema>
 
-const USAGE = {
-  input_tokens: 0,
-  input_tokens_details: { cached_tokens: 0 },
-  output_tokens: 0,
-  output_tokens_details: { reasoning_tokens: 0 },
-  total_tokens: 0,
+function usageOf({ input, cached, output }: Used): object {
+  return {
+    ...{ input_tokens: input, input_tokens_details: { cached_tokens: cached } },
+    ...{ output_tokens: output, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: input + output },
+  }
 }
 
 export async function responses(parts: TurnParts, ask: Ask): Promise<Reply | undefined> {
@@ -81,11 +80,11 @@ class Made {
     this.#createdAt = Math.floor(clock.now() / SECOND)
   }
 
-  response(status: 'in_progress' | 'completed' | 'failed', text?: string, error?: SluiceError): object {
+  response(status: 'in_progress' | 'completed' | 'failed', taken?: Taken, error?: SluiceError): object {
     return {
       ...{ id: this.id, object: 'response', created_at: this.#createdAt, status, model: this.#request.model },
-      output: text === undefined ? [] : [this.item('completed', text)],
-      usage: status === 'in_progress' ? null : USAGE,
+      output: taken ? [this.item('completed', taken.text)] : [],
+      usage: taken ? usageOf(taken.used) : null,
       error: error ? { code: 'server_error', message: error.message } : null,
       ...{ incomplete_details: null, instructions: this.#request.instructions ?? null, metadata: {} },
       ...{ parallel_tool_calls: false, temperature: null, top_p: null, tool_choice: 'none', tools: [] },
@@ -129,13 +128,14 @@ async function stream(parts: TurnParts, ask: Ask, { wanted, made }: { wanted: Wa
     },
   })
   try {
-    const text = await reply
+    const taken = await reply
+    const { text } = taken
     const rest = unsaid.rest(text)
     if (rest !== '') delta(rest)
     send('response.output_text.done', { ...at, text, logprobs: [] })
     send('response.content_part.done', { ...at, part: made.part(text) })
     send('response.output_item.done', { output_index: 0, item: made.item('completed', text) })
-    send('response.completed', { response: made.response('completed', text) })
+    send('response.completed', { response: made.response('completed', taken) })
   } catch (error) {
     if (!sse) throw error
     send('response.failed', { response: made.response('failed', undefined, asApiError(error)) })

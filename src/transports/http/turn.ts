@@ -39,8 +39,19 @@ export interface Hearing {
 const USER_LENGTH_MAX = 200
 const DEAF: Hearing = { accepted: () => undefined, said: () => undefined }
 
-/** Answers the reply. */
-export async function takeTurn(parts: TurnParts, ask: Ask, wanted: Wanted): Promise<string> {
+/** Tokens of the whole turn, its tools' steps included; all 0 where the model does not tell. */
+export interface Used {
+  readonly input: number
+  readonly cached: number
+  readonly output: number
+}
+
+export interface Taken {
+  readonly text: string
+  readonly used: Used
+}
+
+export async function takeTurn(parts: TurnParts, ask: Ask, wanted: Wanted): Promise<Taken> {
   const { caller, signal } = ask
   const key = keyOf(ask)
   const { hearing = DEAF } = wanted
@@ -56,7 +67,7 @@ export async function takeTurn(parts: TurnParts, ask: Ask, wanted: Wanted): Prom
       hearing.accepted(runId)
     }
     const end = await parts.dispatcher.call('agent', params, { caller, signal, key: params.idempotencyKey, early })
-    return replyOf(end as Result<'agent'>)
+    return takenOf(end as Result<'agent'>)
   } catch (error) {
     if (signal.aborted && key === undefined && runId !== undefined) {
       await parts.dispatcher.call('chat.abort', { sessionKey: params.sessionKey, runId }, { caller })
@@ -121,7 +132,16 @@ function assistantOf({ event, payload }: GatewayEvent, runId: string): { text: s
   return data
 }
 
-function replyOf({ result }: Result<'agent'>): string {
-  const { payloads } = result as { payloads: readonly { text: string }[] }
-  return payloads.map(({ text }) => text).join('\n\n')
+interface AgentEnd {
+  readonly payloads: readonly { readonly text: string }[]
+  readonly meta: { readonly agentMeta: { readonly usage?: { output: number; cacheRead: number; total: number } } }
+}
+
+function takenOf({ result }: Result<'agent'>): Taken {
+  const { payloads, meta } = result as AgentEnd
+  const { output, cacheRead, total } = meta.agentMeta.usage ?? { output: 0, cacheRead: 0, total: 0 }
+  return {
+    text: payloads.map(({ text }) => text).join('\n\n'),
+    used: { input: total - output, cached: cacheRead, output },
+  }
 }
