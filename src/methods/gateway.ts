@@ -107,6 +107,9 @@ function statusOf(parts: MethodParts): Result<'status'> {
       defaultAgentId: DEFAULT_AGENT,
       agents: parts.settings().agents.map(({ id }) => ({ agentId: id, ...heartbeatOf(parts, id) })),
     },
+    // Clients of the family read these unguarded; an event is an input of its session at once, so none is queued here.
+    channelSummary: parts.channels.map(({ id }) => `${id}: running`),
+    queuedSystemEvents: [],
     ...loadOf(parts),
     waits: waitsOf(parts),
     slowest: slowestOf(parts),

@@ -173,7 +173,7 @@ export interface StoreWrites extends DeviceWrites {
    * Decides a pending approval, with the event `exec.approval.resolved`; `expired` is decided by nobody. `said` is what a
    * person wrote in the chat in which it was asked: it becomes a `decision` entry there, and the note when it is neither
    * yes nor no. What is decided or cancelled is asked nobody any more: its notice counts as shown. An approval that is no
-   * longer pending stays as it is (`decided: false`), and `said` with it. NOT_FOUND: `unknown approval id`.
+   * longer pending stays as it is (`decided: false`), and `said` with it. INVALID_REQUEST: `unknown approval id`.
    */
   decideApproval(args: {
     id: string

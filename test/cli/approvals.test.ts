@@ -110,7 +110,7 @@ test.each([
 
 test('one that there is not, and none named: what to do next', async () => {
   gateway.on('exec.approval.resolve', ({ refuse }) =>
-    refuse({ code: 'UNAVAILABLE', message: 'Error: unknown approval id', details: { code: 'NOT_FOUND' } }),
+    refuse({ code: 'INVALID_REQUEST', message: 'unknown approval id' }),
   )
   expect(await cli('approve', 'zzz')).toEqual({
     code: 1,

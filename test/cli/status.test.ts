@@ -16,6 +16,7 @@ const quiet: Result<'status'> = {
   epoch: 12,
   sessions: { paths: ['/home/you/.sluice/sluice.db'], count: 0, defaults: { model: 'sluice/offline' }, recent: [] },
   heartbeat: { defaultAgentId: 'main', agents: [] },
+  ...{ channelSummary: [], queuedSystemEvents: [] },
   runs: { running: 0, queued: 0, parked: 0, slots: 8 },
   lanes: { held: 0, waiting: 0 },
   pools: [{ name: 'turns', limit: 8, taken: 0, waiting: 0 }],

@@ -9,6 +9,7 @@ export interface Requirement {
 }
 
 const fact = (text: string): Requirement => ({ text })
+const missing = (text: string, gap: string): Requirement => ({ text, gap })
 
 export const REQUIREMENTS = {
   // What a client must find to work at all.
@@ -75,6 +76,98 @@ export const REQUIREMENTS = {
   'SESS-3': fact('the main session is not deleted'),
   'SESS-4': fact('a reset gives a new transcript and keeps the key'),
   'SESS-5': fact('a preview of a session that is not there is "missing", not an error'),
+  'SESS-6': fact(
+    'a list of sessions has its own time, path, count and defaults; rows are newest first and can be searched',
+  ),
+  'SESS-7': fact(
+    'a deleted session is answered with its key and what became of its transcript; another time as not deleted',
+  ),
+  'SESS-8': fact('levels are set, refused with those that there are, and taken away by null'),
+  'SESS-9': fact('compact says what was not compacted, and why'),
+  'SESS-10': fact('a preview shows who said what, cut to the asked length'),
+  // More of health and system.
+  'SYS-6': fact('health names agents with their heartbeats and sessions, as the CLI reads them unguarded'),
+  'SYS-7': fact('status has heartbeats, channel lines, queued events and sessions, as the CLI reads them'),
+  'SYS-8': fact('what models used is told by day and by provider'),
+  'SYS-9': fact('models, agents and the identity of an agent are told in the shapes of the family'),
+  'SYS-10': fact('a line of the log has message, level and time under the names that the family reads'),
+  'SYS-11': fact('system-event is answered, and changes who is present'),
+  'SYS-12': missing(
+    'every method of the family exists',
+    'there is no voice, no setup wizard, no node, no skill and no poll to have methods for',
+  ),
+  'SYS-13': missing(
+    'every event name of the family is announced',
+    'nodes and voice, which they are about, do not exist',
+  ),
+  // More of jobs.
+  'CRON-9': fact('a list has the soonest first, and the disabled ones only when asked'),
+  'CRON-10': fact('the scheduler says whether it runs, where jobs are, how many, and when it wakes next, or null'),
+  'CRON-11': fact('runs come oldest first, the newest so many; of an unknown job there are none'),
+  'CRON-12': fact('what the lenient forms do not name is refused: texts for numbers, flat fields, no name'),
+  'CRON-13': fact('a bad expression and a bad zone are refused in the words of their parsers'),
+  'CRON-14': fact(
+    'an update merges a payload of the same kind, replaces isolation whole, and clears by null and blank',
+  ),
+  'CRON-15': fact('another kind of payload needs its text'),
+  'CRON-16': fact('a disabled job has no next time; enabled again it has'),
+  'CRON-17': fact('a one-shot that went well is disabled, or removed where it says so'),
+  // More of chats and runs.
+  'CHAT-6': fact('what is injected is in the history, and told as the final of a run of its own'),
+  'CHAT-7': missing('history tells the thinking level', 'it is told by sessions.patch alone'),
+  'CHAT-8': fact('an abort where nothing runs is no error'),
+  'CHAT-9': fact('a session that takes nothing refuses in known words'),
+  'CHAT-10': fact('what was stopped is told as aborted, by whom; what failed as an error with its words'),
+  'RUN-1': fact('the final answer has status, summary, payloads, and of the turn its time, session, model and usage'),
+  'RUN-2': fact('a wait for a run that nobody knows times out; for one that ended it tells when'),
+  'RUN-3': fact('an agent that is not the one of the session key is refused before anything runs'),
+  'RUN-4': fact("all params of the family's CLI are taken by agent, with none of them needed"),
+  'RUN-5': fact('a session can be named by its transcript; one that is not there is refused'),
+  'RUN-6': missing(
+    'a reply goes to the named recipient',
+    'a reply goes where its session’s person reads, and nowhere else',
+  ),
+  'RUN-7': fact('a repeat of agent is the same run'),
+  // Other methods.
+  'EXEC-1': fact('a decision on nothing, and one that is none, are refused in known words'),
+  'DEV-1': fact('a wish that is not there is refused in known words; no token is ever listed'),
+  'CHAN-1': fact('a channel that is not there is refused by name'),
+  'NODE-1': fact('nodes that wait and are paired are listed: none'),
+  'CONF-1': fact('the config has a JSON Schema with a version'),
+  // Events.
+  'EVT-1': fact('a run is told from start to end: in rising numbers from 1, the text so far and what is new of it'),
+  'EVT-2': fact('a tool of a turn is told as it starts and as it ends, under one id'),
+  'EVT-3': fact('a stop is announced with its reason, then the connection is closed with 1012'),
+  'EVT-4': fact('a question of a turn is told with all fields, those that it has not as null'),
+  // Tools of agents.
+  'TOOL-1': fact('the session, cron, gateway, exec and web tools have the names that agents know'),
+  'TOOL-2': fact('their params have the names that agents know'),
+  'TOOL-3': fact('what sessions_send and sessions_spawn answer has status, run and session'),
+  'TOOL-4': fact('a tool that fails answers with status error, its name, and why'),
+  'TOOL-5': missing(
+    'every tool of the family is offered',
+    'files, browser, canvas, nodes, messages, speech, memory, images and web search are not built',
+  ),
+  'TOOL-6': missing(
+    'every param of these tools is known',
+    'no address of a gateway is taken (W1); wake, contextMessages, messageLimit, labels and a status’s model are not built',
+  ),
+  // The CLI.
+  'CLI-1': fact('the commands that talk to a gateway have the names of the family'),
+  'CLI-2': fact('cron add and cron edit take the flags of the family'),
+  'CLI-3': fact('the table of jobs has the columns that scripts cut'),
+  'CLI-4': fact('cron status and gateway call print JSON; a refusal is on stderr, with exit code 1'),
+  'CLI-5': fact('a text for the main session, heartbeats and presence are a command each'),
+  'CLI-6': missing('the commands on nodes, messages, skills and memory exist', 'what they are about is not built'),
+  // HTTP.
+  'HTTP-1': fact('who shows nothing is refused as JSON; on hooks as plain text'),
+  'HTTP-2': fact('a wrong verb is a 405 in plain text that names the right one'),
+  'HTTP-3': fact('chat completions answer as that API: id, object, choices, usage; streamed up to [DONE]'),
+  'HTTP-4': fact('responses answer as that API: id, object, status, output, usage'),
+  'HTTP-5': fact('tools are invoked with ok and result; one that is not to be had is a 404 with its name'),
+  'HTTP-6': fact('hooks answer wake with its mode, agent with 202 and a run; what is wrong with ok false'),
+  'HTTP-7': fact('agent and session are chosen by header, by model, by user'),
+  'HTTP-8': missing('every other path is the page', 'there is no browser UI yet whose paths they were'),
 } as const satisfies Record<string, Requirement>
 
 export type RequirementId = keyof typeof REQUIREMENTS

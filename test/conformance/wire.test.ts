@@ -347,3 +347,46 @@ conformance('CHAT-3', async () => {
   await finalOf(socket, 'again')
   expect((await socket.ask('chat.send', sent)).payload).toMatchObject({ runId: 'again', status: 'ok' })
 })
+
+conformance('EVT-1', async () => {
+  model.script('agent:main:evt', { text: 'one two three' })
+  const { socket } = await connected()
+  await socket.ask('chat.send', { sessionKey: 'evt', message: 'hi', idempotencyKey: 'evt' })
+  const final = await finalOf(socket, 'evt')
+  expect(final.payload).toMatchObject({
+    ...{ state: 'final', sessionKey: 'evt', seq: expect.any(Number) },
+    message: { role: 'assistant', content: [{ type: 'text', text: 'one two three' }], timestamp: expect.any(Number) },
+  })
+  const events = socket.frames.flatMap(({ event, payload }) =>
+    event === 'agent' && payload?.runId === 'evt' ? [payload as { seq: number; stream: string; data: object }] : [],
+  )
+  const seqs = events.map(({ seq }) => seq)
+  expect([seqs[0], ...seqs]).toEqual([1, ...new Set(seqs.toSorted((a, b) => a - b))])
+  expect(events[0]).toMatchObject({ stream: 'lifecycle', data: { phase: 'start', startedAt: expect.any(Number) } })
+  expect(events.at(-1)).toMatchObject({ stream: 'lifecycle', data: { phase: 'end', endedAt: expect.any(Number) } })
+  const heard = events.filter(({ stream }) => stream === 'assistant').map(({ data }) => data as { delta: string })
+  expect(heard.at(-1)).toMatchObject({ text: 'one two three' })
+  expect(heard.map(({ delta }) => delta).join('')).toBe('one two three')
+})
+
+conformance('EVT-3', async () => {
+  const stopped = await perTest.gateway()
+  const socket = new RawSocket(stopped.url)
+  sockets.push(socket)
+  await socket.challenged()
+  await socket.ask('connect', { ...CONNECT, auth: { token: stopped.token } })
+  await stopped.stop()
+  const told = await socket.until('the stop', ({ event }) => event === 'shutdown')
+  expect(told.payload).toEqual({ reason: expect.any(String), restartExpectedMs: null })
+  expect(await socket.closed).toEqual({ code: 1012, reason: 'service restart' })
+})
+
+conformance('SYS-10', async () => {
+  const { socket } = await connected()
+  const { payload } = await socket.ask('logs.tail', { limit: 500 })
+  const lines = (payload as { lines: string[] }).lines.map(line => JSON.parse(line))
+  expect(lines.find(line => line['0'] === 'started')).toMatchObject({
+    ...{ _meta: { logLevelName: 'INFO' }, time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/), msg: 'started' },
+  })
+  expect((await socket.ask('logs.tail', { limit: 1 })).payload).not.toHaveProperty('truncated')
+})

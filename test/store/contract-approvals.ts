@@ -93,7 +93,7 @@ export const approvalTests: StoreTests = {
       { id: 'a3', decision: 'deny', resolvedBy: 'ann', ts: NOW + 5 },
       { id: 'a4', decision: null, resolvedBy: null, ts: NOW + 5 },
     ])
-    const unknown = { code: 'NOT_FOUND', message: 'unknown approval id' }
+    const unknown = { code: 'INVALID_REQUEST', message: 'unknown approval id' }
     await expect(decide(store, { id: 'nobody', decision: 'deny' })).rejects.toMatchObject(unknown)
   },
 
@@ -142,7 +142,7 @@ export const approvalTests: StoreTests = {
     await ask(store, 'r1', newApproval('a1'))
     await decide(store, { id: 'a1', decision: 'allow-once' })
     await expect(use(store, 'r2', 'a1')).rejects.toMatchObject({ code: 'CONFLICT' })
-    await expect(use(store, 'r1', 'nobody')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(use(store, 'r1', 'nobody')).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
     await store.write.requeueRun({ fence, lost: true, nowMs: NOW })
     await expect(store.write.useApproval({ fence, id: 'a1', nowMs: NOW })).rejects.toMatchObject(stale)
     const approval = newApproval('a2')

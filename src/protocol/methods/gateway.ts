@@ -90,6 +90,8 @@ export const GATEWAY_METHODS = {
           z.object({ agentId: z.string(), enabled: z.boolean(), every: z.string(), everyMs: z.number().nullable() }),
         ),
       }),
+      channelSummary: z.array(z.string()),
+      queuedSystemEvents: z.array(z.string()),
       runs: z.object({ running: z.number(), queued: z.number(), parked: z.number(), slots: z.number() }),
       lanes: z.object({ held: z.number(), waiting: z.number() }),
       pools: z.array(z.object({ name: z.string(), limit: z.number(), taken: z.number(), waiting: z.number() })),

@@ -35,7 +35,7 @@ const USE = "UPDATE approvals SET state = 'used' WHERE id = ?"
 
 function requireApproval(tx: Tx, id: string): ApprovalRow {
   const row = tx.get<ApprovalColumns>(FIND, [id])
-  if (!row) throw new SluiceError('NOT_FOUND', 'unknown approval id', { details: { id }, outcome: 'not-started' })
+  if (!row) throw new SluiceError('INVALID_REQUEST', 'unknown approval id', { details: { id }, outcome: 'not-started' })
   return toApproval(row)
 }
 
