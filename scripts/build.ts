@@ -24,6 +24,8 @@ const BUNDLES: readonly Readonly<Record<string, string>>[] = [
   },
   { 'runner-entry': 'src/runner-entry.ts' },
 ]
+/** What programs and pages import; it has nothing of Node. */
+const CLIENT = { client: 'src/client/library.ts' }
 
 // CommonJS dependencies call `require` for Node's own modules, which ESM does not give them.
 const REQUIRE_BANNER =
@@ -114,7 +116,10 @@ function swapIn(folder: string): void {
 async function build(): Promise<void> {
   const startedMs = Date.now()
   const esbuild = await import('esbuild')
-  const built = await Promise.all(BUNDLES.map(entries => esbuild.build(buildOptions(entries))))
+  const built = await Promise.all([
+    ...BUNDLES.map(entries => esbuild.build(buildOptions(entries))),
+    esbuild.build({ ...buildOptions(CLIENT), platform: 'browser', target: 'es2023', splitting: false, banner: {} }),
+  ])
   const outputFiles = built.flatMap(bundle => bundle.outputFiles)
   const metafile = joined(built.map(bundle => bundle.metafile))
   const folder = `${DIST}.new-${process.pid}`

@@ -31,6 +31,24 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
+/** Uses what the types say, and is refused by them where it is wrong. */
+const PROGRAM = `import { type Client, openClient, SluiceError } from 'sluice-gateway/client'
+export async function rename(client: Client, id: string): Promise<string> {
+  // @ts-expect-error: there is no such method.
+  void client.call('cron.juggle', {})
+  // @ts-expect-error: a name is a text.
+  void client.call('cron.update', { id, patch: { name: 7 } })
+  client.listen({ event: ({ event, payload }) => event === 'chat' && payload.state satisfies string | false })
+  const { name } = await client.call('cron.update', { id, patch: { name: 'new' } }, { key: 'k' })
+  return name satisfies string
+}
+try {
+  openClient({ url: 'ftp://nowhere' })
+} catch (error) {
+  if (error instanceof SluiceError) console.log(error.message.split(';')[0])
+}
+`
+
 /** A new folder below the scratch folder. */
 function folder(...parts: string[]): string {
   const path = join(scratch, ...parts)
@@ -96,7 +114,14 @@ describe('the packed package', () => {
     expect(files.sort()).toEqual(['LICENSE', 'README.md', 'bin', 'dist', 'package.json'])
     const bundle = readdirSync(join(home, 'node_modules/sluice-gateway/dist'))
     expect(bundle).toEqual(
-      expect.arrayContaining(['main.js', 'runner-entry.js', 'writer.js', 'THIRD-PARTY-LICENSES.txt']),
+      expect.arrayContaining([
+        'main.js',
+        'client.js',
+        'types',
+        'runner-entry.js',
+        'writer.js',
+        'THIRD-PARTY-LICENSES.txt',
+      ]),
     )
     expect(bundle).not.toContain('meta.json')
   })
@@ -106,6 +131,18 @@ describe('the packed package', () => {
     const present = readdirSync(join(home, 'node_modules'))
     expect(present).toContain('better-sqlite3')
     expect(present).not.toContain('zod')
+  })
+
+  test('a program has the client of it, with its types and without any package of ours', () => {
+    const program = join(home, 'program.mts')
+    writeFileSync(program, PROGRAM)
+    const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+    const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--lib', 'es2024,dom']
+    const path = pathWithThisNode()
+    const checked = run('node', [compiler, ...strict, program], { cwd: home, path })
+    expect([checked.stdout, checked.status]).toEqual(['', 0])
+    const ran = run('node', [program], { cwd: home, path })
+    expect([ran.stderr, ran.stdout]).toEqual(['', 'ftp://nowhere is no address of a gateway\n'])
   })
 
   test('says its version', () => {
