@@ -186,6 +186,19 @@ describe('a device', () => {
     expect((await elsewhere.socket.ask('connect', bare)).error?.message).toBe('device nonce required')
   })
 
+  test('refused by the CLI it is not let in, and its wish is gone', async () => {
+    const device = new TestDevice()
+    const wish = { auth: secret(), scopes: ['operator.read'] }
+    const { answer } = await connected(device, wish, ELSEWHERE)
+    const { requestId } = (answer.error?.details ?? {}) as { requestId: string }
+    const rejected = await gateway.cli(['devices', 'reject', requestId.slice(0, 8)])
+    expect(rejected).toMatchObject({ code: 0, stdout: `Refused: ${device.id}\n` })
+    const listed = JSON.parse((await gateway.cli(['devices', 'list', '--json'])).stdout)
+    expect(JSON.stringify(listed)).not.toContain(device.id)
+    expect((await connected(device, wish, ELSEWHERE)).answer.error).toMatchObject({ code: 'NOT_PAIRED' })
+    expect((await gateway.cli(['devices', 'reject', 'no-such'])).code).not.toBe(0)
+  })
+
   test('another token closes the connections that used the old one; who asked hears it first', async () => {
     const device = new TestDevice()
     const bySecret = await connected(device, { auth: secret() })
