@@ -72,4 +72,4 @@ setInterval(() => {
   if (samples.length > 0) channel.postMessage(samples)
   samples = []
 }, REPORT_EVERY_MS)
-hostTurns(withClock(parentPort), makeModel)
+hostTurns(withClock(parentPort), makeModel, () => undefined)

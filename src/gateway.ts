@@ -11,14 +11,15 @@ import { networksOf } from './base/addresses.ts'
 import { formatDuration, MINUTE } from './base/durations.ts'
 import { SluiceError } from './base/errors.ts'
 import { ownAddresses, ownName } from './base/node/addresses.ts'
-import { type Log, openLog } from './base/node/log.ts'
+import { type Log, type LogFile, openLog } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
 import { ownSecret } from './base/own-secret.ts'
 import type { World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
+import { modelsFor, workspaceFor } from './config/agents.ts'
 import { type LoadSettings, type Settings, settingsLoader } from './config/load.ts'
-import { type Env, type GatewayRecord, type Places, urlOf, workspaceOf } from './config/locate.ts'
+import { type Env, type GatewayRecord, type Places, urlOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
 import { furnish, type House } from './house.ts'
 import { markStart, type Start } from './maintenance/starts.ts'
@@ -31,7 +32,7 @@ import type { HelloOk } from './protocol/connect.ts'
 import { EVENT_NAMES } from './protocol/events.ts'
 import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION, TICK_INTERVAL_MS } from './protocol/limits.ts'
 import { checkModels, OFFLINE_REF } from './providers/choice.ts'
-import { canonicalSession, DEFAULT_AGENT, MAIN_KEY } from './sessions/session-key.ts'
+import { canonicalSession, MAIN_KEY } from './sessions/session-key.ts'
 import type { Store } from './store/port.ts'
 import { storeFailed } from './store/sqlite/failures.ts'
 import { checkIntegrity, damageAdvice, type Integrity, type IntegrityCheck } from './store/sqlite/integrity.ts'
@@ -74,7 +75,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { places, env, world } = options
   const load = loaderOf(options)
   const { settings, listening } = prepare(options, load)
-  const log = openLog(`${places.stateDir}/logs/gateway.log`, settings.logLevel)
+  const log = openLog(settings.log.path, settings.log)
   const store = await openSqliteStore({ folder: places.stateDir })
   const start = await markStartOf(store, options)
   const check = look(store, start, { folder: places.stateDir, log: log.log })
@@ -90,7 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       log.log('info', 'restarting', { reason })
       restart.resolve({ reason })
     }),
-    applied: next => log.setLevel(next.logLevel),
+    applied: next => taken(next, log, options),
   })
   const { server, http } = serve(house, { ...listening, options, log: log.log })
   const failure = Promise.withResolvers<Error>()
@@ -207,9 +208,28 @@ function prepare({ places, world }: GatewayOptions, load: LoadSettings): { setti
   const { access, port } = settings
   const tls = access.tls && readTls(world, access.tls)
   const binding = bindingOf(access.bind, { addresses: ownAddresses(), isEncrypted: tls !== undefined })
-  for (const folder of [places.stateDir, workspaceOf(places)]) onDisk(folder, () => files.ensurePrivateFolder(folder))
+  onDisk(places.stateDir, () => files.ensurePrivateFolder(places.stateDir))
+  ensureWorkspaces(settings, { places, world })
   const token = settings.token ?? onDisk(places.tokenPath, () => ownSecret(world, places.tokenPath))
   return { settings, listening: { binding, port, tls, secrets: { token, password: access.password }, access } }
+}
+
+/** What is not in the house takes other settings up. */
+function taken(next: Settings, log: LogFile, options: GatewayOptions): void {
+  log.set(next.log)
+  try {
+    ensureWorkspaces(next, options)
+  } catch (error) {
+    log.log('error', 'a folder of an agent could not be made', { error: (error as Error).message })
+  }
+}
+
+/** Agents' folders below our own are made; one elsewhere is its owner's to make. */
+function ensureWorkspaces(settings: Settings, { places, world }: Pick<GatewayOptions, 'places' | 'world'>): void {
+  for (const { id } of settings.agents) {
+    const folder = workspaceFor(settings, id)
+    if (folder.startsWith(`${places.stateDir}/`)) onDisk(folder, () => world.files.ensurePrivateFolder(folder))
+  }
 }
 
 function readTls({ files }: World, paths: { certPath: string; keyPath: string }): NonNullable<Listening['tls']> {
@@ -288,7 +308,9 @@ function withWarning(settings: Settings, warning: string | undefined): Settings 
 function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSettings {
   const systemZone = Intl.DateTimeFormat().resolvedOptions().timeZone
   const sources = { files: world.files, env, places, portOverride, systemZone, isMethod: isMethodName }
-  return settingsLoader(sources, settings => void checkModels(settings.models))
+  return settingsLoader(sources, settings => {
+    for (const { id } of settings.agents) checkModels(modelsFor(settings, id))
+  })
 }
 
 interface Serving extends Listening {
@@ -378,7 +400,8 @@ function admissionOf(entry: Entry<HouseTurn>, label: string): Admission {
 
 function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk {
   const { clock } = options.world
-  const main = canonicalSession(MAIN_KEY)
+  const { defaultAgent } = house.parts.settings()
+  const main = canonicalSession(MAIN_KEY, defaultAgent)
   return {
     type: 'hello-ok',
     protocol: PROTOCOL_VERSION,
@@ -393,7 +416,7 @@ function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk
       stateDir: options.places.stateDir,
       configPath: options.places.configPath,
       sessionDefaults: {
-        defaultAgentId: DEFAULT_AGENT,
+        defaultAgentId: defaultAgent,
         mainKey: MAIN_KEY,
         mainSessionKey: main.key,
         scope: 'per-sender',

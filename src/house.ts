@@ -10,6 +10,7 @@ import { VERSION } from './base/node/version.ts'
 import { ownSecret } from './base/own-secret.ts'
 import type { Clock, World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
+import { modelsFor, workspaceFor } from './config/agents.ts'
 import type { LoadSettings, Settings } from './config/load.ts'
 import type { Env, Places } from './config/locate.ts'
 import { compareSettings } from './config/reload.ts'
@@ -20,6 +21,7 @@ import { WaitGraph } from './coordination/wait-graph.ts'
 import { Exchange } from './delivery/exchange.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { EventHub, type GatewayEvent } from './dispatch/event-hub.ts'
+import { isAgent, unknownAgent } from './methods/agents.ts'
 import type { ConfigState, Control } from './methods/control.ts'
 import { FoundModel } from './methods/found-model.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
@@ -39,7 +41,8 @@ import type { Heartbeats } from './scheduler/heartbeat.ts'
 import { supersededRuns } from './scheduler/overlap.ts'
 import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
-import { canonicalSession, DEFAULT_AGENT, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
+import { agentOfChat } from './sessions/routing.ts'
+import { canonicalSession, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
 import type { Store } from './store/port.ts'
 import type { ApprovalRow, RunRow } from './store/rows.ts'
 import { cronTool } from './tools/cron-tool.ts'
@@ -120,7 +123,7 @@ export function furnish(building: Building) {
     scheduler.poke()
     void findModel()
   })
-  const exchange: Exchange = exchangeOf(building, (name, params, from) => dispatcher.call(name, params, from))
+  const exchange: Exchange = exchangeOf(building, settings, (name, params, from) => dispatcher.call(name, params, from))
   store.onEvents(events => {
     for (const { event, payload } of events) hearHeartbeats(parts, event, payload)
   })
@@ -183,10 +186,18 @@ function controlOf(building: Building, live: LiveSettings, applied: (next: Setti
 }
 
 /** The channels, whose people are callers like others. */
-function exchangeOf({ store, world, channels = [], log }: Building, call: Dispatcher['call']): Exchange {
+function exchangeOf(
+  { store, world, channels = [], log }: Building,
+  settings: () => Settings,
+  call: Dispatcher['call'],
+): Exchange {
   return new Exchange({
     ...{ store, log, clock: world.clock, lines: channels },
-    sessionOf: ({ channelId, chatId }) => canonicalSession(`${channelId}:${chatId}`).key,
+    sessionOf: ({ channelId, chatId }) => {
+      const { bindings, defaultAgent } = settings()
+      const agentId = agentOfChat({ channel: channelId, id: chatId }, bindings, defaultAgent)
+      return canonicalSession(`${channelId}:${chatId}`, agentId).key
+    },
     call: (name, params, { key, route }) => {
       const { channelId } = route
       return call(name, params, {
@@ -209,7 +220,11 @@ function workers(
     get zone() {
       return live.settings.zone
     },
-    defaultAgentId: DEFAULT_AGENT,
+    get defaultAgentId() {
+      return live.settings.defaultAgent
+    },
+    isAgent: agentId => isAgent(live.settings, agentId),
+    agentOf: sessionKey => canonicalSession(sessionKey, live.settings.defaultAgent).agentId,
     mainSession: agentId => canonicalSession(MAIN_KEY, agentId).key,
     jobSession: (agentId, jobId) => jobSession(agentId, jobId).key,
   }
@@ -303,6 +318,8 @@ interface LiveSettings {
   readonly settings: Settings
   readonly turns: TurnSettings
   readonly modelRef: string
+  /** The model that answers for an agent; its ref. */
+  modelOf(agentId: string): string
   replace(settings: Settings): void
 }
 
@@ -318,9 +335,14 @@ function liveSettings(building: Building, address: Address, found: FoundModel): 
   const made = (next: Settings) => ({
     settings: next,
     turns: turnSettings(found.complete(next), toolsOf(next), building),
-    modelRef: chooseModel(found.complete(next).models).ref,
+    modelRef: modelOf(next, next.defaultAgent),
   })
-  const live: LiveSettings = { ...made(building.settings), replace: next => void Object.assign(live, made(next)) }
+  const modelOf = (next: Settings, agentId: string) => chooseModel(modelsFor(found.complete(next), agentId)).ref
+  const live: LiveSettings = {
+    ...made(building.settings),
+    modelOf: agentId => modelOf(live.settings, agentId),
+    replace: next => void Object.assign(live, made(next)),
+  }
   return live
 }
 
@@ -331,7 +353,11 @@ function toolMaker(building: Building, address: Address, settings: () => Setting
   const port = () => URL.parse(address.url)?.port ?? ''
   const exec = execTool({
     ...{ processes, clock, env, binFolder },
-    policy: () => settings().exec,
+    policy: agentId => {
+      const { agents, exec } = settings()
+      const own = agents.find(({ id }) => id === agentId)?.workspace
+      return { ...exec, cwd: own ?? exec.cwd ?? workspaceFor(settings(), agentId) }
+    },
     wayBack: () => ({
       SLUICE_STATE_DIR: places.stateDir,
       SLUICE_CONFIG_PATH: places.configPath,
@@ -347,21 +373,46 @@ function toolMaker(building: Building, address: Address, settings: () => Setting
 }
 
 function turnSettings(settings: Settings, tools: readonly Tool[], { store, world }: Building): TurnSettings {
-  const { allow, deny } = settings.toolPolicy
-  const own = new Toolbox(tools, settings.toolPolicy)
-  const ofTasks = new Toolbox(tools, { allow, deny: [...deny, ...settings.subagents.deny] })
+  const boxes = toolboxes(settings, tools)
   return {
     zone: settings.zone,
     timeoutMs: settings.turnTimeoutMs,
-    toolboxFor: run => (taskDepth(run.sessionKey) > 0 ? ofTasks : own),
+    toolboxFor: ({ agentId, sessionKey }) => boxes(agentId)[taskDepth(sessionKey) > 0 ? 'ofTasks' : 'own'],
+    personaOf: agentId => {
+      const { name, identity } = settings.agents.find(({ id }) => id === agentId) ?? {}
+      const folder = workspaceFor(settings, agentId)
+      return { name: identity?.name ?? name, theme: identity?.theme, folder, lengthMax: settings.bootstrapLengthMax }
+    },
     traitsOf: ref => traitsOf(settings.models, ref),
     // A person in a chat is better told by the built-in model than not at all; what a job or a client wants, it cannot do.
-    chooseModel: (ref, { source }) => chooseChain(settings.models, { ref, offlineLast: source === 'chat' }),
+    chooseModel: (ref, { agentId, source }) => {
+      if (!isAgent(settings, agentId)) throw unknownAgent(settings, agentId)
+      return chooseChain(modelsFor(settings, agentId), { ref, offlineLast: source === 'chat' })
+    },
     capReached: (run, model) => {
       const { models, zone } = settings
       return capReached({ read: store.read, caps: models.caps, run, model, zone, nowMs: world.clock.now() })
     },
     costOf: (model, usage) => costMicroUsd(priceOf(settings.models, model), usage),
+  }
+}
+
+/** The tools of each agent's turns: those that all have, as far as its own policy leaves them. */
+function toolboxes({ agents, toolPolicy, subagents }: Settings, tools: readonly Tool[]) {
+  const made = new Map<string, { own: Toolbox; ofTasks: Toolbox }>()
+  return (agentId: string) => {
+    const known = made.get(agentId)
+    if (known) return known
+    const policy = agents.find(({ id }) => id === agentId)?.tools
+    const left = tools.filter(({ name }) => policy?.allow?.includes(name) ?? true)
+    const { allow } = toolPolicy
+    const deny = [...toolPolicy.deny, ...(policy?.deny ?? [])]
+    const boxes = {
+      own: new Toolbox(left, { allow, deny }),
+      ofTasks: new Toolbox(left, { allow, deny: [...deny, ...subagents.deny] }),
+    }
+    made.set(agentId, boxes)
+    return boxes
   }
 }
 
@@ -413,6 +464,7 @@ function factsOf(
     get modelRef() {
       return live.modelRef
     },
+    modelOf: live.modelOf,
     startedAtMs: world.clock.now(),
     loopDelayMs,
     memoryBytes: () => process.memoryUsage().rss,

@@ -141,8 +141,9 @@ interface Found {
 async function ownGateway(url: string | undefined, token: string | undefined): Promise<Found> {
   const given = token ?? (url === undefined ? undefined : process.env.SLUICE_GATEWAY_TOKEN)
   if (url !== undefined && (given || !isLoopback(url))) return { url, ...(given && { token: given }) }
-  const [{ clientSecrets, locate, ownAddress, readConfigFile }, { nodeFiles }, { homedir }] = await Promise.all([
+  const [{ clientSecrets, locate, ownAddress }, { readConfigFile }, { nodeFiles }, { homedir }] = await Promise.all([
     import('./config/locate.ts'),
+    import('./config/includes.ts'),
     import('./base/node/world.ts'),
     import('node:os'),
   ])
@@ -177,9 +178,10 @@ type OwnConfigModule = typeof import('./maintenance/own-config.ts')
 
 /** What commands need that work on this machine's config themselves. */
 async function surroundings({ zone }: Shell) {
-  const [module, { chooseModel }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
+  const [module, { chooseModel }, { modelsFor }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
     import('./maintenance/own-config.ts'),
     import('./providers/choice.ts'),
+    import('./config/agents.ts'),
     import('./config/locate.ts'),
     import('./base/node/world.ts'),
     import('node:os'),
@@ -189,7 +191,9 @@ async function surroundings({ zone }: Shell) {
     files: nodeFiles,
     env: process.env,
     systemZone: zone,
-    judge: settings => void chooseModel(settings.models),
+    judge: settings => {
+      for (const { id } of settings.agents) chooseModel(modelsFor(settings, id))
+    },
   }
   return { module, around }
 }

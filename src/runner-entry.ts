@@ -49,4 +49,4 @@ async function servedModel(choice: ServedChoice): Promise<Model> {
 }
 
 if (!parentPort) throw new Error('runner-entry is started by the gateway as a worker thread')
-hostTurns(parentPort, makeModel)
+hostTurns(parentPort, makeModel, nodeWorld.files.readText)

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import JSON5 from 'json5'
 import { asSluiceError, SluiceError } from '../base/errors.ts'
 import type { Files } from '../base/world.ts'
+import { includedPaths, refuseIncluded, wholeConfig } from './includes.ts'
 import type { ConfigIssue, LoadSettings, Settings } from './load.ts'
 import { parseConfig } from './locate.ts'
 import { type Overridden, overriddenOf } from './overridden.ts'
@@ -44,6 +45,8 @@ export function shownConfig({ path, files, load }: ConfigPlace) {
   const parsed = judged(() => redacted(parseConfig(text, path) ?? {}))
   const loaded = judged(() => load(text))
   const issues = parsed.issues ?? loaded.issues ?? []
+  const includes = parsed.issues ? [] : includedPaths(text, path, files)
+  const whole = includes.length > 0 && judged(() => redacted(wholeConfig(text, path, files))).value
   const { warnings = [], overridden = [] } = loaded.value ?? {}
   return {
     ...seen,
@@ -52,6 +55,7 @@ export function shownConfig({ path, files, load }: ConfigPlace) {
     valid: issues.length === 0,
     config: (loaded.issues ? undefined : parsed.value) ?? {},
     issues,
+    ...(includes.length > 0 && { includes, ...(whole !== undefined && { whole }) }),
     warnings: [
       ...warnings.map(message => ({ path: '', message })),
       ...overridden.map(({ key, by }) => ({ path: key, message: `${by} wins over it` })),
@@ -112,6 +116,7 @@ function judgedChange(
 ): JudgedChange {
   allow?.(change)
   const settings = required('invalid config', () => place.load(change.text))
+  refuseIncluded(change, place)
   return { ...change, settings, overridden: overriddenOf(settings.overridden, change) }
 }
 

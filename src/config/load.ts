@@ -7,11 +7,13 @@ import type { Files } from '../base/world.ts'
 import { isZone } from '../base/zoned-time.ts'
 import type { HeartbeatRule } from '../protocol/heartbeat.ts'
 import { type AccessSettings, accessSettings } from './access.ts'
+import { type AgentsSettings, agentsSettings, pathOf } from './agents.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
 import { heartbeatsOf } from './heartbeats.ts'
 import { type HttpSettings, httpSettings } from './http.ts'
+import { wholeConfig } from './includes.ts'
 import { reportKeys } from './known-keys.ts'
-import { type Env, gatewayPort, type Places, parseConfig, workspaceOf } from './locate.ts'
+import { type Env, gatewayPort, type Places, workspaceOf } from './locate.ts'
 import { type ModelsSettings, modelsSettings } from './models.ts'
 import { type Overridden, overriddenKeys } from './overridden.ts'
 import { resolveReferences, wrong } from './references.ts'
@@ -24,8 +26,9 @@ const VALUE_LENGTH_MAX = 80
 const TURN_TIMEOUT_MS_DEFAULT = 10 * MINUTE
 const EXEC_TIMEOUT_MS_DEFAULT = 30 * MINUTE
 const APPROVAL_TIMEOUT_MS_DEFAULT = 10 * MINUTE
-/** The agent that is always there. */
-const MAIN_AGENT = 'main'
+const LOG_FILE_MB_DEFAULT = 10
+const LOG_FILES_DEFAULT = 3
+const MB = 1_000_000
 
 /** Whether turns may start processes, which ones without being asked, and for how long. */
 export interface ExecSettings {
@@ -36,10 +39,21 @@ export interface ExecSettings {
   readonly allow: readonly string[]
   readonly timeoutMs: number
   readonly approvalTimeoutMs: number
-  readonly cwd: string
+  /** Where commands run; undefined: in the agent's workspace. */
+  readonly cwd: string | undefined
 }
 
-export interface Settings extends Bounds {
+/** What the log keeps, and where. */
+export interface LogSettings {
+  readonly level: string
+  readonly path: string
+  /** Bytes at which it is put aside. */
+  readonly bytesMax: number
+  /** Those put aside that are kept. */
+  readonly filesMax: number
+}
+
+export interface Settings extends Bounds, AgentsSettings {
   readonly access: AccessSettings
   readonly http: HttpSettings
   readonly port: number
@@ -57,12 +71,10 @@ export interface Settings extends Bounds {
   readonly toolTimeoutsMs: ReadonlyMap<string, number>
   readonly exec: ExecSettings
   readonly webFetch: boolean
-  /** Always with `main`. */
-  readonly agents: readonly { readonly id: string; readonly name?: string }[]
   readonly heartbeats: readonly HeartbeatRule[]
   readonly sessionReset: SessionReset
   readonly cronEnabled: boolean
-  readonly logLevel: string
+  readonly log: LogSettings
   /** What is said at start: keys that are unknown or not used yet. */
   readonly warnings: readonly string[]
   /** Keys of the file that something else wins over. */
@@ -97,11 +109,15 @@ export function loadSettings(sources: ConfigSources): Settings {
 
 function settingsOf(text: string | undefined, sources: ConfigSources): Settings {
   const { env, places } = sources
-  const written = parseConfig(text, places.configPath) ?? {}
+  const written = wholeConfig(text, places.configPath, sources.files) ?? {}
   const raw = resolveReferences(written, sources)
   const config = validated({ raw, written }, places.configPath)
   const zone = zoneOf(config, sources)
   const defaults = config.agents?.defaults
+  const agents = agentsSettings({
+    ...{ agents: config.agents, bindings: config.bindings, talk: config.tools?.agentToAgent },
+    ...{ env, workspace: workspaceOf(places), wrong },
+  })
   const token = env.SLUICE_GATEWAY_TOKEN || config.gateway?.auth?.token
   return {
     port: sources.portOverride ?? gatewayPort(env, config),
@@ -115,13 +131,13 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     toolPolicy: { allow: config.tools?.allow, deny: config.tools?.deny ?? [] },
     methodTimeoutsMs: methodTimeouts(config, sources),
     toolTimeoutsMs: toolTimeouts(config),
-    exec: execSettings(config.tools?.exec, places),
+    exec: execSettings(config.tools?.exec),
     webFetch: config.tools?.web?.fetch?.enabled ?? false,
-    agents: agentsOf(config),
-    heartbeats: heartbeatsOf(config.agents, zone.zone, MAIN_AGENT),
+    ...agents,
+    heartbeats: heartbeatsOf(config.agents, zone.zone, agents.defaultAgent),
     sessionReset: sessionResetOf(config.session?.reset),
     cronEnabled: config.cron?.enabled ?? true,
-    logLevel: config.logging?.level ?? 'info',
+    log: logSettings(config.logging, sources),
     warnings: keyWarnings(written),
     overridden: overriddenKeys(written, sources),
   }
@@ -129,7 +145,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
 
 type ExecConfig = NonNullable<ConfigFile['tools']>['exec']
 
-function execSettings(exec: ExecConfig, places: Places): ExecSettings {
+function execSettings(exec: ExecConfig): ExecSettings {
   const { timeoutSec, approvalTimeoutSec } = exec ?? {}
   return {
     security: exec?.security ?? 'deny',
@@ -137,13 +153,14 @@ function execSettings(exec: ExecConfig, places: Places): ExecSettings {
     allow: exec?.allow ?? [],
     timeoutMs: timeoutSec === undefined ? EXEC_TIMEOUT_MS_DEFAULT : timeoutSec * SECOND,
     approvalTimeoutMs: approvalTimeoutSec === undefined ? APPROVAL_TIMEOUT_MS_DEFAULT : approvalTimeoutSec * SECOND,
-    cwd: exec?.workdir ?? workspaceOf(places),
+    cwd: exec?.workdir,
   }
 }
 
-function agentsOf(config: ConfigFile): Settings['agents'] {
-  const listed = (config.agents?.list ?? []).map(({ id, name }) => ({ id, ...(name !== undefined && { name }) }))
-  return listed.some(agent => agent.id === MAIN_AGENT) ? listed : [{ id: MAIN_AGENT }, ...listed]
+function logSettings(logging: ConfigFile['logging'], { places, env }: ConfigSources): LogSettings {
+  const { level = 'info', file, maxFileMb = LOG_FILE_MB_DEFAULT, keepFiles = LOG_FILES_DEFAULT } = logging ?? {}
+  const path = file === undefined ? `${places.stateDir}/logs/gateway.log` : pathOf(file, env)
+  return { level, path, bytesMax: Math.round(maxFileMb * MB), filesMax: keepFiles }
 }
 
 /** One wrong value; what is refused carries all of them as `details.issues`. */
@@ -216,14 +233,9 @@ function toolTimeouts(config: ConfigFile): Map<string, number> {
 function keyWarnings(raw: unknown): string[] {
   const { unused, unknown } = reportKeys(raw)
   return [
-    ...(hasInclude(raw) ? ['config: $include is not supported: put all of the config into one file'] : []),
-    ...unknown
-      .filter(({ path }) => path !== '$include')
-      .map(({ path, meant }) => `config: ${path} is not known${meant === undefined ? '' : `; did you mean ${meant}?`}`),
+    ...unknown.map(
+      ({ path, meant }) => `config: ${path} is not known${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+    ),
     ...(unused.length === 0 ? [] : [`config: understood but not used by this version: ${unused.join(', ')}`]),
   ]
-}
-
-function hasInclude(raw: unknown): boolean {
-  return typeof raw === 'object' && raw !== null && Object.hasOwn(raw, '$include')
 }

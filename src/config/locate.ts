@@ -30,17 +30,12 @@ export function locate(env: Env, home: string): Places {
   }
 }
 
-/** Where a turn's commands run that name no folder, unless the config chooses another. */
+/** The default agent's folder, unless the config chooses another. */
 export function workspaceOf({ stateDir }: Pick<Places, 'stateDir'>): string {
   return `${stateDir}/workspace`
 }
 
-/** The parsed config file; undefined when there is none. A file that cannot be parsed is refused with its place. */
-export function readConfigFile(files: Files, configPath: string): unknown {
-  return parseConfig(files.readText(configPath), configPath)
-}
-
-/** The same of a text that was read before. */
+/** The parsed text of a config file; undefined when there is none. One that cannot be parsed is refused with its place. */
 export function parseConfig(text: string | undefined, configPath: string): unknown {
   if (text === undefined || text.trim() === '') return undefined
   try {

@@ -7,7 +7,7 @@ import type { Env } from './locate.ts'
 const SILENCE_MS_MAX = 5 * MINUTE
 
 const MODEL_WANTED = 'write a model as <provider>/<model id>, e.g. local/llama-3.3'
-const modelRef = z.string({ error: MODEL_WANTED }).regex(/^[^/\s]+\/\S+$/, MODEL_WANTED)
+export const modelRef = z.string({ error: MODEL_WANTED }).regex(/^[^/\s]+\/\S+$/, MODEL_WANTED)
 
 export const defaultModelSchema = z
   .union(

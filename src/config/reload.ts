@@ -35,11 +35,18 @@ const PARTS: readonly Part[] = [
   { key: 'agents.defaults.maxQueued', of: settings => settings.queue.all },
   {
     key: 'agents.defaults.subagents',
-    of: ({ slots, subagents }) => [slots.subagents, subagents.depthMax, subagents.childrenMax],
+    of: ({ slots, subagents, taskModel }) => [taskModel, slots.subagents, subagents.depthMax, subagents.childrenMax],
   },
+  { key: 'agents.defaults.workspace', of: settings => settings.workspace },
+  { key: 'agents.defaults.bootstrapMaxChars', of: settings => settings.bootstrapLengthMax },
+  { key: 'bindings', of: settings => settings.bindings },
   {
     key: 'agents.list',
-    of: ({ agents, slots }) => [agents, Object.entries(slots).filter(([pool]) => pool.startsWith('agent:'))],
+    of: ({ agents, defaultAgent, slots }) => [
+      agents,
+      defaultAgent,
+      Object.entries(slots).filter(([pool]) => pool.startsWith('agent:')),
+    ],
   },
   {
     key: 'agents.*.heartbeat',
@@ -51,6 +58,7 @@ const PARTS: readonly Part[] = [
   { key: 'messages.queue.byChannel', of: settings => settings.queueModes.byChannel },
   { key: 'session.reset', of: settings => settings.sessionReset },
   { key: 'session.agentToAgent.maxPingPongTurns', of: settings => settings.hopsMax },
+  { key: 'tools.agentToAgent', of: settings => settings.agentToAgent },
   { key: 'tools.allow', of: settings => settings.toolPolicy.allow },
   { key: 'tools.deny', of: settings => settings.toolPolicy.deny },
   { key: 'tools.exec', of: settings => settings.exec },
@@ -60,7 +68,11 @@ const PARTS: readonly Part[] = [
   { key: 'methods.*.timeoutMs', of: settings => [...settings.methodTimeoutsMs] },
   { key: 'cron.enabled', of: settings => settings.cronEnabled },
   { key: 'cron.maxConcurrentRuns', of: settings => settings.slots.jobs },
-  { key: 'logging.level', of: settings => settings.logLevel },
+  { key: 'logging.level', of: settings => settings.log.level },
+  { key: 'logging.maxFileMb', of: settings => settings.log.bytesMax },
+  { key: 'logging.keepFiles', of: settings => settings.log.filesMax },
+  // What was written until now is read as one with what comes.
+  { key: 'logging.file', of: settings => settings.log.path, needsRestart: true },
 ]
 
 export interface SettingsChange {

@@ -3,6 +3,7 @@
 // start, neither stops it. A default that is told here is the one that holds; tests compare the two.
 import * as z from 'zod'
 import { accessKeys } from './access.ts'
+import { agentListSchema, bindingsSchema, folder, subagentModel, workspaceKeys } from './agents.ts'
 import { heartbeatSchema } from './heartbeats.ts'
 import { hooksKey, httpKey } from './http.ts'
 import { defaultModelSchema, modelsSchema } from './models.ts'
@@ -13,16 +14,6 @@ const places = z.int().min(1).max(1_000)
 const seconds = z.int().min(1).max(86_400)
 const names = z.array(z.string().min(1))
 const timeoutMs = z.int().min(1).max(86_400_000)
-
-const agentSchema = z.looseObject({
-  id: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'an agent id is up to 64 small letters, digits, - and _')
-    .describe('Its name in session keys and commands.'),
-  name: z.string().min(1).max(100).optional().describe('What people call it.'),
-  maxConcurrent: places.optional().describe('Turns of it at once; no limit of its own without it.'),
-  heartbeat: heartbeatSchema({ own: true }).optional(),
-})
 
 const execSchema = z.looseObject({
   security: z.enum(['deny', 'allowlist', 'full']).optional().meta({
@@ -45,7 +36,7 @@ const execSchema = z.looseObject({
     .string()
     .regex(/^\//, 'give an absolute path')
     .optional()
-    .describe('Where commands run that name no folder; the workspace in the state folder without it.'),
+    .describe("Where commands run that name no folder; the agent's workspace without it."),
 })
 
 const toolsSchema = z
@@ -53,6 +44,15 @@ const toolsSchema = z
     allow: names.optional().describe('The only tools that turns have; all without it.'),
     deny: names.optional().meta({ description: 'Tools that no turn has; wins over `allow`.', default: [] }),
     exec: execSchema.optional(),
+    agentToAgent: z
+      .looseObject({
+        enabled: z.boolean().optional().meta({
+          description: 'Whether turns of one agent may read and write in sessions of another.',
+          default: false,
+        }),
+        allow: names.optional().describe('Between which agents; all without it.'),
+      })
+      .optional(),
     subagents: z
       .looseObject({
         tools: z
@@ -89,6 +89,7 @@ const toolsSchema = z
   )
 
 const subagentsSchema = z.looseObject({
+  model: subagentModel,
   maxConcurrent: places.optional().meta({ description: 'Turns of tasks at once.', default: 8 }),
   maxDepth: z
     .int()
@@ -106,6 +107,7 @@ const subagentsSchema = z.looseObject({
 
 const defaultsSchema = z.looseObject({
   model: defaultModelSchema.optional(),
+  ...workspaceKeys,
   userTimezone: z
     .string()
     .min(1)
@@ -147,12 +149,10 @@ export const configSchema = z.looseObject({
   agents: z
     .looseObject({
       defaults: defaultsSchema.optional(),
-      list: z
-        .array(agentSchema)
-        .refine(agents => new Set(agents.map(agent => agent.id)).size === agents.length, 'two agents have the same id')
-        .optional(),
+      list: agentListSchema.optional(),
     })
     .optional(),
+  bindings: bindingsSchema.optional(),
   tools: toolsSchema.optional(),
   methods: z
     .record(
@@ -207,6 +207,17 @@ export const configSchema = z.looseObject({
         .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
         .optional()
         .meta({ description: 'What the log keeps: this and all that is worse.', default: 'info' }),
+      file: folder.optional().describe('Where the log is; logs/gateway.log in the state folder without it.'),
+      maxFileMb: z.number().min(0.001).max(10_000).optional().meta({
+        description: 'Size at which the log is put aside, as <file>.1, and a new one is begun.',
+        default: 10,
+      }),
+      keepFiles: z
+        .int()
+        .min(0)
+        .max(100)
+        .optional()
+        .meta({ description: 'How many of those that were put aside are kept.', default: 3 }),
     })
     .optional(),
 })

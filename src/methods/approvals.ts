@@ -4,8 +4,8 @@ import { SluiceError } from '../base/errors.ts'
 import { mayCall } from '../dispatch/caller.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Params, Result } from '../protocol/catalogue.ts'
-import { canonicalSession } from '../sessions/session-key.ts'
 import type { ApprovalRow } from '../store/rows.ts'
+import { sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
 const LISTED_MAX = 100
@@ -20,8 +20,9 @@ const NO: ReadonlySet<string> = new Set(['no', 'n', 'deny', 'reject'])
 
 export function approvalHandlers(parts: MethodParts): Pick<Handlers, 'approvals.list' | 'exec.approval.resolve'> {
   return {
-    'approvals.list': async ({ params }) => {
-      const askedIn = params.sessionKey === undefined ? {} : { askedIn: canonicalSession(params.sessionKey).key }
+    'approvals.list': async ({ params, caller }) => {
+      const askedIn =
+        params.sessionKey === undefined ? {} : { askedIn: sessionNamed(parts, params.sessionKey, { caller }).key }
       const pending = await parts.store.readLarge.pendingApprovals({ ...askedIn, limit: LISTED_MAX })
       return { approvals: pending.map(shown) }
     },

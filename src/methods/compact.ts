@@ -4,9 +4,9 @@
 import { SECOND } from '../base/durations.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
-import { canonicalSession } from '../sessions/session-key.ts'
 import type { RunRow } from '../store/rows.ts'
 import { compactInput } from '../turns/compacting.ts'
+import { sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 import { accept, waitForRun } from './runs.ts'
 
@@ -20,7 +20,7 @@ export function compactHandlers(parts: MethodParts): Pick<Handlers, 'sessions.co
 
 async function compactSession(parts: MethodParts, call: Call<'sessions.compact'>): Promise<Result<'sessions.compact'>> {
   const { params, caller, key, signal } = call
-  const session = canonicalSession(params.key)
+  const session = sessionNamed(parts, params.key, call)
   const about = { ok: true as const, key: session.key }
   const runId = key ? `compact:${key.principal}:${key.key}` : parts.random.uuid()
   const known = parts.store.read.run(runId)

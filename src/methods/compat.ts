@@ -1,10 +1,13 @@
 // Handlers of what clients of the family ask for when they connect: the log's end, channels, and what Sluice does not have.
 import { createHash } from 'node:crypto'
 import { SluiceError } from '../base/errors.ts'
+import { workspaceFor } from '../config/agents.ts'
 import { judgedPatch } from '../config/editor.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import type { COMPAT_METHODS } from '../protocol/methods/compat.ts'
+import { MAIN_KEY } from '../sessions/session-key.ts'
+import { sessionNamed } from './agents.ts'
 import { take } from './config.ts'
 import { effectOnce } from './effect.ts'
 import { tailLog } from './logs.ts'
@@ -20,8 +23,8 @@ export function compatHandlers(parts: MethodParts): Pick<Handlers, keyof typeof 
     'logs.tail': ({ params }) => tailLog(facts.logFile, params),
     'channels.status': () => channelStatus(parts),
     send: call => send(parts, call),
-    'skills.status': () => ({
-      workspaceDir: parts.settings().exec.cwd,
+    'skills.status': ({ params, caller }) => ({
+      workspaceDir: workspaceFor(parts.settings(), sessionNamed(parts, MAIN_KEY, { ...params, caller }).agentId),
       managedSkillsDir: `${facts.stateDir}/skills`,
       skills: [],
     }),

@@ -1,10 +1,11 @@
-// The config file, changed by hand while the gateway runs. What is right is taken up at once, as far as that goes without
+// The config file and those it includes, changed by hand while the gateway runs. What is right is taken up at once, as far as that goes without
 // a restart, and what is not is named; what is wrong changes nothing but what is said of it. It never restarts by itself.
+import { isDeepStrictEqual } from 'node:util'
 import { SECOND } from '../base/durations.ts'
-import type { Timer, WatchFile } from '../base/world.ts'
+import type { Files, Timer, WatchFile } from '../base/world.ts'
 import { judged } from '../config/editor.ts'
+import { includedPaths, wholeConfig } from '../config/includes.ts'
 import type { ConfigIssue, Settings } from '../config/load.ts'
-import { parseConfig } from '../config/locate.ts'
 import { overriddenOf } from '../config/overridden.ts'
 import { compareSettings } from '../config/reload.ts'
 import type { ConfigEvent } from '../protocol/events.ts'
@@ -23,6 +24,10 @@ interface Watching {
 /** The file's text, whether or not it can be read. */
 interface Seen {
   readonly text: string | undefined
+  /** The files that it includes, and their texts. */
+  readonly included: readonly (readonly [path: string, text: string | undefined])[]
+  /** All of it, where it can be read. */
+  readonly whole: unknown
   readonly issues: readonly ConfigIssue[] | undefined
 }
 
@@ -32,7 +37,8 @@ export function watchConfig(watching: Watching): { stop(): void } {
   let last: Seen | undefined
   const look = () => {
     const seen = seenNow(watching)
-    if (last && last.text === seen.text && last.issues === seen.issues) return
+    follow(seen.included.map(([file]) => file))
+    if (last && isDeepStrictEqual(last, seen)) return
     const before = last
     last = seen
     takeUp(watching, seen, before)
@@ -41,12 +47,22 @@ export function watchConfig(watching: Watching): { stop(): void } {
     timer?.cancel()
     timer = parts.clock.after(DEBOUNCE_MS, look)
   }
-  const watch = watchFile(parts.control.config.path, soon)
+  const { path } = parts.control.config
+  const watches = new Map([[path, watchFile(path, soon)]])
+  /** Just the file and those it includes now are watched. */
+  const follow = (included: readonly string[]) => {
+    for (const [file, watch] of watches) {
+      if (file === path || included.includes(file)) continue
+      watch.stop()
+      watches.delete(file)
+    }
+    for (const file of included) if (!watches.has(file)) watches.set(file, watchFile(file, soon))
+  }
   // It may have changed since it was read at start.
   soon()
   return {
     stop: () => {
-      watch.stop()
+      for (const watch of watches.values()) watch.stop()
       timer?.cancel()
     },
   }
@@ -55,36 +71,46 @@ export function watchConfig(watching: Watching): { stop(): void } {
 function seenNow({ parts }: Watching): Seen {
   const { path, files } = parts.control.config
   try {
-    return { text: files.readText(path), issues: undefined }
+    const text = files.readText(path)
+    const included = includedPaths(text, path, files).map(file => [file, judgedText(file, files)] as const)
+    return { text, included, whole: judged(() => wholeConfig(text, path, files)).value, issues: undefined }
   } catch (error) {
-    return { text: undefined, issues: [{ path: '', message: `${path} cannot be read: ${(error as Error).message}` }] }
+    const issues = [{ path: '', message: `${path} cannot be read: ${(error as Error).message}` }]
+    return { text: undefined, included: [], whole: undefined, issues }
   }
 }
 
-function takeUp(watching: Watching, { text, issues: unread }: Seen, before: Seen | undefined): void {
+/** One that cannot be read is refused, by its name, by who loads it. */
+function judgedText(file: string, files: Pick<Files, 'readText'>): string | undefined {
+  try {
+    return files.readText(file)
+  } catch {
+    return undefined
+  }
+}
+
+function takeUp(watching: Watching, { text, whole, issues: unread }: Seen, before: Seen | undefined): void {
   const { control } = watching.parts
   const { path, load } = control.config
   const isGone = text === undefined && before?.text !== undefined
   const gone = `${path} is gone; the settings from before hold until it is back or the gateway restarts`
   const issues = unread ?? (isGone ? [{ path: '', message: gone }] : undefined)
   const { value: settings, issues: wrong } = issues ? { issues } : judged(() => load(text))
-  if (settings) accept(watching, settings, { before: before?.text, after: text })
+  if (settings) accept(watching, settings, { isFirst: before?.text === undefined, before: before?.whole, after: whole })
   else refuse(watching, wrong ?? [])
 }
 
-interface Texts {
-  readonly before: string | undefined
-  readonly after: string | undefined
+interface Configs {
+  readonly isFirst: boolean
+  readonly before: unknown
+  readonly after: unknown
 }
 
-function accept({ parts, log }: Watching, settings: Settings, texts: Texts): void {
+function accept({ parts, log }: Watching, settings: Settings, { isFirst, ...configs }: Configs): void {
   const { control, publish } = parts
   const { path } = control.config
   const change = compareSettings(parts.settings(), settings)
-  const parsed = (text: string | undefined) => judged(() => parseConfig(text, path)).value
-  const { before, after } = texts
-  const isFirst = before === undefined
-  const overridden = isFirst ? [] : overriddenOf(settings.overridden, { before: parsed(before), after: parsed(after) })
+  const overridden = isFirst ? [] : overriddenOf(settings.overridden, configs)
   const isMended = control.configState().problem !== undefined
   control.apply(settings)
   // What was changed by a method is what holds already, and was answered.

@@ -14,6 +14,7 @@ import {
   shownConfig,
   writeConfig,
 } from '../config/editor.ts'
+import { includesIn } from '../config/includes.ts'
 import { configJsonSchema, configKeys } from '../config/keys.ts'
 import { compareSettings, type SettingsChange } from '../config/reload.ts'
 import { isFileReference, isRecord, redacted, valueAt } from '../config/secrets.ts'
@@ -28,8 +29,19 @@ const RESTART_DELAY_MS = SECOND
 /** After a change; clients of the family count on it. */
 const CHANGE_RESTART_DELAY_MS = 2 * SECOND
 
-/** What decides which tools a turn has, whom it must ask, and where its model's keys are sent: a person's alone. */
-const NOT_BY_A_TURN = [['tools'], ['models'], ['gateway', 'auth']] as const
+/**
+ * What decides which tools a turn has, whom it must ask, where its model's keys are sent, what its agent is and what it
+ * may write to: a person's alone.
+ */
+const NOT_BY_A_TURN = [
+  ['tools'],
+  ['models'],
+  ['gateway', 'auth'],
+  ['agents', 'list'],
+  ['agents', 'defaults', 'workspace'],
+  ['bindings'],
+  ['logging', 'file'],
+] as const
 
 type ConfigParts = Pick<MethodParts, 'store' | 'clock' | 'facts' | 'settings' | 'control'>
 
@@ -139,7 +151,8 @@ function checkTurn({ before, after }: Pick<JudgedChange, 'before' | 'after'>, pa
   const changed = NOT_BY_A_TURN.find(
     keys => JSON.stringify(valueAt(before, keys)) !== JSON.stringify(valueAt(after, keys)),
   )
-  const what = changed?.join('.') ?? newReference(before, after)
+  const included = JSON.stringify(includesIn(before)) === JSON.stringify(includesIn(after))
+  const what = changed?.join('.') ?? (included ? newReference(before, after) : 'which files are included')
   if (what === undefined) return
   throw new SluiceError(
     'FORBIDDEN',

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import { laneNode } from '../coordination/lanes.ts'
+import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
 import type { Params, Result } from '../protocol/catalogue.ts'
 import { type Job, type JobInput, OCCURRENCE_STATES, type RunLog } from '../protocol/job.ts'
@@ -14,9 +15,10 @@ import { refuseFasterJob } from '../scheduler/job-pace.ts'
 import { delayMs, nextDue, nextDues } from '../scheduler/job-times.ts'
 import { validateSchedule } from '../scheduler/next-occurrence.ts'
 import type { RunNow } from '../scheduler/scheduler.ts'
-import { canonicalSession, DEFAULT_AGENT, jobSession } from '../sessions/session-key.ts'
+import { jobSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
 import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
+import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
 import { clockBehind } from './gateway.ts'
 import type { MethodParts } from './parts.ts'
 import { hopAfter, waitForRun } from './runs.ts'
@@ -136,8 +138,8 @@ async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Wr
   const { turn } = call.caller
   const nowMs = parts.clock.now()
   const input = { ...rest, schedule: plainSchedule(schedule, nowMs, parts.facts.zone) }
-  checkJob(parts, input, nowMs)
-  const job = newJob(parts, { input, turn, nowMs })
+  checkJob(parts, input, { turn, nowMs })
+  const job = newJob(parts, { input, caller: call.caller, nowMs })
   refuseIdleJob(job)
   if (turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   const { value } = await parts.store.write.addJob(
@@ -155,14 +157,13 @@ async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Wr
   return value
 }
 
-function newJob(
-  parts: MethodParts,
-  from: { input: JobInput; turn: Call<'cron.add'>['caller']['turn']; nowMs: number },
-): Job {
-  const { input, turn, nowMs } = from
+function newJob(parts: MethodParts, from: { input: JobInput; caller: Caller; nowMs: number }): Job {
+  const { input, caller, nowMs } = from
+  const { turn } = caller
   const { agentId: rawAgent, sessionKey: rawSession, ...rest } = input
   const agentId = rawAgent ?? turn?.agentId
-  const sessionKey = rawSession === undefined ? makerSession(parts, turn) : canonicalSession(rawSession, agentId).key
+  const sessionKey =
+    rawSession === undefined ? makerSession(parts, turn) : sessionNamed(parts, rawSession, { agentId, caller }).key
   const job: Job = {
     ...rest,
     id: parts.random.uuid(),
@@ -177,7 +178,7 @@ function newJob(
 }
 
 /** The session that hears of a job: the turn's own; a job made by a job's turn reports where that job does. */
-function makerSession(parts: MethodParts, turn: Call<'cron.add'>['caller']['turn']): string | undefined {
+function makerSession(parts: MethodParts, turn: TurnCaller | undefined): string | undefined {
   if (turn?.jobId === undefined) return turn?.sessionKey
   const parent = parts.store.read.job(turn.jobId)?.job
   return parent ? parent.sessionKey : turn.sessionKey
@@ -187,20 +188,22 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
   const first = firstAnswer<Job>(parts, call.key)
   if (first) return shown(first)
   const { sessionKey, ...patch } = plainPatch(call.params.patch, parts.clock.now(), parts.facts.zone)
+  const { turn } = call.caller
   const isTimed = patch.schedule !== undefined || patch.enabled === true || patch.policy !== undefined
   for (;;) {
     const row = foundJob(parts, jobIdOf(call.params))
     const nowMs = parts.clock.now()
     const patched = applyJobPatch(row.job, {
       ...patch,
-      ...(sessionKey !== undefined && { sessionKey: canonicalSession(sessionKey).key }),
+      ...(sessionKey !== undefined && {
+        sessionKey: sessionNamed(parts, sessionKey, { agentId: row.job.agentId, caller: call.caller }).key,
+      }),
     })
-    if (isTimed) checkJob(parts, patched, nowMs)
-    else checkPairing(patched.sessionTarget, patched.payload)
+    checkUpdate(parts, { before: row.job, after: patched, turn, timedAtMs: isTimed ? nowMs : undefined })
     const begun = row.job.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
     const job = withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs)
     if (isTimed) refuseIdleJob(job)
-    if (isTimed && call.caller.turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
+    if (isTimed && turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
     try {
       const { value } = await parts.store.write.replaceJob(
         { job, expectedRevision: row.revision, equalKey: equalKey(job), ...keyed(call.key), nowMs },
@@ -213,6 +216,24 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
       const changed = parts.store.read.job(row.job.id)?.revision !== row.revision
       if (!(error instanceof SluiceError && error.code === 'CONFLICT' && changed)) throw error
     }
+  }
+}
+
+interface Update {
+  readonly before: Job
+  readonly after: Job
+  readonly turn: TurnCaller | undefined
+  /** Where when it fires, or whether, is changed. */
+  readonly timedAtMs: number | undefined
+}
+
+/** A job whose agent is gone can still be renamed or switched off; a turn changes only what its agent may hand on. */
+function checkUpdate(parts: MethodParts, { before, after, turn, timedAtMs }: Update): void {
+  if (timedAtMs === undefined) checkPairing(after.sessionTarget, after.payload)
+  else checkJob(parts, after, { turn, nowMs: timedAtMs })
+  const changed = after.agentId === before.agentId ? [] : [after]
+  for (const { agentId } of turn ? [before, after] : changed) {
+    checkHandOn(parts, turn, agentNamed(parts, agentId, undefined))
   }
 }
 
@@ -240,7 +261,7 @@ async function runIntended(parts: MethodParts, call: Call<'cron.run'>, jobId: st
   const asked = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
   const waits =
     wait === true && turn !== undefined && job.state.runningAtMs === undefined && job.payload.kind !== 'message'
-  const intent = waits ? parts.joins.intend(turn.standing, laneNode(sessionOf(job)), timeoutMs) : undefined
+  const intent = waits ? parts.joins.intend(turn.standing, laneNode(sessionOf(parts, job)), timeoutMs) : undefined
   try {
     return await parts.scheduler.runNow(jobId, { mode, ...keyed(call.key), ...(asked && { asked }) })
   } finally {
@@ -249,15 +270,19 @@ async function runIntended(parts: MethodParts, call: Call<'cron.run'>, jobId: st
 }
 
 /** Where a job's run will be. */
-function sessionOf(job: Job): string {
-  const agentId = job.agentId ?? DEFAULT_AGENT
+function sessionOf(parts: MethodParts, job: Job): string {
+  const agentId = agentNamed(parts, job.agentId, undefined)
   if (job.payload.kind === 'agentTurn') return jobSession(agentId, job.id).key
-  return job.sessionKey ?? canonicalSession('', agentId).key
+  return job.sessionKey ?? sessionNamed(parts, MAIN_KEY, { agentId }).key
 }
 
-function checkJob(parts: MethodParts, job: JobInput, nowMs: number): void {
-  // Refused here, or its runs would have no session to be in.
-  if (job.agentId) canonicalSession('', job.agentId)
+function checkJob(
+  parts: MethodParts,
+  job: JobInput,
+  { turn, nowMs }: { turn: TurnCaller | undefined; nowMs: number },
+): void {
+  // Refused here, or its runs would have nobody to be carried out by.
+  checkHandOn(parts, turn, agentNamed(parts, job.agentId, turn))
   checkPairing(job.sessionTarget, job.payload)
   validateSchedule(job.schedule, parts.facts.zone, nowMs)
 }

@@ -6,40 +6,28 @@ import { SluiceError } from '../base/errors.ts'
 import type { TurnCaller } from '../dispatch/caller.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
-import {
-  canonicalSession,
-  DEFAULT_AGENT,
-  MAIN_KEY,
-  type SessionName,
-  taskDepth,
-  taskSession,
-} from '../sessions/session-key.ts'
+import { type SessionName, taskDepth, taskSession } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
+import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 import { accept, waitForRun } from './runs.ts'
 
 const SEND_WAIT_SECONDS = 30
 
-type DelegationMethods = 'sessions.send' | 'sessions.spawn' | 'agents.list'
+type DelegationMethods = 'sessions.send' | 'sessions.spawn'
 
 export function delegationHandlers(parts: MethodParts): Pick<Handlers, DelegationMethods> {
   return {
     'sessions.send': call => sendToSession(parts, call),
     'sessions.spawn': call => spawn(parts, call),
-    'agents.list': () => ({
-      defaultId: DEFAULT_AGENT,
-      mainKey: MAIN_KEY,
-      scope: 'per-sender',
-      agents: [...parts.settings().agents],
-    }),
   }
 }
 
 async function sendToSession(parts: MethodParts, call: Call<'sessions.send'>): Promise<Result<'sessions.send'>> {
   const { caller, key, signal } = call
   const waitMs = (call.params.timeoutSeconds ?? SEND_WAIT_SECONDS) * SECOND
-  const session = canonicalSession(call.params.sessionKey)
+  const session = sessionNamed(parts, call.params.sessionKey, call)
   const { run } = await accept(parts, sessionMessage(parts, call, session), { caller, key, signal, waitMs })
   const about = { runId: run.runId, sessionKey: session.key }
   if (waitMs === 0) return { ...about, status: 'accepted' }
@@ -64,8 +52,11 @@ function sessionMessage(parts: MethodParts, call: Call<'sessions.send'>, session
 async function spawn(parts: MethodParts, call: Call<'sessions.spawn'>): Promise<Result<'sessions.spawn'>> {
   const { params, caller, key } = call
   const { childrenMax } = parts.settings().subagents
-  const agentId = params.agentId?.trim().toLowerCase() ?? caller.turn?.agentId ?? DEFAULT_AGENT
+  const agentId = agentNamed(parts, params.agentId, caller.turn)
   checkDepth(parts, caller.turn)
+  checkHandOn(parts, caller.turn, agentId)
+  const { agents, taskModel } = parts.settings()
+  const model = params.model ?? agents.find(({ id }) => id === agentId)?.taskModel ?? taskModel
   const session = taskSession({ agentId, id: parts.random.uuid(), maker: caller.turn?.sessionKey })
   const task: NewRun = {
     runId: key ? `spawn:${key.principal}:${key.key}` : parts.random.uuid(),
@@ -75,7 +66,7 @@ async function spawn(parts: MethodParts, call: Call<'sessions.spawn'>): Promise<
     text: params.task,
     source: 'spawn',
     ...(params.label !== undefined && { label: params.label }),
-    ...(params.model !== undefined && { model: params.model }),
+    ...(model !== undefined && { model }),
     ...(params.runTimeoutSeconds && { timeoutMs: params.runTimeoutSeconds * SECOND }),
     ...(caller.turn && { tells: caller.turn.sessionKey }),
   }

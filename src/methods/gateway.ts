@@ -3,7 +3,6 @@ import { formatDuration } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
-import { DEFAULT_AGENT } from '../sessions/session-key.ts'
 import type { MethodParts } from './parts.ts'
 
 const RECENT_SESSIONS = 5
@@ -40,6 +39,7 @@ export function healthOf(parts: MethodParts): Result<'health'> {
   const { read } = parts.store
   const recent = orElse([], () => read.sessions({ limit: RECENT_SESSIONS }))
   const beats = parts.heartbeats.rules()
+  const { agents, defaultAgent } = parts.settings()
   const sessions = {
     path: `${parts.facts.stateDir}/sluice.db`,
     count: orElse(0, () => read.sessionCount()),
@@ -53,12 +53,12 @@ export function healthOf(parts: MethodParts): Result<'health'> {
     channels: {},
     channelOrder: [],
     channelLabels: {},
-    defaultAgentId: DEFAULT_AGENT,
-    heartbeatSeconds: Math.round((beats.find(({ agentId }) => agentId === DEFAULT_AGENT)?.everyMs ?? 0) / 1000),
-    agents: parts.settings().agents.map(({ id, name }) => ({
-      ...{ agentId: id, isDefault: id === DEFAULT_AGENT, heartbeat: heartbeatOf(parts, id) },
+    defaultAgentId: defaultAgent,
+    heartbeatSeconds: Math.round((beats.find(({ agentId }) => agentId === defaultAgent)?.everyMs ?? 0) / 1000),
+    agents: agents.map(({ id, name }) => ({
+      ...{ agentId: id, isDefault: id === defaultAgent, heartbeat: heartbeatOf(parts, id) },
       ...(name !== undefined && { name }),
-      ...(id === DEFAULT_AGENT && { sessions }),
+      ...(id === defaultAgent && { sessions }),
     })),
     sessions,
     store: storeOf(parts),
@@ -104,7 +104,7 @@ function statusOf(parts: MethodParts): Result<'status'> {
       recent: orElse([], () => store.read.sessions({ limit: 10 })),
     },
     heartbeat: {
-      defaultAgentId: DEFAULT_AGENT,
+      defaultAgentId: parts.settings().defaultAgent,
       agents: parts.settings().agents.map(({ id }) => ({ agentId: id, ...heartbeatOf(parts, id) })),
     },
     // Clients of the family read these unguarded; an event is an input of its session at once, so none is queued here.

@@ -1,5 +1,6 @@
 // One total map from method name to handler; it does not compile when one is missing.
 import type { Handlers } from '../dispatch/dispatcher.ts'
+import { agentHandlers } from './agents.ts'
 import { approvalHandlers } from './approvals.ts'
 import { compactHandlers } from './compact.ts'
 import { compatHandlers } from './compat.ts'
@@ -29,6 +30,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...sessionAdminHandlers(parts),
     ...compactHandlers(parts),
     ...delegationHandlers(parts),
+    ...agentHandlers(parts),
     ...approvalHandlers(parts),
     ...deviceHandlers(parts),
     ...outboxHandlers(parts),

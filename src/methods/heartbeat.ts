@@ -2,6 +2,7 @@
 // runs or waits there. What it says is owed to the session's person like any reply; silence is owed to nobody.
 import { SluiceError } from '../base/errors.ts'
 import { formatInstant } from '../base/zoned-time.ts'
+import { modelsFor } from '../config/agents.ts'
 import type { Caller } from '../dispatch/caller.ts'
 import type { AgentEvent } from '../protocol/events.ts'
 import { runOfStream } from '../protocol/events.ts'
@@ -32,7 +33,7 @@ async function begin(parts: MethodParts, rule: HeartbeatRule, atMs: number): Pro
   const { settings, store, facts } = parts
   const session = canonicalSession(MAIN_KEY, rule.agentId)
   const model = rule.model ?? store.read.session(session.key)?.settings.model
-  if (chooseModel(settings().models, model).ref === OFFLINE_REF) return { skipped: 'offline-model' }
+  if (chooseModel(modelsFor(settings(), rule.agentId), model).ref === OFFLINE_REF) return { skipped: 'offline-model' }
   const stamp = formatInstant(Math.floor(atMs / 1000) * 1000, facts.zone)
   const run = {
     ...{ runId: `${RUN_PREFIX}${rule.agentId}:${atMs}`, sessionKey: session.key, echoKey: session.key },

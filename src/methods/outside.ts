@@ -8,6 +8,7 @@ import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { NewNotice, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 import type { ToolContext } from '../tools/tool.ts'
+import { sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 import { accept } from './runs.ts'
 
@@ -36,10 +37,7 @@ async function hookTurn(parts: MethodParts, call: Call<'hooks.agent'>): Promise<
   const { message, name = HOOK_NAME, model, timeoutSeconds, deliver, agentId } = call.params
   // Refused here, or the turn would fail by it when nobody looks.
   if (model !== undefined) chooseModel(settings().models, model)
-  const session = canonicalSession(call.params.sessionKey ?? `hook:${random.uuid()}`, agentId?.trim().toLowerCase())
-  if (!settings().agents.some(({ id }) => id === session.agentId)) {
-    throw new SluiceError('INVALID_REQUEST', `There is no agent "${session.agentId}".`, { outcome: 'not-started' })
-  }
+  const session = sessionNamed(parts, call.params.sessionKey ?? `hook:${random.uuid()}`, { agentId })
   const input = {
     runId: call.key ? `hook:${call.key.principal}:${call.key.key}` : `hook:${random.uuid()}`,
     ...{ sessionKey: session.key, echoKey: session.key, agentId: session.agentId, source: 'hook' as const },
@@ -66,7 +64,7 @@ export function hookNotice(run: RunRow, end: RunEnd, nowMs: number): NewNotice |
 
 async function invokeTool(parts: MethodParts, call: Call<'tools.invoke'>): Promise<Result<'tools.invoke'>> {
   const { tool, action, args = {}, sessionKey } = call.params
-  const session = canonicalSession(sessionKey ?? MAIN_KEY)
+  const session = sessionNamed(parts, sessionKey ?? MAIN_KEY, call)
   const toolbox = parts.outside.toolboxOf({ sessionKey: session.key, agentId: session.agentId })
   if (NOT_FROM_OUTSIDE.has(tool) || !toolbox.has(tool)) {
     throw new SluiceError('NOT_FOUND', `Tool not available: ${tool}`, { outcome: 'not-started' })

@@ -39,6 +39,8 @@ export interface GatewayFacts {
   readonly startedAtMs: number
   /** Ref of the model that answers by default. */
   readonly modelRef: string
+  /** The same for an agent. */
+  readonly modelOf: (agentId: string) => string
   readonly loopDelayMs: () => { p50: number; p99: number; max: number }
   readonly memoryBytes: () => number
   readonly pid: number

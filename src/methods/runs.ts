@@ -9,9 +9,10 @@ import type { AttachmentInput } from '../protocol/attachments.ts'
 import type { MethodName, Params, Result } from '../protocol/catalogue.ts'
 import { runOfStream } from '../protocol/events.ts'
 import { newSessionText, resetBefore } from '../sessions/reset-rule.ts'
-import { canonicalSession, type SessionName } from '../sessions/session-key.ts'
+import type { SessionName } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
 import { type QueueMode, type RunRow, type UsageRow, usageScopes } from '../store/rows.ts'
+import { isAgent, sessionNamed, unknownAgent } from './agents.ts'
 import { answerApprovals } from './approvals.ts'
 import { readAttachments } from './attachments.ts'
 import type { MethodParts } from './parts.ts'
@@ -26,7 +27,7 @@ type RunMethods = 'chat.send' | 'chat.abort' | 'agent' | 'agent.wait'
 export function runHandlers(parts: MethodParts): Pick<Handlers, RunMethods> {
   return {
     'chat.send': call => sendChat(parts, call),
-    'chat.abort': call => abortChat(parts, call.params),
+    'chat.abort': call => abortChat(parts, call.caller, call.params),
     agent: call => runAgent(parts, call),
     'agent.wait': call => waitAgent(parts, call),
   }
@@ -81,6 +82,10 @@ interface AcceptOptions extends From {
 export async function accept(parts: MethodParts, run: NewRun, from: AcceptOptions): Promise<Accepted> {
   const { turn } = from.caller
   const { queue } = parts.settings()
+  // A repeat is answered as it was, also when its agent has gone.
+  if (!isAgent(parts.settings(), run.agentId) && !(from.key && parts.store.read.firstAnswer(from.key))) {
+    throw unknownAgent(parts.settings(), run.agentId)
+  }
   const lineage = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
   const limits = {
     ...queue,
@@ -124,8 +129,8 @@ export function hopAfter(parts: MethodParts, turn: TurnCaller): number {
 async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Result<'chat.send'>> {
   const { params } = call
   if (STOP_WORDS.has(params.message.trim().toLowerCase()))
-    return await abortChat(parts, { sessionKey: params.sessionKey })
-  const session = canonicalSession(params.sessionKey)
+    return await abortChat(parts, call.caller, { sessionKey: params.sessionKey })
+  const session = sessionNamed(parts, params.sessionKey, call)
   const answered = await answerApprovals(parts, call, session.key)
   if (answered) return answered
   const { caller, key, signal } = call
@@ -179,8 +184,12 @@ function attached({
   return attachments ? { attachments: readAttachments(attachments) } : {}
 }
 
-async function abortChat(parts: MethodParts, params: { sessionKey: string; runId?: string | undefined }) {
-  const session = canonicalSession(params.sessionKey)
+async function abortChat(
+  parts: MethodParts,
+  caller: Caller,
+  params: Pick<Params<'chat.abort'>, 'sessionKey' | 'runId'>,
+) {
+  const session = sessionNamed(parts, params.sessionKey, { caller })
   const asked = params.runId === undefined ? undefined : runOf(parts, params.runId)
   if (asked && asked.sessionKey !== session.key)
     throw new SluiceError('INVALID_REQUEST', 'runId does not match sessionKey')
@@ -198,7 +207,7 @@ function isTask(run: RunRow): boolean {
 
 async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result<'agent'>> {
   const { params } = call
-  const session = sessionOf(parts, params)
+  const session = sessionOf(parts, call)
   const input: NewRun = {
     runId: params.idempotencyKey,
     sessionKey: session.key,
@@ -254,13 +263,14 @@ function usedBy({ read }: MethodParts['store'], run: RunRow) {
   }
 }
 
-function sessionOf({ store }: MethodParts, params: Params<'agent'>): SessionName {
+function sessionOf(parts: MethodParts, { params, caller }: Call<'agent'>): SessionName {
+  const { store } = parts
   const { sessionId } = params
   const known = sessionId === undefined ? undefined : store.read.sessionNamed({ sessionId })?.key
   if (params.sessionKey === undefined && sessionId !== undefined && known === undefined) {
     throw new SluiceError('INVALID_REQUEST', `No session found: ${sessionId}`)
   }
-  const session = canonicalSession(params.sessionKey ?? known ?? '', params.agentId?.trim().toLowerCase())
+  const session = sessionNamed(parts, params.sessionKey ?? known ?? '', { agentId: params.agentId, caller })
   if (params.agentId !== undefined && params.agentId.trim().toLowerCase() !== session.agentId) {
     throw new SluiceError(
       'INVALID_REQUEST',

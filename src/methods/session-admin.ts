@@ -3,11 +3,13 @@
 
 import { SluiceError } from '../base/errors.ts'
 import { formatInstant } from '../base/zoned-time.ts'
+import type { Caller } from '../dispatch/caller.ts'
 import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import { chooseModel } from '../providers/choice.ts'
-import { canonicalSession, DEFAULT_AGENT, MAIN_KEY } from '../sessions/session-key.ts'
+import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { Entry, SessionRow } from '../store/rows.ts'
+import { sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 import { accept } from './runs.ts'
 
@@ -16,7 +18,6 @@ const PREVIEW_ITEMS = 12
 const PREVIEW_CHARS = 240
 /** Entries that are read for a preview: several may belong to one line. */
 const PREVIEW_ENTRIES_MAX = 60
-const ASSISTANT = 'Assistant'
 
 type SessionAdminMethods =
   | 'sessions.preview'
@@ -25,31 +26,32 @@ type SessionAdminMethods =
   | 'sessions.delete'
   | 'chat.inject'
   | 'wake'
-  | 'agent.identity.get'
 
 export function sessionAdminHandlers(parts: MethodParts): Pick<Handlers, SessionAdminMethods> {
   return {
     'sessions.preview': async call => ({
       ts: parts.clock.now(),
-      previews: await Promise.all(call.params.keys.slice(0, KEYS_MAX).map(key => preview(parts, key, call.params))),
+      previews: await Promise.all(
+        call.params.keys.slice(0, KEYS_MAX).map(key => preview({ parts, caller: call.caller }, key, call.params)),
+      ),
     }),
-    'sessions.resolve': call => ({ ok: true, key: resolve(parts, call.params) }),
+    'sessions.resolve': call => ({ ok: true, key: resolve(parts, call) }),
     'sessions.patch': call => patchSession(parts, call),
     'sessions.delete': call => deleteSession(parts, call),
     'chat.inject': call => inject(parts, call),
     wake: call => wake(parts, call),
-    'agent.identity.get': call => identity(parts, call.params),
   }
 }
 
 type Preview = Result<'sessions.preview'>['previews'][number]
 
 async function preview(
-  { store }: MethodParts,
+  { parts, caller }: { parts: MethodParts; caller: Caller },
   rawKey: string,
   { limit = PREVIEW_ITEMS, maxChars = PREVIEW_CHARS }: { limit?: number | undefined; maxChars?: number | undefined },
 ): Promise<Preview> {
-  const { key } = canonicalSession(rawKey)
+  const { store } = parts
+  const { key } = sessionNamed(parts, rawKey, { caller })
   if (!store.read.session(key)) return { key: rawKey, status: 'missing', items: [] }
   const entries = await store.readLarge.entries(key, PREVIEW_ENTRIES_MAX)
   const items = entries.flatMap(previewed).slice(-limit)
@@ -82,7 +84,8 @@ function previewed({ body }: Entry): Preview['items'] {
   }
 }
 
-function resolve({ store }: MethodParts, params: Call<'sessions.resolve'>['params']): string {
+function resolve(parts: MethodParts, { params, caller }: Call<'sessions.resolve'>): string {
+  const { store } = parts
   const { key, sessionId, label } = params
   const named = [key, sessionId, label].filter(name => name !== undefined)
   if (named.length === 0) throw new SluiceError('INVALID_REQUEST', 'Either key, sessionId, or label is required')
@@ -94,7 +97,7 @@ function resolve({ store }: MethodParts, params: Call<'sessions.resolve'>['param
           ...(label !== undefined && { label }),
           ...(sessionId !== undefined && { sessionId }),
         })
-      : store.read.session(canonicalSession(key, params.agentId?.trim().toLowerCase()).key)
+      : store.read.session(sessionNamed(parts, key, { ...params, caller }).key)
   if (found) return found.key
   const what = label === undefined ? `: ${key ?? sessionId}` : ` with label: ${label}`
   throw new SluiceError('INVALID_REQUEST', `No session found${what}`)
@@ -102,7 +105,7 @@ function resolve({ store }: MethodParts, params: Call<'sessions.resolve'>['param
 
 async function patchSession(parts: MethodParts, call: Call<'sessions.patch'>): Promise<Result<'sessions.patch'>> {
   const { key: rawKey, idempotencyKey: _, ...set } = call.params
-  const session = canonicalSession(rawKey)
+  const session = sessionNamed(parts, rawKey, call)
   // Refused here, or the session's next turn would fail by it.
   if (set.model) chooseModel(parts.settings().models, set.model)
   if (set.spawnedBy && !session.key.includes(':subagent:'))
@@ -140,7 +143,7 @@ function entryOf({ sessionId, updatedAtMs, label, settings, inputTokens, outputT
 
 async function deleteSession(parts: MethodParts, call: Call<'sessions.delete'>): Promise<Result<'sessions.delete'>> {
   const { store, engine } = parts
-  const { key, agentId } = canonicalSession(call.params.key)
+  const { key, agentId } = sessionNamed(parts, call.params.key, call)
   if (key === canonicalSession(MAIN_KEY, agentId).key) {
     throw new SluiceError('INVALID_REQUEST', `Cannot delete the main session (${key}).`, { outcome: 'not-started' })
   }
@@ -157,7 +160,7 @@ async function deleteSession(parts: MethodParts, call: Call<'sessions.delete'>):
 
 async function inject(parts: MethodParts, call: Call<'chat.inject'>): Promise<Result<'chat.inject'>> {
   const { sessionKey, message, label } = call.params
-  const { key, agentId } = canonicalSession(sessionKey)
+  const { key, agentId } = sessionNamed(parts, sessionKey, call)
   const nowMs = parts.clock.now()
   const text = label ? `[${label}]\n\n${message}` : message
   const notice = {
@@ -189,7 +192,7 @@ export async function tellMain(
   text: string,
 ): Promise<void> {
   const { clock, facts, random } = parts
-  const session = canonicalSession(MAIN_KEY)
+  const session = sessionNamed(parts, MAIN_KEY)
   const stamp = formatInstant(Math.floor(clock.now() / 1000) * 1000, facts.zone)
   const run = {
     ...{ runId: eventRunId(call.key) ?? random.uuid(), sessionKey: session.key },
@@ -200,11 +203,4 @@ export async function tellMain(
 
 function eventRunId(key: Call<'wake'>['key']): string | undefined {
   return key && `${key.method}:${key.principal}:${key.key}`
-}
-
-function identity(parts: MethodParts, params: Call<'agent.identity.get'>['params']): Result<'agent.identity.get'> {
-  const { agentId } = canonicalSession(params.sessionKey ?? '', params.agentId?.trim().toLowerCase() ?? DEFAULT_AGENT)
-  const agent = parts.settings().agents.find(({ id }) => id === agentId)
-  const name = agent?.name ?? ASSISTANT
-  return { agentId, name, avatar: [...name][0] ?? '' }
 }

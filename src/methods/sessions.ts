@@ -1,12 +1,13 @@
 // Handlers that show sessions and chats. What they show is derived from journal, runs and notices.
 import { MINUTE } from '../base/durations.ts'
 import { formatInstant } from '../base/zoned-time.ts'
-import type { Handlers } from '../dispatch/dispatcher.ts'
+import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import { chatMessage } from '../protocol/events.ts'
-import { canonicalSession } from '../sessions/session-key.ts'
+import type { SessionName } from '../sessions/session-key.ts'
 import type { Attachment, Entry, RunRow, SessionRow } from '../store/rows.ts'
 import { callId } from '../turns/loop.ts'
+import { mayTalk, sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
 /** Characters of messages that one history answer may carry; older ones are left out. */
@@ -28,7 +29,7 @@ export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMetho
   const { store, clock } = parts
   return {
     'chat.history': async call => {
-      const { key } = canonicalSession(call.params.sessionKey)
+      const { key } = sessionNamed(parts, call.params.sessionKey, call)
       const session = store.read.session(key)
       const limit = call.params.limit ?? 200
       const entries = await store.readLarge.entries(key, HISTORY_ENTRIES_MAX)
@@ -40,7 +41,10 @@ export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMetho
       }
     },
     'chat.unread': async call => {
-      const rows = await store.readLarge.unreadNotices(canonicalSession(call.params.sessionKey).key, UNREAD_MAX)
+      const rows = await store.readLarge.unreadNotices(
+        sessionNamed(parts, call.params.sessionKey, call).key,
+        UNREAD_MAX,
+      )
       return { notices: rows.map(({ jobId, ...notice }) => ({ ...notice, ...(jobId !== undefined && { jobId }) })) }
     },
     'chat.markRead': async call => {
@@ -50,35 +54,29 @@ export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMetho
       )
       return { ok: true, marked: value.marked }
     },
-    'sessions.list': call => listSessions(parts, call.params),
+    'sessions.list': call => listSessions(parts, call),
     'sessions.reset': async call => {
-      const session = canonicalSession(call.params.key)
+      const session = sessionNamed(parts, call.params.key, call)
       const { value } = await store.write.resetSession(
         { sessionKey: session.key, agentId: session.agentId, ...(call.key && { key: call.key }), nowMs: clock.now() },
         { signal: call.signal },
       )
       return { ok: true, key: session.key, entry: { sessionId: value.sessionId, updatedAt: value.updatedAtMs } }
     },
-    'sessions.status': call => sessionStatus(parts, call.params.key),
+    'sessions.status': call => sessionStatus(parts, sessionNamed(parts, call.params.key, call)),
   }
 }
 
-function listSessions(
-  parts: MethodParts,
-  params: {
-    limit?: number | undefined
-    activeMinutes?: number | undefined
-    agentId?: string | undefined
-    search?: string | undefined
-  },
-): Result<'sessions.list'> {
+function listSessions(parts: MethodParts, { params, caller }: Call<'sessions.list'>): Result<'sessions.list'> {
   const now = parts.clock.now()
-  const rows = parts.store.read.sessions({
+  const { turn } = caller
+  const all = parts.store.read.sessions({
     limit: params.limit ?? SESSIONS_MAX,
     ...(params.agentId !== undefined && { agentId: params.agentId.toLowerCase() }),
     ...(params.search !== undefined && { search: params.search }),
     ...(params.activeMinutes !== undefined && { updatedSinceMs: now - params.activeMinutes * MINUTE }),
   })
+  const rows = turn ? all.filter(row => mayTalk(parts.settings(), turn.agentId, row.agentId)) : all
   const [modelProvider = '', ...model] = parts.facts.modelRef.split('/')
   return {
     ts: now,
@@ -109,12 +107,11 @@ function stateOf(parts: MethodParts, key: string): 'idle' | 'running' | 'queued'
   return parts.lanes.waiting(key).length > 0 ? 'queued' : 'idle'
 }
 
-function sessionStatus(parts: MethodParts, rawKey: string): Result<'sessions.status'> {
-  const { key } = canonicalSession(rawKey)
+function sessionStatus(parts: MethodParts, { key, agentId }: SessionName): Result<'sessions.status'> {
   const session = parts.store.read.session(key)
   return {
     sessionKey: key,
-    model: session?.model ?? parts.facts.modelRef,
+    model: session?.model ?? parts.facts.modelOf(agentId),
     zone: parts.facts.zone,
     now: formatInstant(Math.floor(parts.clock.now() / 1000) * 1000, parts.facts.zone),
     state: stateOf(parts, key),

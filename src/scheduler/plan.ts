@@ -10,6 +10,9 @@ import type { JobPlan } from './scheduler.ts'
 export interface PlanContext {
   readonly zone: string
   readonly defaultAgentId: string
+  readonly isAgent: (agentId: string) => boolean
+  /** Whose a session is. */
+  readonly agentOf: (sessionKey: string) => string
   /** The main session of an agent. */
   readonly mainSession: (agentId: string) => string
   readonly jobSession: (agentId: string, jobId: string) => string
@@ -18,7 +21,8 @@ export interface PlanContext {
 export function planJob(job: Job, occurrence: { atMs: number; runId: string }, context: PlanContext): JobPlan {
   const agentId = job.agentId ?? context.defaultAgentId
   const listener = listenerOf(job, context)
-  const { payload } = job
+  // Nobody would tell a text in the name of an agent that is gone: its run fails, and says why.
+  const payload = context.isAgent(agentId) ? job.payload : goneTurn(job)
   const stamp = formatInstant(Math.floor(occurrence.atMs / 1000) * 1000, context.zone)
   const common = { runId: occurrence.runId, agentId, jobId: job.id }
   switch (payload.kind) {
@@ -40,6 +44,7 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
         listener,
         run: {
           ...common,
+          agentId: context.agentOf(listener),
           sessionKey: listener,
           echoKey: listener,
           text: `System: [${stamp}] ${payload.text}`,
@@ -68,9 +73,16 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
   }
 }
 
-/** The session that hears of a job: the one that made it, else its agent's main session. */
+/** The session that hears of a job: the one that made it, else its agent's main session; that of an agent that is there. */
 function listenerOf(job: Job, context: PlanContext): string {
-  return job.sessionKey ?? context.mainSession(job.agentId ?? context.defaultAgentId)
+  const { defaultAgentId, isAgent, agentOf, mainSession } = context
+  if (job.sessionKey !== undefined && isAgent(agentOf(job.sessionKey))) return job.sessionKey
+  const agentId = job.agentId ?? defaultAgentId
+  return mainSession(isAgent(agentId) ? agentId : defaultAgentId)
+}
+
+function goneTurn({ payload }: Job): Extract<Job['payload'], { kind: 'agentTurn' }> {
+  return payload.kind === 'agentTurn' ? payload : { kind: 'agentTurn', message: payload.text }
 }
 
 /** What an isolated job that went well tells its listener; a reply that is only HEARTBEAT_OK is kept to itself. */

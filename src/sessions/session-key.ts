@@ -2,7 +2,6 @@
 // session can never run side by side; callers are answered in the form they used.
 import { SluiceError } from '../base/errors.ts'
 
-export const DEFAULT_AGENT = 'main'
 export const MAIN_KEY = 'main'
 
 export interface SessionName {
@@ -12,8 +11,8 @@ export interface SessionName {
 
 const AGENT_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
-/** `main` and `` are the default agent's main session; `x` is `agent:main:x`. */
-export function canonicalSession(raw: string, agentId: string = DEFAULT_AGENT): SessionName {
+/** `main` and `` are the main session of the agent; `x` is `agent:<agent>:x`; a whole key may name another agent. */
+export function canonicalSession(raw: string, agentId: string): SessionName {
   if (!AGENT_ID.test(agentId)) throw noAgent(agentId)
   const text = raw.trim().toLowerCase()
   if (text === '' || text === MAIN_KEY) return { key: `agent:${agentId}:${MAIN_KEY}`, agentId }

@@ -31,8 +31,8 @@ export interface ExecPolicy {
 export interface ExecOptions {
   readonly processes: Processes
   readonly clock: Clock
-  /** Read anew for each call. */
-  readonly policy: () => ExecPolicy
+  /** For turns of an agent; read anew for each call. */
+  readonly policy: (agentId: string) => ExecPolicy
   /** The gateway's own environment; little of it is handed on. */
   readonly env: Env
   /** The folder of our own command. */
@@ -69,7 +69,7 @@ export function execTool(options: ExecOptions): Tool {
     parameters,
     replay: 'never',
     run: async (args, context) => {
-      const policy = options.policy()
+      const policy = options.policy(context.agentId)
       const wanted = await look(args, policy, options)
       await permit(wanted, policy, { options, context })
       return await context.outside(() => run(wanted, args, { options, policy, context }))

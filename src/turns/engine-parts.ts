@@ -12,6 +12,7 @@ import type { NewNotice, RunEnd, Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { ToolCaller } from '../tools/tool.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
+import type { Persona } from './prompt.ts'
 import type { Publish } from './run-events.ts'
 import type { Runner } from './runner.ts'
 
@@ -24,6 +25,8 @@ export interface TurnSettings {
   readonly zone: string
   readonly timeoutMs: number
   readonly toolboxFor: (run: Pick<RunRow, 'sessionKey' | 'agentId'>) => Toolbox
+  /** Who an agent is to its turns. */
+  readonly personaOf: (agentId: string) => Persona
   readonly traitsOf: (ref: string) => ModelTraits
   readonly chooseModel: (ref: string | undefined, run: RunRow) => ModelChoice
   /** Why the model must not be asked now, because a cap is reached. */

@@ -246,11 +246,13 @@ export class LiveRun implements TurnLink {
     const { run } = this.#attempt
     const { store, clock } = this.#parts
     const { zone } = this.#settings
+    const persona = this.#settings.personaOf(run.agentId)
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
     return {
       runId: run.runId,
       model,
       system: systemPrompt({
+        persona,
         sessionKey: run.sessionKey,
         zone,
         nowMs: clock.now(),
@@ -258,6 +260,7 @@ export class LiveRun implements TurnLink {
         isTask: run.source === 'spawn',
         extra: run.extraPrompt,
       }),
+      promptFiles: { folder: persona.folder, lengthMax: persona.lengthMax },
       ...context,
       tools: this.#surroundings.toolbox.descriptions,
       limits: TURN_LIMITS,

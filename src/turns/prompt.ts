@@ -1,7 +1,17 @@
 // The system prompts of a turn, and of its request for a summary. Short on purpose; tools describe themselves.
 import { formatInstant } from '../base/zoned-time.ts'
+import type { PromptFolder } from './prompt-files.ts'
+
+/** Who an agent is to its turns. */
+export interface Persona extends PromptFolder {
+  readonly name: string | undefined
+  /** Its manner. */
+  readonly theme: string | undefined
+}
 
 export interface PromptInput {
+  readonly persona: Pick<Persona, 'name' | 'theme'>
+
   readonly sessionKey: string
   readonly zone: string
   readonly nowMs: number
@@ -13,13 +23,14 @@ export interface PromptInput {
 
 export function systemPrompt(input: PromptInput): string {
   const lines = [
-    'You are an assistant that lives in Sluice, a gateway that keeps sessions and runs scheduled jobs.',
+    `You are ${input.persona.name ?? 'an assistant'}${input.persona.name === undefined ? ' that lives' : ', an assistant that lives'} in Sluice, a gateway that keeps sessions and runs scheduled jobs.`,
     'Be brief and truthful. When a tool fails, say so; never claim that something was done when it was not.',
     'Use the cron tool for reminders and for work at a later time or again and again. In confirmations show local time, zone and offset as the tool gives them.',
     'Lines that begin with "System:" come from the gateway, not from the person.',
     `This session: ${input.sessionKey}. The person's time zone: ${input.zone}.`,
     `Current time: ${formatInstant(Math.floor(input.nowMs / 1000) * 1000, input.zone)}.`,
   ]
+  if (input.persona.theme !== undefined) lines.push(`Your manner: ${input.persona.theme}.`)
   if (input.jobName !== undefined)
     lines.push(`This turn is a run of the scheduled job "${input.jobName}"; your reply is its result.`)
   if (input.isTask) lines.push('Another session has you do the task below; your reply is its result. Ask nothing back.')

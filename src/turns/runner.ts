@@ -3,12 +3,15 @@
 import type { ModelChoice } from '../providers/choice.ts'
 import type { ModelCall, ModelMessage, ModelUsage, ToolSpec } from '../providers/model.ts'
 import type { CallResult, LoopAnswer, TurnCall, TurnLimits } from './loop.ts'
+import type { PromptFolder } from './prompt-files.ts'
 
 /** All that a runner needs to begin; cloneable. */
 export interface TurnTask {
   readonly runId: string
   readonly model: ModelChoice
   readonly system: string
+  /** Whose files follow it. */
+  readonly promptFiles?: PromptFolder
   readonly messages: readonly ModelMessage[]
   readonly pending: readonly TurnCall[]
   readonly said: readonly string[]

@@ -2,6 +2,7 @@
 // else. It opens no connection to the gateway and keeps nothing when a turn has ended.
 import type { MessagePort } from 'node:worker_threads'
 import { errorFromData, errorToData } from '../base/errors.ts'
+import type { Files } from '../base/world.ts'
 import type { LoopAnswer } from './loop.ts'
 import { type MakeModel, perform } from './perform.ts'
 import type { TurnLink, TurnTask } from './runner.ts'
@@ -12,7 +13,7 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
-export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
+export function hostTurns(port: MessagePort, makeModel: MakeModel, readText: Files['readText']): void {
   const aborts = new Map<string, AbortController>()
   const asked = new Map<number, Pending>()
   let lastAsk = 0
@@ -50,7 +51,7 @@ export function hostTurns(port: MessagePort, makeModel: MakeModel): void {
   const start = (task: TurnTask) => {
     const controller = new AbortController()
     aborts.set(task.runId, controller)
-    perform({ task, link: linkOf(task.runId), signal: controller.signal, makeModel })
+    perform({ task, link: linkOf(task.runId), signal: controller.signal, makeModel, readText })
       .then(
         outcome => post({ type: 'end', runId: task.runId, outcome }),
         error => post({ type: 'end', runId: task.runId, error: errorToData(error) }),

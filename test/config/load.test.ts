@@ -1,8 +1,9 @@
 // The config: what is refused, with which words, and what each key changes.
 import { describe, expect, test } from 'vitest'
+import { readConfigFile } from '../../src/config/includes.ts'
 import { reportKeys, UNUSED_KEYS, USED_KEYS } from '../../src/config/known-keys.ts'
 import { type ConfigSources, loadSettings } from '../../src/config/load.ts'
-import { clientSecrets, gatewayPort, locate, readConfigFile } from '../../src/config/locate.ts'
+import { clientSecrets, gatewayPort, locate } from '../../src/config/locate.ts'
 
 const places = locate({}, '/nowhere')
 const filesWith = (text: string | undefined) => ({

@@ -67,12 +67,15 @@ export async function openHouse(play: Play, options: HouseOptions = {}) {
   let current = play
   const runner =
     options.runner ??
-    inlineRunner(() => ({
-      ref: 'test/model',
-      async *stream(request) {
-        yield await current(request)
-      },
-    }))
+    inlineRunner(
+      () => ({
+        ref: 'test/model',
+        async *stream(request) {
+          yield await current(request)
+        },
+      }),
+      path => world.files.readText(path),
+    )
   const logged: string[] = []
   const log = (level: string, message: string) => void logged.push(`${level} ${message}`)
   const restarts: number[] = []

@@ -3,4 +3,9 @@ import { parentPort } from 'node:worker_threads'
 import { hostTurns } from '../../src/turns/thread-host.ts'
 import { scriptedModel } from './scripted-model.ts'
 
-if (parentPort) hostTurns(parentPort, choice => scriptedModel(choice.ref))
+if (parentPort)
+  hostTurns(
+    parentPort,
+    choice => scriptedModel(choice.ref),
+    () => undefined,
+  )

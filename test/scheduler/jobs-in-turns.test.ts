@@ -48,13 +48,15 @@ async function openDesk() {
       planJob(job, occurrence, {
         zone: 'UTC',
         defaultAgentId: 'main',
+        isAgent: () => true,
+        agentOf: () => 'main',
         mainSession: agentId => `agent:${agentId}:main`,
         jobSession: (agentId, jobId) => `agent:${agentId}:cron:${jobId}`,
       }),
     log: () => undefined,
   })
   const facts = { zone: 'UTC', stateDir: folder }
-  const settings = () => ({ hopsMax: HOPS_MAX })
+  const settings = () => ({ hopsMax: HOPS_MAX, agents: [{ id: 'main', allowAgents: [] }], defaultAgent: 'main' })
   const parts = { store, clock, random, scheduler, facts, settings, joins: { forget: () => undefined } }
   const dispatcher = new Dispatcher(cronHandlers(parts as unknown as MethodParts) as Handlers, clock)
   closers.push(async () => {

@@ -1,5 +1,6 @@
-// The log: JSON lines in a file of the state folder, 0600. No secret is ever given to it.
-import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs'
+// The log: JSON lines in a file, 0600. One that has grown is put aside under a number, and a new one is begun; the oldest
+// goes. No secret is ever given to it.
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
 
@@ -12,36 +13,73 @@ interface FilePart {
   readonly size: number
 }
 
+export interface LogBounds {
+  readonly level: string
+  /** Bytes at which the file is put aside. */
+  readonly bytesMax: number
+  /** How many of those put aside are kept. */
+  readonly filesMax: number
+}
+
 export interface LogFile {
   readonly log: Log
   readonly written: {
     readonly path: string
     readonly read: (from: (size: number) => number, max: number) => FilePart | undefined
   }
-  setLevel(level: string): void
+  set(bounds: LogBounds): void
   /** Writes what is still in memory. */
   flush(): void
 }
 
-export function openLog(path: string, level: string): LogFile {
+export function openLog(path: string, bounds: LogBounds): LogFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const destination = pino.destination({ dest: path, sync: false, mode: 0o600, append: true })
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+  let { bytesMax, filesMax } = bounds
+  let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const flush = () => {
+    try {
+      destination.flushSync()
+    } catch {
+      // Not opened yet, or the disk refuses: there is nowhere to say it.
+    }
+  }
+  const write = (line: string) => {
+    bytes += Buffer.byteLength(line)
+    destination.write(line)
+    if (bytes < bytesMax) return
+    // Tried again after as much again where the disk refuses; until then all goes on into the one file.
+    bytes = 0
+    flush()
+    if (putAside(path, filesMax)) destination.reopen()
+  }
+  const logger = pino({ level: bounds.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
   // A log that cannot be written must not stop the gateway; the disk's state shows in the store.
   destination.on('error', () => undefined)
   return {
     written: { path, read: (from, max) => readFrom(path, from, max) },
     log: (at, message, fields) => logger[at](fields ?? {}, message),
-    setLevel: next => {
-      logger.level = next
+    set: next => {
+      logger.level = next.level
+      bytesMax = next.bytesMax
+      filesMax = next.filesMax
     },
-    flush: () => {
-      try {
-        destination.flushSync()
-      } catch {
-        // Not opened yet, or the disk refuses: there is nowhere to say it.
-      }
-    },
+    flush,
+  }
+}
+
+/** The file becomes `.1`, that `.2`, and so on; what is beyond is removed. */
+function putAside(path: string, filesMax: number): boolean {
+  try {
+    rmSync(`${path}.${filesMax}`, { force: true })
+    for (let number = filesMax - 1; number >= 0; number -= 1) {
+      const from = number === 0 ? path : `${path}.${number}`
+      if (statSync(from, { throwIfNoEntry: false })) renameSync(from, `${path}.${number + 1}`)
+    }
+    if (filesMax === 0) rmSync(path, { force: true })
+    return true
+  } catch {
+    return false
   }
 }
 

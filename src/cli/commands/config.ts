@@ -28,7 +28,7 @@ export const get: Run = async (args, shell) => {
   const path = written === undefined ? [] : pathOf(args, written)
   const shown = await atPlace(args, shell, place => place.shown())
   if (shown.exists && shown.raw === null) throw unreadable(shown)
-  const value = valueAt(shown.parsed, path)
+  const value = valueAt(shown.whole ?? shown.parsed, path)
   if (value === undefined) throw nothingAt(written ?? '', shown)
   if (typeof value === 'string' && !args.has('json')) shell.stdout.write(`${sanitize(value)}\n`)
   else writeJson(shell, value)

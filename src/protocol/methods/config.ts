@@ -62,6 +62,9 @@ export const CONFIG_METHODS = {
       parsed: z.unknown(),
       valid: z.boolean(),
       config: z.unknown(),
+      /** The files that it includes, and the config with them; absent where it includes none. */
+      includes: z.array(z.string()).optional(),
+      whole: z.unknown().optional(),
       /** SHA-256 of the file's text in hex; of no text when there is no file. */
       hash: z.string(),
       issues,

@@ -283,7 +283,13 @@ const SESSION_METHODS = {
       defaultId: z.string(),
       mainKey: z.string(),
       scope: z.string(),
-      agents: z.array(z.object({ id: z.string(), name: z.string().optional() })),
+      agents: z.array(
+        z.object({
+          id: z.string(),
+          name: z.string().optional(),
+          identity: z.partialRecord(z.enum(['name', 'theme', 'emoji', 'avatar']), z.string().optional()).optional(),
+        }),
+      ),
     }),
     scope: 'operator.read',
     tool: 'agents_list',

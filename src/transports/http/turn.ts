@@ -81,13 +81,12 @@ export async function takeTurn(parts: TurnParts, ask: Ask, wanted: Wanted): Prom
 async function paramsOf(parts: TurnParts, ask: Ask, wanted: Wanted) {
   const { random } = parts
   const key = keyOf(ask)
-  const agentId = agentOf(ask, wanted.model)
-  if (agentId !== undefined) await requireAgent(parts, ask, agentId)
+  const agentId = await agentFor(parts, ask, agentOf(ask, wanted.model))
   // A repeat with its key has the same session.
   const own = key === undefined ? random.uuid() : digest(`${ask.caller.principal}\n${key}`)
   return {
     message: wanted.text,
-    sessionKey: sessionOf(ask, wanted, { agentId: agentId ?? 'main', own }),
+    sessionKey: sessionOf(ask, wanted, { agentId, own }),
     ...(wanted.system !== '' && { extraSystemPrompt: wanted.system }),
     idempotencyKey: key ?? `${wanted.family}:${random.uuid()}`,
   }
@@ -112,15 +111,16 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
-/** By header, else by a model such as `sluice:work`; other models' names mean the main agent. */
+/** By header, else by a model such as `sluice:work`; other models' names mean the default agent. */
 function agentOf({ headers }: Ask, model = ''): string | undefined {
   const named = ownHeader(headers, 'agent-id') ?? ownHeader(headers, 'agent')
   return (named ?? /^(?:(?:sluice|clawdbot)[:/]|agent:)(.+)$/i.exec(model)?.[1])?.trim().toLowerCase()
 }
 
-async function requireAgent({ dispatcher }: TurnParts, { caller }: Ask, agentId: string): Promise<void> {
-  const { agents } = (await dispatcher.call('agents.list', {}, { caller })) as Result<'agents.list'>
-  if (agents.some(({ id }) => id === agentId)) return
+async function agentFor({ dispatcher }: TurnParts, { caller }: Ask, named: string | undefined): Promise<string> {
+  const { agents, defaultId } = (await dispatcher.call('agents.list', {}, { caller })) as Result<'agents.list'>
+  const agentId = named ?? defaultId
+  if (agents.some(({ id }) => id === agentId)) return agentId
   const known = agents.map(({ id }) => `sluice:${id}`).join(', ')
   throw new SluiceError('NOT_FOUND', `There is no agent "${agentId.slice(0, 100)}". Models here: ${known}.`)
 }
