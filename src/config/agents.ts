@@ -3,7 +3,7 @@
 import * as z from 'zod'
 import { heartbeatSchema } from './heartbeats.ts'
 import type { Env } from './locate.ts'
-import { defaultModelSchema, type ModelsSettings, modelRef } from './models.ts'
+import { type ModelsSettings, modelRef } from './models.ts'
 
 /** The agent that is always there. */
 const MAIN_AGENT = 'main'
@@ -11,13 +11,29 @@ const BOOTSTRAP_LENGTH_MAX = 20_000
 
 const names = z.array(z.string().min(1))
 export const folder = z.string().regex(/^(\/|~\/)/, 'give an absolute path, or one that begins with ~/')
-const chosenModel = z
-  .union([modelRef, z.looseObject({ primary: modelRef }).transform(({ primary }) => primary)])
-  .optional()
+const LONGER = "The same, in the family's longer form."
+const primary = modelRef.optional().describe(LONGER)
 
-export const subagentModel = chosenModel.describe(
-  'The model of tasks that name none; that of the agent without it. Its fallbacks are not asked.',
-)
+/** Of one agent, where what is left out is as for all. */
+const ownModelSchema = z
+  .union([
+    modelRef,
+    z.looseObject({
+      primary,
+      fallbacks: z
+        .array(modelRef)
+        .max(10)
+        .optional()
+        .describe('Models that are asked, in this order, when that one fails; those of all without it.'),
+    }),
+  ])
+  .optional()
+  .describe('The model that answers for it; as for all without it.')
+
+export const subagentModel = z
+  .union([modelRef, z.looseObject({ primary }).transform(chosen => chosen.primary)])
+  .optional()
+  .describe('The model of tasks that name none; that of the agent without it. Fallbacks are not asked.')
 
 export const workspaceKeys = {
   workspace: folder
@@ -48,7 +64,7 @@ export const agentSchema = z.looseObject({
   default: z.boolean().optional().describe('Whether it is meant where none is named; `main` is, without it.'),
   name: z.string().min(1).max(100).optional().describe('What people call it.'),
   workspace: folder.optional().describe('Its folder: its prompt files, and where its commands run.'),
-  model: defaultModelSchema.optional().describe('The model that answers for it; as for all without it.'),
+  model: ownModelSchema,
   identity: identitySchema.optional(),
   maxConcurrent: z.int().min(1).max(1_000).optional().describe('Turns of it at once; no limit of its own without it.'),
   tools: z

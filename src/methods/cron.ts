@@ -187,23 +187,11 @@ function makerSession(parts: MethodParts, turn: TurnCaller | undefined): string 
 async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
   const first = firstAnswer<Job>(parts, call.key)
   if (first) return shown(first)
-  const { sessionKey, ...patch } = plainPatch(call.params.patch, parts.clock.now(), parts.facts.zone)
-  const { turn } = call.caller
-  const isTimed = patch.schedule !== undefined || patch.enabled === true || patch.policy !== undefined
+  const patch = plainPatch(call.params.patch, parts.clock.now(), parts.facts.zone)
   for (;;) {
     const row = foundJob(parts, jobIdOf(call.params))
     const nowMs = parts.clock.now()
-    const patched = applyJobPatch(row.job, {
-      ...patch,
-      ...(sessionKey !== undefined && {
-        sessionKey: sessionNamed(parts, sessionKey, { agentId: row.job.agentId, caller: call.caller }).key,
-      }),
-    })
-    checkUpdate(parts, { before: row.job, after: patched, turn, timedAtMs: isTimed ? nowMs : undefined })
-    const begun = row.job.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
-    const job = withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs)
-    if (isTimed) refuseIdleJob(job)
-    if (isTimed && turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
+    const job = updatedJob(parts, { patch, caller: call.caller }, { before: row.job, nowMs })
     try {
       const { value } = await parts.store.write.replaceJob(
         { job, expectedRevision: row.revision, equalKey: equalKey(job), ...keyed(call.key), nowMs },
@@ -217,6 +205,36 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
       if (!(error instanceof SluiceError && error.code === 'CONFLICT' && changed)) throw error
     }
   }
+}
+
+interface Wish {
+  readonly patch: ReturnType<typeof plainPatch>
+  readonly caller: Caller
+}
+
+/** The job as the call wants it; throws where it may not be so. */
+function updatedJob(
+  parts: MethodParts,
+  wish: Wish,
+  { before, nowMs }: { before: Job; nowMs: number },
+): Job {
+  const { turn } = wish.caller
+  const { schedule, enabled, policy } = wish.patch
+  const isTimed = schedule !== undefined || enabled === true || policy !== undefined
+  const patched = patchedJob(parts, wish, before)
+  checkUpdate(parts, { before, after: patched, turn, timedAtMs: isTimed ? nowMs : undefined })
+  const begun = before.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
+  const job = withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs)
+  if (isTimed) refuseIdleJob(job)
+  if (isTimed && turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
+  return job
+}
+
+function patchedJob(parts: MethodParts, { patch: whole, caller }: Wish, job: Job): Job {
+  const { sessionKey, ...patch } = whole
+  if (sessionKey === undefined) return applyJobPatch(job, patch)
+  const { key } = sessionNamed(parts, sessionKey, { agentId: job.agentId, caller })
+  return applyJobPatch(job, { ...patch, sessionKey: key })
 }
 
 interface Update {

@@ -68,7 +68,7 @@ describe('each used key changes behaviour', () => {
       slots: { turns: 2 },
       toolPolicy: { allow: ['cron'], deny: ['x'] },
       cronEnabled: false,
-      logLevel: 'debug',
+      log: { level: 'debug' },
       warnings: [],
     })
     expect(settings.models.providers.local).toMatchObject({ apiKey: 'secret', headers: { a: 'b' } })
@@ -90,10 +90,12 @@ describe('each used key changes behaviour', () => {
         allow: [],
         timeoutMs: 1_800_000,
         approvalTimeoutMs: 600_000,
-        cwd: '/nowhere/.sluice/workspace',
+        cwd: undefined,
       },
       webFetch: false,
       agents: [{ id: 'main' }],
+      defaultAgent: 'main',
+      workspace: '/nowhere/.sluice/workspace',
     })
     expect(load('').subagents.deny).toEqual([
       'sessions_list',
@@ -147,11 +149,11 @@ describe('each used key changes behaviour', () => {
       warnings: [],
     })
     expect(settings.slots).toEqual({ turns: 8, jobs: 6, subagents: 5, 'agent:ann': 2, 'provider:local': 3 })
-    expect(settings.agents).toEqual([{ id: 'main' }, { id: 'ann', name: 'Ann' }, { id: 'bob' }])
+    expect(settings.agents).toMatchObject([{ id: 'main' }, { id: 'ann', name: 'Ann' }, { id: 'bob' }])
     expect(settings.subagents.deny).toContain('exec')
     expect(settings.subagents.deny).not.toContain('cron')
     expect([...settings.toolTimeoutsMs]).toEqual([['exec', 4]])
-    expect(load({ agents: { list: [{ id: 'bob' }, { id: 'main', name: 'Max' }] } }).agents).toEqual([
+    expect(load({ agents: { list: [{ id: 'bob' }, { id: 'main', name: 'Max' }] } }).agents).toMatchObject([
       { id: 'bob' },
       { id: 'main', name: 'Max' },
     ])
@@ -193,6 +195,24 @@ describe('what is refused, by its path and with what is allowed', () => {
     [{ methods: { 'no.such': { timeoutMs: 1 } } }, /methods\.no\.such names no method/],
     [{ agents: { list: [{ id: 'Ann' }] } }, /agents\.list\.0\.id: an agent id is up to 64 small letters/],
     [{ agents: { list: [{ id: 'a' }, { id: 'a' }] } }, /agents\.list: two agents have the same id/],
+    [
+      {
+        agents: {
+          list: [
+            { id: 'a', default: true },
+            { id: 'b', default: true },
+          ],
+        },
+      },
+      /two agents are the default/,
+    ],
+    [{ agents: { list: [{ id: 'a', workspace: 'here' }] } }, /agents\.list\.0\.workspace: give an absolute path/],
+    [
+      { agents: { list: [{ id: 'a', subagents: { allowAgents: ['b'] } }] } },
+      /"b", which is no agent; there are: main, a/,
+    ],
+    [{ bindings: [{ agentId: 'b', match: { channel: 'x' } }] }, /bindings\.0\.agentId is "b", which is no agent/],
+    [{ logging: { file: 'log' } }, /logging\.file: give an absolute path/],
     [{ tools: { exec: { security: 'maybe' } } }, /tools\.exec\.security/],
     [{ tools: { exec: { workdir: 'here' } } }, /tools\.exec\.workdir: give an absolute path/],
     [{ cron: { maxConcurrentRuns: 0 } }, /cron\.maxConcurrentRuns/],
@@ -229,12 +249,6 @@ describe('what is refused, by its path and with what is allowed', () => {
     }
   })
 
-  test('$include is said not to be supported', () => {
-    expect(load({ $include: './other.json5' }).warnings).toEqual([
-      'config: $include is not supported: put all of the config into one file',
-    ])
-  })
-
   test.each(['-1', 'x', '70000'])('SLUICE_GATEWAY_PORT=%s', port => {
     expect(() => gatewayPort({ SLUICE_GATEWAY_PORT: port }, {})).toThrow(/SLUICE_GATEWAY_PORT is .*give a port/)
   })
@@ -248,7 +262,7 @@ describe('keys', () => {
       gatway: {},
       gateway: { prot: 1 },
       channels: { telegram: {} },
-      agents: { defaults: { sandbox: {} }, list: [{ id: 'a' }, { id: 'b', model: 'c/d', naem: 'B' }] },
+      agents: { defaults: { sandbox: {} }, list: [{ id: 'a' }, { id: 'b', sandbox: {}, naem: 'B' }] },
       tools: { exec: { security: 'deny', node: 'x' }, subagents: { tols: {} } },
       x: 1,
     })
@@ -258,7 +272,7 @@ describe('keys', () => {
       'config: agents.list.1.naem is not known; did you mean agents.list.1.name?',
       'config: tools.subagents.tols is not known; did you mean tools.subagents.tools?',
       'config: x is not known',
-      'config: understood but not used by this version: channels, agents.defaults.sandbox, agents.list.1.model, tools.exec.node',
+      'config: understood but not used by this version: channels, agents.defaults.sandbox, agents.list.1.sandbox, tools.exec.node',
     ])
   })
 

@@ -27,7 +27,8 @@ const BEFORE = {
   models: { providers: { p: provider } },
   hooks: { enabled: true, token: 'h'.repeat(20) },
   session: { reset: { mode: 'daily', idleMinutes: 5 } },
-  agents: { defaults: { heartbeat }, list: [{ id: 'a', heartbeat: {} }] },
+  agents: { defaults: { heartbeat }, list: [{ id: 'a', heartbeat: {} }, { id: 'c' }] },
+  bindings: [{ agentId: 'c', match: { channel: 'irc', peer: { kind: 'dm', id: '7' } } }],
 }
 
 const HEARTBEAT = {
@@ -39,6 +40,23 @@ const HEARTBEAT = {
   model: 'p/other',
   target: 'none',
   ackMaxChars: 7,
+}
+
+const OF_AN_AGENT = {
+  default: true,
+  workspace: '/srv/a',
+  model: 'p/m',
+  'model.primary': 'p/m',
+  'model.fallbacks': ['p/n'],
+  'identity.name': 'Ann',
+  'identity.theme': 'calm',
+  'identity.emoji': '🦊',
+  'identity.avatar': 'https://a.example/a.png',
+  'tools.allow': ['cron'],
+  'tools.deny': ['exec'],
+  'subagents.allowAgents': ['c'],
+  'subagents.model': 'p/m',
+  'subagents.model.primary': 'p/m',
 }
 
 /** For each used key, a value that is not its default; and the name by which the change is told, where it is another. */
@@ -94,6 +112,23 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'agents.defaults.subagents.maxChildren': { to: 3, told: 'agents.defaults.subagents' },
   'agents.list.0.id': { to: 'b', told: 'agents.list' },
   'agents.list.0.name': { to: 'Ann', told: 'agents.list' },
+  ...Object.fromEntries(
+    Object.entries(OF_AN_AGENT).map(([key, to]) => [`agents.list.0.${key}`, { to, told: 'agents.list' }]),
+  ),
+  'agents.defaults.workspace': { to: '/srv/agents' },
+  'agents.defaults.bootstrapMaxChars': { to: 5 },
+  'agents.defaults.subagents.model': { to: 'p/n', told: 'agents.defaults.subagents' },
+  'agents.defaults.subagents.model.primary': { to: 'p/n', told: 'agents.defaults.subagents' },
+  'bindings.0.agentId': { to: 'a', told: 'bindings' },
+  'bindings.0.match.channel': { to: 'matrix', told: 'bindings' },
+  'bindings.0.match.accountId': { to: '*', told: 'bindings' },
+  'bindings.0.match.peer.kind': { to: 'group', told: 'bindings' },
+  'bindings.0.match.peer.id': { to: '8', told: 'bindings' },
+  'tools.agentToAgent.enabled': { to: true, told: 'tools.agentToAgent' },
+  'tools.agentToAgent.allow': { to: ['a'], told: 'tools.agentToAgent' },
+  'logging.file': { to: '/var/log/other.log' },
+  'logging.maxFileMb': { to: 1 },
+  'logging.keepFiles': { to: 7 },
   'agents.list.0.maxConcurrent': { to: 3, told: 'agents.list' },
   ...Object.fromEntries(
     ['defaults', 'list.0'].flatMap(whose =>
@@ -148,7 +183,7 @@ describe('a change of one key', () => {
   test.each(Object.entries(CHANGES))('%s', (path, { to, told = path }) => {
     const change = compareSettings(load(BEFORE), load(changed(path, to)))
     expect(change).toEqual(
-      path.startsWith('gateway.') && !path.startsWith('gateway.http.')
+      (path.startsWith('gateway.') && !path.startsWith('gateway.http.')) || path === 'logging.file'
         ? { atOnce: [], restart: [told] }
         : { atOnce: [told], restart: [] },
     )

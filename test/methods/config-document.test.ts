@@ -31,7 +31,7 @@ describe.each(['config.set', 'config.apply'] as const)('%s', method => {
       gateway: { port: 1234, auth: { token: TOKEN } },
       logging: { level: 'debug' },
     })
-    expect(room.settings()).toMatchObject({ cronEnabled: true, logLevel: 'debug', token: TOKEN })
+    expect(room.settings()).toMatchObject({ cronEnabled: true, log: { level: 'debug' }, token: TOKEN })
   })
 
   test('one with comments of its own is taken as it was written, but for the secrets', async () => {
@@ -92,7 +92,7 @@ test('config.set restarts nothing and names what needs it; config.apply schedule
 
 test('a changed key that the environment wins over is named, with what wins', async () => {
   const env = { SLUICE_GATEWAY_PORT: '7', SLUICE_GATEWAY_TOKEN: 'from the environment' }
-  const room = openRoom('{ gateway: { port: 1 } }', '', env)
+  const room = openRoom('{ gateway: { port: 1 } }', '', { env })
   const port = { key: 'gateway.port', by: 'SLUICE_GATEWAY_PORT' }
   expect(await room.patch('{ gateway: { port: 2, auth: { token: "0123456789abcdef" } } }')).toMatchObject({
     applied: [],

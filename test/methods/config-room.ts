@@ -40,12 +40,22 @@ function effectKeys() {
 }
 
 /** `running`: the text by which the gateway started, when that is another than the one on disk now. */
-export function openRoom(text: string | undefined, running = text ?? '', env: Record<string, string> = ENV) {
+export function openRoom(
+  text: string | undefined,
+  running = text ?? '',
+  { env = ENV, others = {} }: { env?: Record<string, string>; others?: Record<string, string> } = {},
+) {
   const clock = new FakeClock()
   const keys = effectKeys()
-  const state = { text, writes: 0, applied: 0, broken: undefined as 'before' | 'after' | undefined }
+  const state = {
+    text,
+    writes: 0,
+    applied: 0,
+    broken: undefined as 'before' | 'after' | undefined,
+    others: { ...FILES, ...others } as Record<string, string>,
+  }
   const files = {
-    readText: (path: string) => (path === places.configPath ? state.text : undefined),
+    readText: (path: string) => (path === places.configPath ? state.text : state.others[path]),
     writePrivateText: (_path: string, next: string) => {
       if (state.broken === 'before') throw new Error('ENOSPC: no space left')
       state.text = next
@@ -56,7 +66,7 @@ export function openRoom(text: string | undefined, running = text ?? '', env: Re
   }
   const load = (raw: string | undefined): Settings =>
     loadSettings({
-      files: { ...files, readText: path => (path === places.configPath ? raw : FILES[path]) },
+      files: { ...files, readText: path => (path === places.configPath ? raw : state.others[path]) },
       env,
       places,
       portOverride: undefined,

@@ -7,19 +7,19 @@ import { openRoom } from './config-room.ts'
 
 const DEBOUNCE_MS = 300
 
-function openWatched(text: string | undefined, env?: Record<string, string>) {
-  const room = openRoom(text, text, env)
+function openWatched(text: string | undefined, around: Parameters<typeof openRoom>[2] = {}) {
+  const room = openRoom(text, text, around)
   const events: GatewayEvent[] = []
   const logged: string[] = []
   let changed: () => void = () => undefined
-  let watches = 0
+  const watched = new Set<string>()
   const watch = watchConfig({
     parts: { clock: room.clock, control: room.control, settings: room.settings, publish: event => events.push(event) },
     log: (level, message) => void logged.push(`${level} ${message}`),
-    watchFile: (_, listener) => {
+    watchFile: (path, listener) => {
       changed = listener
-      watches += 1
-      return { stop: () => (watches -= 1) }
+      watched.add(path)
+      return { stop: () => watched.delete(path) }
     },
   })
   const begin = (next: string | undefined) => {
@@ -31,8 +31,12 @@ function openWatched(text: string | undefined, env?: Record<string, string>) {
     events,
     logged,
     watch,
-    watches: () => watches,
+    watched,
     begin,
+    changed: async () => {
+      changed()
+      await room.clock.advance(DEBOUNCE_MS)
+    },
     write: async (next: string | undefined) => {
       begin(next)
       await room.clock.advance(DEBOUNCE_MS)
@@ -88,7 +92,7 @@ test('many writes of one save are looked at once, at their end', async () => {
 })
 
 test('what a method has written is no news; a key that the environment wins over is told', async () => {
-  const room = openWatched('{}', { SLUICE_GATEWAY_PORT: '7' })
+  const room = openWatched('{}', { env: { SLUICE_GATEWAY_PORT: '7' } })
   await room.clock.advance(DEBOUNCE_MS)
   await room.patch('{ cron: { enabled: false } }')
   await room.write(room.state.text)
@@ -107,5 +111,32 @@ test('a file changed between the start and the watch is seen; stopped, nothing i
   room.state.text = '{}'
   room.watch.stop()
   await room.clock.advance(60_000)
-  expect([room.settings().cronEnabled, room.watches()]).toEqual([false, 0])
+  expect([room.settings().cronEnabled, room.watched.size]).toEqual([false, 0])
+})
+
+test('files that are included are watched like the file itself, also while one is missing or wrong', async () => {
+  const main = "{ cron: { $include: '/srv/cron' }, tools: { $include: '/srv/tools' } }"
+  const room = openWatched(main, { others: { '/srv/cron': '{}', '/srv/tools': '{}' } })
+  const { others } = room.state
+  const [path] = room.watched
+  await room.changed()
+  expect([...room.watched]).toEqual([path, '/srv/cron', '/srv/tools'])
+  expect(room.events).toEqual([])
+  others['/srv/cron'] = '{ enabled: false }'
+  await room.changed()
+  expect(room.settings()).toMatchObject({ cronEnabled: false })
+  expect(room.events).toMatchObject([{ payload: { ok: true, applied: ['cron.enabled'] } }])
+  delete others['/srv/cron']
+  await room.changed()
+  expect(room.control.configState().problem?.issues).toMatchObject([{ path: 'cron.$include' }])
+  expect(room.settings()).toMatchObject({ cronEnabled: false })
+  expect(room.watched).toContain('/srv/cron')
+  others['/srv/cron'] = '{ enabled: true }'
+  await room.changed()
+  expect(room.control.configState().problem).toBeUndefined()
+  expect(room.settings()).toMatchObject({ cronEnabled: true })
+  await room.write("{ tools: { $include: '/srv/tools' } }")
+  expect([...room.watched]).toEqual([path, '/srv/tools'])
+  room.watch.stop()
+  expect(room.watched.size).toBe(0)
 })

@@ -144,12 +144,37 @@ describe('config.patch', () => {
     expect(room.state.applied).toBe(0)
   })
 
+  test('what an included file says is not changed here, and what it holds is shown, without secrets', async () => {
+    const others = {
+      '/srv/more': "{ cron: { enabled: false }, gateway: { auth: { token: 'a secret of the other' } } }",
+    }
+    const room = openRoom("{ $include: '/srv/more', logging: {} }", undefined, { others })
+    const error = await refusal(room.patch('{ cron: { enabled: true } }'))
+    expect(error).toMatchObject({ code: 'INVALID_REQUEST', outcome: 'not-started', details: { file: '/srv/more' } })
+    expect(error.message).toContain('cron.enabled comes from /srv/more')
+    expect(room.state).toMatchObject({ writes: 0, applied: 0 })
+    const shown = await room.call('config.get', {})
+    expect(shown).toMatchObject({ parsed: { $include: '/srv/more' }, includes: ['/srv/more'], valid: true })
+    expect(shown.whole).toMatchObject({ cron: { enabled: false }, gateway: { auth: { token: '__redacted__' } } })
+    expect(await room.patch('{ cron: { maxConcurrentRuns: 2 } }')).toMatchObject({
+      applied: ['cron.maxConcurrentRuns'],
+    })
+    expect(room.settings()).toMatchObject({ cronEnabled: false })
+    expect(room.state.text).toContain("$include: '/srv/more'")
+  })
+
   test('a turn cannot change what turns may do, nor have the environment read out', async () => {
     for (const raw of [
       '{ tools: { exec: { security: "full" } } }',
       '{ tools: null }',
       '{ models: { providers: { p: { baseUrl: "http://elsewhere/v1" } } } }',
       '{ gateway: null }',
+      '{ agents: { list: [{ id: "more" }] } }',
+      '{ agents: { defaults: { workspace: "/etc" } } }',
+      '{ bindings: [{ agentId: "main", match: { channel: "x" } }] }',
+      '{ logging: { file: "/etc/passwd" } }',
+      '{ $include: "/run/token" }',
+      '{ cron: { $include: "/run/token" } }',
       '{ agents: { defaults: { userTimezone: "\\u0024{KEY}" } } }',
     ]) {
       const room = openRoom(FILE.replace('gatway: 1', 'tools: { deny: [] }'))
@@ -158,6 +183,8 @@ describe('config.patch', () => {
       expect(JSON.stringify(errorToData(error))).not.toContain(ENV.KEY)
       expect(room.state).toMatchObject({ writes: 0, applied: 0 })
     }
+    const including = openRoom("{ $include: '/srv/more' }", undefined, { others: { '/srv/more': '{ tools: {} }' } })
+    expect(await refusal(including.patch('{ $include: null }', turn))).toMatchObject({ code: 'FORBIDDEN' })
     const room = openRoom(FILE)
     expect(await room.patch('{ cron: { enabled: false } }', turn)).toMatchObject({ applied: ['cron.enabled'] })
   })

@@ -90,7 +90,12 @@ describe('hooks', () => {
     { name: 'wake', body: { text: 'x'.repeat(262_144) }, status: 413, says: /larger than 262144 bytes/ },
     { name: 'agent', body: { message: ' ' }, status: 400, says: 'message required' },
     { name: 'agent', body: { message: 'x', channel: 'telegram' }, status: 400, says: /only "last" is supported/ },
-    { name: 'agent', body: { message: 'x', agentId: 'nobody' }, status: 400, says: 'There is no agent "nobody".' },
+    {
+      name: 'agent',
+      body: { message: 'x', agentId: 'nobody' },
+      status: 400,
+      says: 'There is no agent "nobody". Use one of: main, work; agents.list of the config names them.',
+    },
     { name: 'agent', body: { message: 'x', model: 'nobody/m' }, status: 400, says: /unknown model/ },
   ])('$name is refused: $says', async ({ name, body, status, says }) => {
     const answer = await hook(name, body)

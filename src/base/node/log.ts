@@ -34,28 +34,21 @@ export interface LogFile {
 
 export function openLog(path: string, bounds: LogBounds): LogFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const destination = pino.destination({ dest: path, sync: false, mode: 0o600, append: true })
   let { bytesMax, filesMax } = bounds
   let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  const flush = () => {
-    try {
-      destination.flushSync()
-    } catch {
-      // Not opened yet, or the disk refuses: there is nowhere to say it.
-    }
-  }
+  let destination = destinationOn(path)
   const write = (line: string) => {
-    bytes += Buffer.byteLength(line)
     destination.write(line)
+    bytes += Buffer.byteLength(line)
     if (bytes < bytesMax) return
-    // Tried again after as much again where the disk refuses; until then all goes on into the one file.
+    // Where the disk refuses it goes on in the one file, and is tried again after as much again.
     bytes = 0
-    flush()
-    if (putAside(path, filesMax)) destination.reopen()
+    if (!putAside(path, filesMax)) return
+    // What it holds in memory follows into the file that was put aside.
+    destination.end()
+    destination = destinationOn(path)
   }
   const logger = pino({ level: bounds.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
-  // A log that cannot be written must not stop the gateway; the disk's state shows in the store.
-  destination.on('error', () => undefined)
   return {
     written: { path, read: (from, max) => readFrom(path, from, max) },
     log: (at, message, fields) => logger[at](fields ?? {}, message),
@@ -64,8 +57,21 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
       bytesMax = next.bytesMax
       filesMax = next.filesMax
     },
-    flush,
+    flush: () => {
+      try {
+        destination.flushSync()
+      } catch {
+        // The disk refuses: there is nowhere to say it.
+      }
+    },
   }
+}
+
+/** A log that cannot be written must not stop the gateway; the disk's state shows in the store. */
+function destinationOn(path: string) {
+  const destination = pino.destination({ dest: path, sync: false, mode: 0o600, append: true })
+  destination.on('error', () => undefined)
+  return destination
 }
 
 /** The file becomes `.1`, that `.2`, and so on; what is beyond is removed. */
