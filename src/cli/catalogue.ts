@@ -3,7 +3,7 @@
 import type { Flags } from './arguments.ts'
 import { SYSTEM_COMMANDS } from './catalogue-system.ts'
 import type { Command } from './command.ts'
-import { GATEWAY_FLAGS, JSON_FLAG, RPC_FLAGS } from './shared-flags.ts'
+import { AGENT_FLAG, GATEWAY_FLAGS, JSON_FLAG, RPC_FLAGS } from './shared-flags.ts'
 
 export const GLOBAL_FLAGS: Flags = {
   help: { short: 'h', summary: 'Show what a command does and takes.' },
@@ -27,7 +27,7 @@ const JOB_FLAGS: Flags = {
   text: { value: '<text>', summary: 'This text is sent as it is; no model is asked.' },
   session: { value: 'main|isolated', summary: 'Where it runs; by default what its payload needs.' },
   wake: { value: 'now|next-heartbeat', summary: 'When a main session takes it up (next-heartbeat).' },
-  agent: { value: '<id>', summary: 'Which agent.' },
+  agent: AGENT_FLAG,
   model: { value: '<model>', summary: 'Model of the turn.' },
   thinking: { value: '<level>', summary: 'How much the model thinks.' },
   'timeout-seconds': { value: '<s>', summary: 'Bound on the work of the turn.' },
@@ -290,7 +290,7 @@ const SESSION_COMMANDS: readonly Command[] = [
     name: 'sessions',
     aliases: ['sessions list'],
     summary: 'List the sessions, newest first.',
-    flags: { limit: { value: '<n>', summary: 'At most so many (50).' }, ...RPC_FLAGS },
+    flags: { limit: { value: '<n>', summary: 'At most so many (50).' }, agent: AGENT_FLAG, ...RPC_FLAGS },
     example: 'sessions --limit 10',
     load: async () => (await sessions()).list,
   },
@@ -390,7 +390,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'chat',
     summary: 'Talk with the agent.',
-    flags: { session: SESSION_FLAG, ...GATEWAY_FLAGS },
+    flags: { session: SESSION_FLAG, agent: AGENT_FLAG, ...GATEWAY_FLAGS },
     example: 'chat',
     load: async () => (await import('./commands/chat.ts')).chat,
   },
@@ -400,7 +400,7 @@ export const COMMANDS: readonly Command[] = [
     flags: {
       message: { value: '<text>', short: 'm', summary: 'What to say.' },
       session: SESSION_FLAG,
-      agent: { value: '<id>', summary: 'Which agent.' },
+      agent: AGENT_FLAG,
       thinking: { value: '<level>', summary: 'How much the model thinks.' },
       deliver: { summary: 'Send the reply to a channel too.' },
       channel: { value: '<channel>', summary: 'Which channel.' },

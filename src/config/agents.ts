@@ -129,7 +129,7 @@ export interface AgentSettings {
 }
 
 /** Whose chats are whose: all that is told of a chat has to match. */
-export interface Binding {
+export interface ChatBinding {
   readonly agentId: string
   readonly channel: string
   readonly accountId: string | undefined
@@ -151,7 +151,7 @@ export interface AgentsSettings {
   /** Always with `main`. */
   readonly agents: readonly AgentSettings[]
   readonly defaultAgent: string
-  readonly bindings: readonly Binding[]
+  readonly bindings: readonly ChatBinding[]
   /** The default agent's folder, unless it has one of its own. */
   readonly workspace: string
   /** Of tasks for whose agent none is named. */

@@ -2,7 +2,7 @@
 // channel does not tell of a chat binds nobody: such a chat is its channel's.
 
 /** Whose chats are whose; absent parts: see `specificity`. */
-interface Binding {
+interface ChatBinding {
   readonly agentId: string
   readonly channel: string
   /** One account; `*`: all of the channel; undefined: its default account. */
@@ -23,7 +23,7 @@ const DEFAULT_ACCOUNT = 'default'
 const ALL = '*'
 
 /** Of two bindings that say as much the first counts. */
-export function agentOfChat(chat: Chat, bindings: readonly Binding[], defaultAgent: string): string {
+export function agentOfChat(chat: Chat, bindings: readonly ChatBinding[], defaultAgent: string): string {
   const found = bindings
     .map(binding => ({ agentId: binding.agentId, says: specificity(binding, chat) }))
     .reduce<{ agentId: string; says: number } | undefined>(
@@ -34,7 +34,7 @@ export function agentOfChat(chat: Chat, bindings: readonly Binding[], defaultAge
 }
 
 /** 0: it is not for this chat. One chat says more than an account, one account more than a whole channel. */
-function specificity({ channel, accountId = DEFAULT_ACCOUNT, peer }: Binding, chat: Chat): number {
+function specificity({ channel, accountId = DEFAULT_ACCOUNT, peer }: ChatBinding, chat: Chat): number {
   if (!isSame(channel, chat.channel)) return 0
   if (accountId !== ALL && !isSame(accountId, chat.accountId ?? DEFAULT_ACCOUNT)) return 0
   if (!peer) return accountId === ALL ? 1 : 2

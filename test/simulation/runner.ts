@@ -68,7 +68,13 @@ export class SimulatedRunner implements Runner {
       clock.after(random.span(10, 2 * scenario.thinkMsMax), die)
     }
     try {
-      const turn = perform({ task, link: watched, signal, makeModel: () => this.#model(attempt), readText: () => undefined })
+      const turn = perform({
+        task,
+        link: watched,
+        signal,
+        makeModel: () => this.#model(attempt),
+        readText: () => undefined,
+      })
       return await Promise.race([turn, death.promise])
     } finally {
       attempt.endedMs = clock.now()

@@ -7,6 +7,7 @@ import { connectFor } from '../gateway-link.ts'
 import { replyTexts } from '../replies.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitize } from '../text/sanitize.ts'
+import { wantedSession } from '../wanted-session.ts'
 import { readCommand } from './commands.ts'
 import { isConnectionLoss, LastingLink } from './link.ts'
 import { liveNotice, markRead, showUnread } from './notices.ts'
@@ -37,7 +38,7 @@ class LineChat {
   constructor(args: Arguments, shell: Shell) {
     this.#shell = shell
     this.#zone = shell.zone
-    this.#wantedKey = args.text('session')
+    this.#wantedKey = wantedSession(args)
     this.#link = new LastingLink(() => connectFor(args, shell), shell.clock, {
       event: event => {
         for (const mark of this.#transcript.hear(event)) if (mark.kind === 'notice') this.#notice(mark)

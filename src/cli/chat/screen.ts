@@ -8,6 +8,7 @@ import { connectFor, withProgress } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { paintFor } from '../text/paint.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
+import { wantedSession } from '../wanted-session.ts'
 import { Canvas } from './canvas.ts'
 import { type CommandName, HELP_LINES, readCommand, statusLines } from './commands.ts'
 import { type Action, applyKey, clear } from './editor.ts'
@@ -59,7 +60,7 @@ class ChatScreen {
     this.done = this.#end.promise
     this.#shell = shell
     this.#zone = shell.zone
-    this.#wantedKey = args.text('session')
+    this.#wantedKey = wantedSession(args)
     this.#canvas = new Canvas({
       write: text => shell.stdout.write(text),
       size: () => ({ columns: shell.stdout.columns() || 80, rows: shell.stdout.rows() || 24 }),

@@ -10,6 +10,7 @@ import { connectFor, withProgress, writeJson } from '../gateway-link.ts'
 import { replyTexts } from '../replies.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitize } from '../text/sanitize.ts'
+import { wantedSession } from '../wanted-session.ts'
 
 const WORK_SECONDS_DEFAULT = 600
 /** The gateway bounds the work; we wait a little longer, to hear of it. */
@@ -31,7 +32,7 @@ export const agent: Run = async (args, shell) => {
   const client = await withProgress(shell, 'waiting for the gateway', () => connectFor(args, shell))
   const stream = new ReplyStream(args, shell)
   const stopListening = client.onEvent(event => stream.hear(event))
-  const stopper = stopOnInterrupt(client, { shell, sessionKey: args.text('session'), runId: params.idempotencyKey })
+  const stopper = stopOnInterrupt(client, { shell, sessionKey: wantedSession(args), runId: params.idempotencyKey })
   try {
     const timeoutMs = ((workSeconds || WORK_SECONDS_DEFAULT) + GRACE_SECONDS) * SECOND
     const final = await client.call('agent', params, {

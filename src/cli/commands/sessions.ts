@@ -15,7 +15,9 @@ const QUEUE_MODES = ['steer', 'followup', 'collect', 'interrupt', 'reject'] as c
 
 export const list: Run = async (args, shell) => {
   const limit = args.whole('limit', { min: 1, max: 500 }) ?? 50
-  const answer = await withGateway(args, shell, ({ call }) => call('sessions.list', { limit }))
+  const agentId = args.text('agent')
+  const wanted = { limit, ...(agentId !== undefined && { agentId }) }
+  const answer = await withGateway(args, shell, ({ call }) => call('sessions.list', wanted))
   if (args.has('json')) writeJson(shell, answer)
   else if (answer.sessions.length === 0) shell.stdout.write('No sessions yet.\n')
   else {
