@@ -1,5 +1,7 @@
 // The config: what is refused, with which words, and what each key changes.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { modelsFor, workspaceFor } from '../../src/config/agents.ts'
 import { readConfigFile } from '../../src/config/includes.ts'
 import { reportKeys, UNUSED_KEYS, USED_KEYS } from '../../src/config/known-keys.ts'
 import { type ConfigSources, loadSettings } from '../../src/config/load.ts'
@@ -290,4 +292,18 @@ describe('keys', () => {
   test('no config file is no config', () => {
     expect(readConfigFile(filesWith(undefined), places.configPath)).toBeUndefined()
   })
+})
+
+test('the config of docs/guides/agents.md is such that starts, and says what the guide says', () => {
+  const guide = readFileSync(new URL('../../docs/guides/agents.md', import.meta.url), 'utf8')
+  const [, shown = ''] = /```json5\n([\s\S]*?)```/.exec(guide) ?? []
+  const settings = load(shown, { env: { HOME: '/home/ada' } })
+  expect(settings.warnings).toEqual([])
+  expect(settings.defaultAgent).toBe('home')
+  const folders = ['home', 'work', 'main'].map(id => workspaceFor(settings, id))
+  const usual = '/nowhere/.sluice/workspace'
+  expect(folders).toEqual([usual, '/home/ada/work/agent', `${usual}-main`])
+  const fallbacks = ['local/small']
+  expect(modelsFor(settings, 'work')).toMatchObject({ primary: 'local/large', fallbacks })
+  expect(modelsFor(settings, 'home')).toMatchObject({ primary: 'local/llama3.3', fallbacks })
 })
