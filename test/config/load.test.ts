@@ -297,12 +297,12 @@ describe('keys', () => {
 test('the config of docs/guides/agents.md is such that starts, and says what the guide says', () => {
   const guide = readFileSync(new URL('../../docs/guides/agents.md', import.meta.url), 'utf8')
   const [, shown = ''] = /```json5\n([\s\S]*?)```/.exec(guide) ?? []
-  const settings = load(shown, { env: { HOME: '/home/ada' } })
+  const settings = load(shown, { env: { HOME: '/people/ada' } })
   expect(settings.warnings).toEqual([])
   expect(settings.defaultAgent).toBe('home')
   const folders = ['home', 'work', 'main'].map(id => workspaceFor(settings, id))
   const usual = '/nowhere/.sluice/workspace'
-  expect(folders).toEqual([usual, '/home/ada/work/agent', `${usual}-main`])
+  expect(folders).toEqual([usual, '/people/ada/work/agent', `${usual}-main`])
   const fallbacks = ['local/small']
   expect(modelsFor(settings, 'work')).toMatchObject({ primary: 'local/large', fallbacks })
   expect(modelsFor(settings, 'home')).toMatchObject({ primary: 'local/llama3.3', fallbacks })
