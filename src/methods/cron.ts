@@ -213,11 +213,7 @@ interface Wish {
 }
 
 /** The job as the call wants it; throws where it may not be so. */
-function updatedJob(
-  parts: MethodParts,
-  wish: Wish,
-  { before, nowMs }: { before: Job; nowMs: number },
-): Job {
+function updatedJob(parts: MethodParts, wish: Wish, { before, nowMs }: { before: Job; nowMs: number }): Job {
   const { turn } = wish.caller
   const { schedule, enabled, policy } = wish.patch
   const isTimed = schedule !== undefined || enabled === true || policy !== undefined
