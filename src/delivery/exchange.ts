@@ -8,10 +8,17 @@ import { type ReceiverParts, receive } from './inbound.ts'
 
 type Inbound = Parameters<typeof receive>[1]
 
+interface Handlers {
+  readonly inbound: (message: Inbound) => Promise<void>
+  readonly pressed: () => Promise<string | undefined>
+  readonly state: (state: { readonly phase: string; readonly error?: string; readonly account?: string }) => void
+  readonly commands: readonly { readonly name: string; readonly description: string }[]
+}
+
 /** What is needed of a channel; the channel port has it. */
 export interface Line extends Outlet {
   readonly capabilities: { readonly dedupesSends: boolean; readonly textLengthMax: number }
-  start(handlers: { readonly inbound: (message: Inbound) => Promise<void> }): Promise<void>
+  start(handlers: Handlers): Promise<void>
   stop(): Promise<void>
 }
 
@@ -44,7 +51,12 @@ export class Exchange {
   async start(): Promise<void> {
     for (const deliverer of this.#deliverers) await deliverer.start()
     for (const line of this.#parts.lines) {
-      await line.start({ inbound: message => receive(this.#receiver(line), message) })
+      await line.start({
+        inbound: message => receive(this.#receiver(line), message),
+        pressed: async () => undefined,
+        state: state => this.#parts.log('info', `${line.id}: ${state.phase}`, state),
+        commands: [],
+      })
     }
   }
 

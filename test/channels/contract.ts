@@ -23,7 +23,7 @@ const never = new AbortController().signal
 
 async function started(openRig: OpenRig, inbound: (message: InboundMessage) => Promise<void> = async () => undefined) {
   const rig = await openRig()
-  await rig.channel.start({ inbound })
+  await rig.channel.start({ inbound, pressed: async () => undefined, state: () => undefined, commands: [] })
   return rig
 }
 
