@@ -1,0 +1,260 @@
+// Telegram, by its Bot API: the channel port over grammY's calls. It polls, or is handed what a webhook brings. It decides
+// nothing; while the network or the service is away it tries again ever more slowly, and says so by its state.
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Update, UserFromGetMe } from 'grammy/types'
+import { MINUTE, SECOND } from '../../base/durations.ts'
+import { pause } from '../../base/pause.ts'
+import type { Random } from '../../base/world.ts'
+import { type Capabilities, type Channel, ChannelError, type ChannelHandlers, type ChannelState } from '../port.ts'
+import { FILES, fileOf } from './files.ts'
+import { Intake } from './intake.ts'
+import { isConflict, isUnknownToken, poll, WINDOW } from './poll.ts'
+import { edit, react, send, TEXT_LENGTH_MAX, typing } from './sending.ts'
+import { callSignal, type Service, type ServiceOptions, serviceOf } from './service.ts'
+import { type Reading, read, telegramMessageId, UPDATES } from './updates.ts'
+
+const BACKOFF_MS_MIN = SECOND
+const BACKOFF_MS_MAX = MINUTE
+/** What only its owner can put right is looked at again so seldom. */
+const FAILED_PAUSE_MS = 30 * SECOND
+const UNKNOWN_TOKEN_PAUSE_MS = 10 * MINUTE
+/** A start waits so long to hear whether the token is right. */
+const START_TIMEOUT_MS = 5 * SECOND
+/** Words shown in passing after a press. */
+const NOTE_LENGTH_MAX = 200
+/** The service takes one edit in a chat about so often; groups are slower, which it then says. */
+const EDIT_INTERVAL_MS = 1_500
+
+const CAPABILITIES: Capabilities = {
+  dedupesSends: false,
+  textLengthMax: TEXT_LENGTH_MAX,
+  edits: { intervalMs: EDIT_INTERVAL_MS },
+  buttons: { actionBytesMax: 64 },
+  files: FILES,
+  typing: true,
+  reactions: true,
+}
+
+export interface TelegramOptions extends ServiceOptions {
+  readonly id?: string
+  /** Absent: it polls. `url`: where the service reaches `Telegram.webhook`. `secret`: 1-256 of A-Z a-z 0-9 _ -. */
+  readonly webhook?: { readonly url: string; readonly secret: string } | undefined
+  readonly random: Random
+  readonly log: (level: 'info' | 'warn', message: string) => void
+}
+
+interface WebhookRequest {
+  /** The header `x-telegram-bot-api-secret-token`. */
+  readonly secret: string | undefined
+  /** The body, parsed. */
+  readonly update: unknown
+}
+
+export interface Telegram extends Channel {
+  /** Answers what the service posts: 200 once it is on disk, 401 without the secret, else 503 and it is posted again. */
+  webhook(request: WebhookRequest): Promise<{ readonly status: 200 | 400 | 401 | 503 }>
+}
+
+export function telegram(options: TelegramOptions): Telegram {
+  const service = serviceOf(options)
+  const truthful = async <T>(call: () => Promise<T>): Promise<T> => {
+    try {
+      return await call()
+    } catch (thrown) {
+      throw service.failure(thrown)
+    }
+  }
+  const line = new Line(options, service)
+  return {
+    id: line.id,
+    capabilities: CAPABILITIES,
+    start: async handlers => await line.start(handlers),
+    stop: async () => line.stop(),
+    webhook: async request => await line.webhook(request),
+    send: async (message, signal) =>
+      await truthful(async () => ({ id: String(await send(service, message, callSignal(signal))) })),
+    edit: async (message, signal) => {
+      await truthful(() => edit(service, message, callSignal(signal))).catch((error: ChannelError) => {
+        // Nothing is shown twice by an edit, so it may be tried again whatever became of it.
+        throw error.kind === 'unconfirmed' ? new ChannelError('transient', error.message) : error
+      })
+    },
+    typing: async (chatId, signal) => await truthful(() => typing(service, chatId, callSignal(signal))),
+    react: async ({ chatId, messageId, sign }) => {
+      const target = { chatId, messageId: telegramMessageId(messageId), sign }
+      await truthful(() => service.bounded(signal => react(service, target, signal)))
+    },
+  }
+}
+
+/** The way in: from the first word of the service until the stop. */
+class Line {
+  readonly id: string
+  readonly #options: TelegramOptions
+  readonly #service: Service
+  readonly #stop = new AbortController()
+  #state: ChannelState = { phase: 'starting' }
+  #handlers: ChannelHandlers | undefined
+  #me: UserFromGetMe | undefined
+  #intake: Intake | undefined
+
+  constructor(options: TelegramOptions, service: Service) {
+    this.id = options.id ?? 'telegram'
+    this.#options = options
+    this.#service = service
+  }
+
+  async start(handlers: ChannelHandlers): Promise<void> {
+    this.#handlers = handlers
+    handlers.state(this.#state)
+    try {
+      await this.#meet(START_TIMEOUT_MS)
+    } catch (thrown) {
+      if (isUnknownToken(thrown)) throw this.#failed(thrown)
+    }
+    void this.#run()
+  }
+
+  stop(): void {
+    if (this.#stop.signal.aborted) return
+    this.#stop.abort()
+    this.#tell({ phase: 'stopped' })
+  }
+
+  async webhook({ secret, update }: WebhookRequest): Promise<{ status: 200 | 400 | 401 | 503 }> {
+    const expected = this.#options.webhook?.secret
+    if (expected === undefined || secret === undefined || !isSame(secret, expected)) return { status: 401 }
+    if (!isUpdate(update)) return { status: 400 }
+    const intake = this.#intake
+    if (!intake || this.#stop.signal.aborted || intake.underWay >= WINDOW) return { status: 503 }
+    try {
+      await intake.once(update)
+      return { status: 200 }
+    } catch (error) {
+      this.#options.log('warn', `${this.id}: an update was not taken, and will be posted again: ${String(error)}`)
+      return { status: 503 }
+    }
+  }
+
+  /** Never rejects: every failure is a state and a pause. */
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    const { clock, random } = this.#options
+    let failures = 0
+    const alive = () => {
+      failures = 0
+      this.#tell({ phase: 'running' })
+    }
+    while (!signal.aborted) {
+      try {
+        await this.#live(alive)
+        return
+      } catch (thrown) {
+        if (signal.aborted) return
+        const { retryAfterMs = 0 } = this.#failed(thrown)
+        const backoffMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** failures)
+        const leastMs = isUnknownToken(thrown) ? UNKNOWN_TOKEN_PAUSE_MS : isConflict(thrown) ? FAILED_PAUSE_MS : backoffMs
+        failures = Math.min(failures + 1, 10)
+        // Up to half as long again, so that those who were cut off together do not come back together.
+        const jitter = 1 + Number.parseInt(random.hex(2), 16) / 0x20000
+        await pause(clock, Math.max(retryAfterMs, leastMs * jitter), signal)
+      }
+    }
+  }
+
+  async #live(alive: () => void): Promise<void> {
+    const { webhook, clock } = this.#options
+    const { api, bounded } = this.#service
+    const { signal } = this.#stop
+    const intake = this.#open(await this.#meet())
+    await this.#offer()
+    if (!webhook) {
+      await bounded(over => api.deleteWebhook({}, over), { signal })
+      await poll({ service: this.#service, clock, intake, signal, alive })
+      return
+    }
+    const { url, secret } = webhook
+    const hook = { url, secret_token: secret, allowed_updates: [...UPDATES] }
+    await bounded(over => api.setWebhook(hook, over), { signal })
+    alive()
+  }
+
+  async #meet(timeoutMs?: number): Promise<UserFromGetMe> {
+    const { api, bounded } = this.#service
+    const { signal } = this.#stop
+    this.#me ??= await bounded(over => api.getMe(over), { signal, ...(timeoutMs && { timeoutMs }) })
+    return this.#me
+  }
+
+  /** The same for the life of the channel: what is under way stays so when the network was away. */
+  #open(me: UserFromGetMe): Intake {
+    const { clock, log } = this.#options
+    const reader = { channelId: this.id, me, fileOf: fileOf.bind(undefined, this.#service) }
+    this.#intake ??= new Intake({
+      ...{ clock, signal: this.#stop.signal },
+      read: update => read(update, reader),
+      handOn: reading => this.#handOn(reading),
+      log: (level, message) => log(level, `${this.id}: ${message}`),
+    })
+    return this.#intake
+  }
+
+  async #handOn(reading: Reading): Promise<void> {
+    const { inbound, pressed } = this.#handlers as ChannelHandlers
+    if (reading.kind === 'message') return await inbound(reading.message)
+    const { pressId } = reading.press
+    const note = await pressed(reading.press)
+    const { api, bounded } = this.#service
+    const answer = { callback_query_id: pressId, ...(note !== undefined && { text: note.slice(0, NOTE_LENGTH_MAX) }) }
+    // A courtesy, for which the press does not wait: it ends the button's spinning.
+    void bounded(over => api.answerCallbackQuery(answer, over)).catch(this.#complain('a press was not answered'))
+  }
+
+  async #offer(): Promise<void> {
+    const { api, bounded } = this.#service
+    const commands = (this.#handlers?.commands ?? []).map(({ name, description }) => ({ command: name, description }))
+    const { signal } = this.#stop
+    const set = bounded(over => api.setMyCommands({ commands }, over), { signal })
+    await set.catch(this.#complain('its commands are not shown'))
+  }
+
+  #complain(what: string): (thrown: unknown) => void {
+    return thrown => {
+      if (this.#stop.signal.aborted) return
+      this.#options.log('warn', `${this.id}: ${what}: ${this.#service.failure(thrown).message}`)
+    }
+  }
+
+  #failed(thrown: unknown): ChannelError {
+    const failure = this.#service.failure(thrown)
+    if (isUnknownToken(thrown)) {
+      const error = 'Telegram does not know this token. Ask @BotFather for the right one, and put it into the config.'
+      this.#tell({ phase: 'failed', error })
+      return new ChannelError('permanent', error)
+    }
+    if (!isConflict(thrown)) this.#tell({ phase: 'offline', error: failure.message })
+    else {
+      const error = `Another program takes this bot's messages: stop it, or give this gateway a bot of its own. ${failure.message}`
+      this.#tell({ phase: 'failed', error })
+    }
+    return failure
+  }
+
+  #tell(state: ChannelState): void {
+    const { phase, error, account } = this.#state
+    const told = { ...state, ...(this.#me && { account: this.#me.username }) }
+    if (told.phase === phase && told.error === error && told.account === account) return
+    this.#state = told
+    this.#handlers?.state(told)
+  }
+}
+
+/** Takes as long wherever they differ. */
+function isSame(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}
+
+function isUpdate(value: unknown): value is Update {
+  return typeof value === 'object' && value !== null && typeof (value as { update_id?: unknown }).update_id === 'number'
+}

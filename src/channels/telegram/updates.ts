@@ -1,0 +1,147 @@
+// Reads what Telegram says happened: a message, an edited one, a pressed button. Pure. What people did not write to a
+// chat of theirs (service messages, posts of channels, other bots, ourselves) is nothing.
+import type { CallbackQuery, Message, MessageEntity, Update, User } from 'grammy/types'
+import { SECOND } from '../../base/durations.ts'
+import type { InboundMessage, Press } from '../port.ts'
+import { chatIdOf } from './chat-ids.ts'
+
+type Files = NonNullable<InboundMessage['files']>
+
+/** A file as its message names it. */
+export interface FileMark {
+  readonly fileId: string
+  readonly name: string
+  readonly mediaType?: string
+  readonly size?: number
+}
+
+export interface Reader {
+  readonly channelId: string
+  /** The bot itself. */
+  readonly me: { readonly id: number; readonly username: string }
+  readonly fileOf: (mark: FileMark) => Files[number]
+}
+
+export type Reading =
+  | { readonly kind: 'message'; readonly message: InboundMessage }
+  | { readonly kind: 'press'; readonly press: Press }
+
+/** What is asked for; the rest is not sent at all. */
+export const UPDATES = ['message', 'edited_message', 'callback_query'] as const
+
+export function read(update: Update, reader: Reader): Reading | undefined {
+  const { message, edited_message: edited, callback_query: query } = update
+  if (message) return reading(messageOf(message, reader))
+  if (query) return pressOf(query, reader)
+  if (!edited) return undefined
+  const changed = messageOf(edited, reader)
+  // Each edit is news, under an id that is the same whenever this update comes again.
+  return reading(changed && { ...changed, messageId: `${edited.message_id}:${update.update_id}`, edited: true })
+}
+
+/** Telegram's id of a message that was handed on, edited or not. */
+export function telegramMessageId(messageId: string): number {
+  return Number.parseInt(messageId, 10)
+}
+
+function reading(message: InboundMessage | undefined): Reading | undefined {
+  return message && { kind: 'message', message }
+}
+
+function messageOf(message: Message, reader: Reader): InboundMessage | undefined {
+  const { from, chat } = message
+  if (!from || from.is_bot || message.sender_chat || chat.type === 'channel') return undefined
+  const files = filesOf(message).map(reader.fileOf)
+  const text = textOf(message, reader)
+  if (text === '' && files.length === 0) return undefined
+  return {
+    channelId: reader.channelId,
+    messageId: String(message.message_id),
+    chatId: chatIdOf(chat.id, message.is_topic_message ? message.message_thread_id : undefined),
+    from: personOf(from),
+    text,
+    atMs: message.date * SECOND,
+    ...groupOf(chat, isAddressed(message, reader)),
+    ...(files.length > 0 && { files }),
+  }
+}
+
+function pressOf(query: CallbackQuery, { channelId }: Reader): Reading | undefined {
+  const { message, data } = query
+  if (!message || data === undefined || query.from.is_bot) return undefined
+  const topic = 'is_topic_message' in message && message.is_topic_message ? message.message_thread_id : undefined
+  const { chat } = message
+  const press = {
+    ...{ channelId, pressId: query.id, chatId: chatIdOf(chat.id, topic), from: personOf(query.from), action: data },
+    ...groupOf(chat, true),
+  }
+  return { kind: 'press', press }
+}
+
+function groupOf(chat: Message['chat'], addressed: boolean): Pick<InboundMessage, 'group'> {
+  if (chat.type === 'private') return {}
+  return { group: { id: String(chat.id), ...(chat.title !== undefined && { title: chat.title }), addressed } }
+}
+
+function personOf({ id, first_name: first, last_name: last, username }: User): InboundMessage['from'] {
+  const name = [first, last].filter(Boolean).join(' ')
+  return { id: String(id), ...(name && { name }), ...(username && { handle: username.toLowerCase() }) }
+}
+
+function marksOf(message: Message): { text: string; entities: readonly MessageEntity[] } {
+  const { text, caption, entities, caption_entities: captionEntities } = message
+  return { text: text ?? caption ?? '', entities: entities ?? captionEntities ?? [] }
+}
+
+/** A command for this bot by name is the plain command. */
+function textOf(message: Message, { me }: Reader): string {
+  const { text, entities } = marksOf(message)
+  const command = entities.find(({ type, offset }) => type === 'bot_command' && offset === 0)
+  if (text === '') return message.sticker?.emoji ?? placeText(message)
+  if (!command || !isCommandFor(text.slice(0, command.length), me)) return text
+  return text.slice(0, command.length).replace(/@.*/, '') + text.slice(command.length)
+}
+
+function placeText({ location }: Message): string {
+  return location ? `Location: ${location.latitude}, ${location.longitude}` : ''
+}
+
+function isCommandFor(command: string, { username }: Reader['me']): boolean {
+  return command.toLowerCase().endsWith(`@${username.toLowerCase()}`)
+}
+
+function isAddressed(message: Message, { me }: Reader): boolean {
+  const answered = message.reply_to_message
+  // What opens a topic is "answered" by every message in it.
+  if (answered?.from?.id === me.id && !answered.forum_topic_created) return true
+  const { text, entities } = marksOf(message)
+  return entities.some(entity => {
+    const words = text.slice(entity.offset, entity.offset + entity.length)
+    if (entity.type === 'mention') return words.toLowerCase() === `@${me.username.toLowerCase()}`
+    if (entity.type === 'text_mention') return entity.user.id === me.id
+    return entity.type === 'bot_command' && isCommandFor(words, me)
+  })
+}
+
+function filesOf({ photo, document, voice, audio, video, video_note: round, message_id: id }: Message): FileMark[] {
+  const mark = (
+    file: { file_id: string; file_size?: number; file_name?: string; mime_type?: string } | undefined,
+    name: string,
+    mediaType?: string,
+  ): FileMark[] => {
+    if (!file) return []
+    const type = file.mime_type ?? mediaType
+    const size = file.file_size
+    const base = { fileId: file.file_id, name: file.file_name ?? name }
+    return [{ ...base, ...(type !== undefined && { mediaType: type }), ...(size !== undefined && { size }) }]
+  }
+  return [
+    // Sizes of one photo, the largest last.
+    ...mark(photo?.at(-1), `photo-${id}.jpg`, 'image/jpeg'),
+    ...mark(document, `document-${id}`),
+    ...mark(voice, `voice-${id}.ogg`, 'audio/ogg'),
+    ...mark(audio, `audio-${id}.mp3`, 'audio/mpeg'),
+    ...mark(video, `video-${id}.mp4`, 'video/mp4'),
+    ...mark(round, `video-note-${id}.mp4`, 'video/mp4'),
+  ]
+}
