@@ -43,7 +43,9 @@ function put(page: Page, { text, entities = [] }: { text: string; entities?: rea
 function fence(page: Page, lines: readonly string[], at: number): number {
   const [, mark, language = ''] = FENCE.exec(lines[at] ?? '') ?? []
   if (mark === undefined) return 0
-  const end = lines.findIndex((text, index) => index > at && text.trim().startsWith(mark) && /^[ \t]*[`~]+\s*$/.test(text))
+  const end = lines.findIndex(
+    (text, index) => index > at && text.trim().startsWith(mark) && /^[ \t]*[`~]+\s*$/.test(text),
+  )
   const code = lines.slice(at + 1, end < 0 ? undefined : end).join('\n')
   const entity = { type: 'pre', offset: 0, length: code.length, ...(language && { language }) } as const
   if (code !== '') put(page, { text: code, entities: [entity] })

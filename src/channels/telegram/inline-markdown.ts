@@ -32,7 +32,8 @@ interface Line {
 
 const ESCAPED = /^\\([!-/:-@[-`{-~])/
 const CODE = /^(`+)(?!`)(.*?[^`])\1(?!`)/
-const LINK = /^!?\[((?:[^[\]\\]|\\.)*)\]\(<?((?:https?|tg|mailto|ftp):[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\)/i
+const LINK =
+  /^!?\[((?:[^[\]\\]|\\.)*)\]\(<?((?:https?|tg|mailto|ftp):[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\)/i
 const AUTOLINK = /^<((?:https?|mailto|tg):[^\s<>]+)>/i
 const RUN = /^(?:\*+|_+|~+)/
 const PLAIN = /^[^\\`![<*_~]+/
@@ -49,32 +50,46 @@ export function readLine(markdown: string): { readonly text: string; readonly en
   return shown(line)
 }
 
-/** Takes what is no emphasis; answers how much it took, at least one unit. */
+/** What is taken from where one stands, and what is shown of it. */
+interface Piece {
+  readonly taken: string
+  readonly text: string
+  readonly type?: Entity['type']
+  readonly url?: string
+}
+
+const PIECES: readonly ((rest: string) => Piece | undefined)[] = [
+  rest => from(PLAIN.exec(rest), ([taken]) => ({ taken, text: taken })),
+  rest => from(ESCAPED.exec(rest), ([taken, text = '']) => ({ taken, text })),
+  rest => from(CODE.exec(rest), ([taken, , code = '']) => ({ taken, text: unpadded(code), type: 'code' })),
+  rest =>
+    from(LINK.exec(rest), ([taken, label = '', url = '']) => ({
+      ...{ taken, url, type: 'text_link' },
+      text: readLine(label).text || url,
+    })),
+  rest => from(AUTOLINK.exec(rest), ([taken, text = '']) => ({ taken, text })),
+  // Backticks that close nothing are taken whole, so that each is looked at once.
+  rest => from(/^(?:`+|[^])/.exec(rest), ([taken]) => ({ taken, text: taken })),
+]
+
+function from(found: RegExpExecArray | null, piece: (found: RegExpExecArray) => Piece): Piece | undefined {
+  return found ? piece(found) : undefined
+}
+
+function unpadded(code: string): string {
+  return /^ .*\S.* $/.test(code) ? code.slice(1, -1) : code
+}
+
+/** Takes what is no emphasis; answers how much it took. */
 function readLiteral({ tokens, spans }: Line, rest: string): number {
-  const add = (text: string, type?: Entity['type'], url?: string) => {
+  for (const piece of PIECES) {
+    const { taken, text, type, url } = piece(rest) ?? { taken: '', text: '' }
+    if (taken === '') continue
     tokens.push({ text })
-    if (type && text !== '') spans.push({ type, from: tokens.length - 1, to: tokens.length, ...(url && { url }) })
+    if (type) spans.push({ type, from: tokens.length - 1, to: tokens.length, ...(url !== undefined && { url }) })
+    return taken.length
   }
-  const [plain = ''] = PLAIN.exec(rest) ?? []
-  if (plain !== '') {
-    add(plain)
-    return plain.length
-  }
-  const [escaped = '', character = ''] = ESCAPED.exec(rest) ?? []
-  const [code = '', , inner = ''] = CODE.exec(rest) ?? []
-  const [link = '', label = '', url = ''] = LINK.exec(rest) ?? []
-  const [autolink = '', address = ''] = AUTOLINK.exec(rest) ?? []
-  if (escaped !== '') add(character)
-  else if (code !== '') add(/^ .*\S.* $/.test(inner) ? inner.slice(1, -1) : inner, 'code')
-  else if (link !== '') add(readLine(label).text || url, 'text_link', url)
-  else if (autolink !== '') add(address)
-  else {
-    // Backticks that close nothing are taken whole: looking again at each would cost the line's length each time.
-    const [ticks = rest.slice(0, 1)] = /^`+/.exec(rest) ?? []
-    add(ticks)
-    return ticks.length
-  }
-  return (escaped || code || link || autolink).length
+  return rest.length
 }
 
 /** Takes a run of emphasis marks, if one stands here; answers its length. */
@@ -84,7 +99,7 @@ function readRun(line: Line, markdown: string, at: number): number {
   const mark = run.slice(0, 1)
   const { canOpen, canClose } = flanking(markdown, at, run)
   let left = run.length
-  if (canClose) left = close(line, { mark, canOpen, runLength: run.length })
+  if (canClose && (mark !== '~' || run.length === 2)) left = close(line, { mark, canOpen, runLength: run.length })
   if (left === 0) return run.length
   const text = mark.repeat(left)
   const isOpener = canOpen && (mark === '~' ? run.length === 2 : run.length <= 3)
@@ -111,17 +126,22 @@ function close(line: Line, run: { mark: string; canOpen: boolean; runLength: num
   let left = run.runLength
   while (left > 0) {
     const place = line.openers.findLastIndex(index => matches(line.tokens[index] as Token, run))
-    const from = line.openers[place]
-    const token = from === undefined ? undefined : line.tokens[from]
-    if (from === undefined || !token || (run.mark === '~' && left !== 2)) return left
-    const count = token.text.length >= 2 && left >= 2 ? 2 : 1
-    const type = run.mark === '~' ? 'strikethrough' : count === 2 ? 'bold' : 'italic'
-    line.spans.push({ type, from: from + 1, to: line.tokens.length })
-    token.text = token.text.slice(count)
-    left -= count
-    line.openers.length = token.text === '' ? place : place + 1
+    if (place < 0) return left
+    left -= end(line, place, left)
   }
   return left
+}
+
+/** Ends the emphasis that this opener began, and what stands open within it; answers how many marks that took. */
+function end({ tokens, spans, openers }: Line, place: number, left: number): number {
+  const from = openers[place] as number
+  const token = tokens[from] as Token
+  const count = token.text.length >= 2 && left >= 2 ? 2 : 1
+  const strong = token.opener?.mark === '~' ? 'strikethrough' : 'bold'
+  spans.push({ type: count === 2 ? strong : 'italic', from: from + 1, to: tokens.length })
+  token.text = token.text.slice(count)
+  openers.length = token.text === '' ? place : place + 1
+  return count
 }
 
 /** One run that can both open and close is not torn apart where CommonMark would not ("rule of three"). */

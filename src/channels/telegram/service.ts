@@ -83,7 +83,8 @@ function refusal({ error_code: code, parameters }: GrammyError, description: str
     return new ChannelError('permanent', `This group became a supergroup, whose id is ${movedTo}. Use that id instead.`)
   }
   // The bot itself is refused, not the message: it can be sent once the token is right.
-  if (code === 401 || code === 404) return new ChannelError('transient', `Telegram does not know the token: ${description}`)
+  if (code === 401 || code === 404)
+    return new ChannelError('transient', `Telegram does not know the token: ${description}`)
   return new ChannelError(code >= 500 ? 'unconfirmed' : 'permanent', words)
 }
 

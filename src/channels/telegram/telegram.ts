@@ -153,7 +153,11 @@ class Line {
         if (signal.aborted) return
         const { retryAfterMs = 0 } = this.#failed(thrown)
         const backoffMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** failures)
-        const leastMs = isUnknownToken(thrown) ? UNKNOWN_TOKEN_PAUSE_MS : isConflict(thrown) ? FAILED_PAUSE_MS : backoffMs
+        const leastMs = isUnknownToken(thrown)
+          ? UNKNOWN_TOKEN_PAUSE_MS
+          : isConflict(thrown)
+            ? FAILED_PAUSE_MS
+            : backoffMs
         failures = Math.min(failures + 1, 10)
         // Up to half as long again, so that those who were cut off together do not come back together.
         const jitter = 1 + Number.parseInt(random.hex(2), 16) / 0x20000
