@@ -10,10 +10,20 @@ const FAULTS: Readonly<Record<Trouble, SendFault>> = {
   hung: { kind: 'hung' },
 }
 
+const OFFERS = {
+  edits: { intervalMs: 0 },
+  buttons: { actionBytesMax: 64 },
+  files: { bytesMax: 1_000 },
+  typing: true,
+  reactions: true,
+} as const
+
 async function rig(dedupesSends: boolean): Promise<ChannelRig> {
+  let presses = 0
   let next: SendFault | undefined
   const channel: Loopback = loopback({
     dedupesSends,
+    offers: OFFERS,
     fault: () => {
       const fault = next
       next = undefined
@@ -27,8 +37,27 @@ async function rig(dedupesSends: boolean): Promise<ChannelRig> {
     trouble: trouble => {
       next = FAULTS[trouble]
     },
+    more: {
+      looks: chatId =>
+        channel.seen
+          .filter(shown => shown.chatId === chatId)
+          .map(({ text, buttons = [], file }) => ({
+            text,
+            labels: buttons.map(row => row.map(one => one.label)),
+            file,
+          })),
+      press: async (chatId, label) => {
+        const buttons = channel.seen.flatMap(shown => shown.buttons ?? []).flat()
+        const { action = '' } = buttons.find(button => button.label === label) ?? {}
+        presses += 1
+        return await channel.press({ pressId: `p${presses}`, chatId, from: { id: 'p1' }, action })
+      },
+      typed: () => channel.typed,
+      sign: chatId => channel.signs.findLast(sign => sign.chatId === chatId)?.sign,
+    },
   }
 }
 
-channelContract('loopback that dedupes', () => rig(true))
-channelContract('loopback that does not', () => rig(false))
+const offers = Object.keys(OFFERS) as (keyof typeof OFFERS)[]
+channelContract('loopback that dedupes', () => rig(true), offers)
+channelContract('loopback that does not', () => rig(false), offers)

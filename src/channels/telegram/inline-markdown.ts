@@ -69,7 +69,7 @@ const PIECES: readonly ((rest: string) => Piece | undefined)[] = [
     })),
   rest => from(AUTOLINK.exec(rest), ([taken, text = '']) => ({ taken, text })),
   // Backticks that close nothing are taken whole, so that each is looked at once.
-  rest => from(/^(?:`+|[^])/.exec(rest), ([taken]) => ({ taken, text: taken })),
+  rest => from(/^(?:`+|.)/s.exec(rest), ([taken]) => ({ taken, text: taken })),
 ]
 
 function from(found: RegExpExecArray | null, piece: (found: RegExpExecArray) => Piece): Piece | undefined {

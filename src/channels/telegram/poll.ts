@@ -30,14 +30,17 @@ export interface PollParts {
 /** Asks until the signal aborts; rejects with what the service threw. May be begun anew. */
 export async function poll({ service, clock, intake, signal, alive }: PollParts): Promise<void> {
   let next: number | undefined
+  // The first question is answered at once, so that it is soon known that all is well.
+  let isFirst = true
   while (!signal.aborted) {
     const offset = intake.oldest ?? next
-    const holdMs = intake.underWay > 0 ? 0 : HOLD_MS
+    const holdMs = isFirst || intake.underWay > 0 ? 0 : HOLD_MS
     const question = { limit: WINDOW, timeout: holdMs / SECOND, allowed_updates: [...UPDATES] }
     const updates = await service.bounded(
       over => service.api.getUpdates({ ...question, ...(offset !== undefined && { offset }) }, over),
       { timeoutMs: ANSWER_TIMEOUT_MS, signal },
     )
+    isFirst = false
     alive()
     if (offset !== undefined) intake.forget(offset)
     for (const update of updates) intake.keep(update)

@@ -43,7 +43,8 @@ export function serviceOf({ token, apiRoot = API_ROOT, fetch, clock }: ServiceOp
   const ownFetch = async (input: unknown, init: RequestInit = {}) =>
     await fetch(input as string, { ...init, signal: native(init.signal) })
   const { raw } = new Api(token, { apiRoot: root, fetch: ownFetch as unknown as typeof globalThis.fetch as never })
-  const clean = (text: string) => text.replaceAll(token, '<token>')
+  // Its second half alone is the secret, however the rest of an address is written.
+  const clean = (text: string) => text.replaceAll(token, '<token>').replaceAll(token.split(':')[1] || token, '<token>')
   return {
     api: raw,
     failure: thrown => failureOf(thrown, clean),

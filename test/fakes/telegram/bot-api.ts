@@ -92,6 +92,8 @@ export class BotApi implements Doings {
     if (!server) return
     server.closeAllConnections()
     await new Promise(resolve => server.close(resolve))
+    // Node keeps connections for later. Once one of ours is refused, none of them is left to be found dead on the way.
+    while (!(await isRefused(this.apiRoot))) await new Promise(resolve => setImmediate(resolve))
   }
 
   person(name: string, username?: string): Person {
@@ -140,8 +142,15 @@ export class BotApi implements Doings {
     await within(promise, what).finally(() => this.#watchers.delete(look))
   }
 
-  #changed(): void {
+  /** Looks whether something that is waited for holds now. */
+  look(): void {
     for (const look of this.#watchers) look()
+  }
+
+  /** Posts an update that was not taken once more, at once. */
+  async postAgain(updateId: number): Promise<void> {
+    const update = this.#updates.find(({ update_id: id }) => id === updateId)
+    if (update && this.hook) await this.#post(update, this.hook)
   }
 
   #arrive(update: Update): void {
@@ -150,7 +159,7 @@ export class BotApi implements Doings {
     this.#updates.push(update)
     if (this.hook) void this.#post(update, this.hook)
     else this.#feed()
-    this.#changed()
+    this.look()
   }
 
   #feed(): void {
@@ -170,7 +179,7 @@ export class BotApi implements Doings {
     if (status === 200) this.#updates = this.#updates.filter(one => one !== update)
     else this.#clock.after(POST_AGAIN_MS, () => this.hook === hook && void this.#post(update, hook))
     this.posts.push({ updateId: update.update_id, status })
-    this.#changed()
+    this.look()
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -186,7 +195,7 @@ export class BotApi implements Doings {
     const answer = async () => await this.#answer({ token, method }, asked, response)
     if (fault) await this.#stumble(fault, response, answer)
     else reply(response, await answer())
-    this.#changed()
+    this.look()
   }
 
   #serveFile(response: ServerResponse, { token, path }: { token: string; path: string }): void {
@@ -278,7 +287,7 @@ export class BotApi implements Doings {
     }
     const timer = this.#clock.after(timeout * 1_000, leave)
     response.once('close', leave)
-    this.#changed()
+    this.look()
     return await promise.finally(() => timer.cancel())
   }
 
@@ -289,6 +298,11 @@ export class BotApi implements Doings {
 }
 
 export const SECRET_HEADER = 'x-telegram-bot-api-secret-token'
+
+async function isRefused(url: string): Promise<boolean> {
+  const error: unknown = await fetch(url).catch((thrown: unknown) => thrown)
+  return error instanceof Error && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'
+}
 
 function failed({ code, message, parameters }: Refusal): object {
   return { ok: false, error_code: code, description: message, ...(parameters && { parameters }) }
