@@ -15,9 +15,15 @@ import { type Reading, read, telegramMessageId, UPDATES } from './updates.ts'
 
 const BACKOFF_MS_MIN = SECOND
 const BACKOFF_MS_MAX = MINUTE
-/** What only its owner can put right is looked at again so seldom. */
-const FAILED_PAUSE_MS = 30 * SECOND
-const UNKNOWN_TOKEN_PAUSE_MS = 10 * MINUTE
+/** What only its owner can put right: what to do, and how seldom it is looked at again. */
+const UNKNOWN_TOKEN = {
+  error: 'Telegram does not know this token. Ask @BotFather for the right one, and put it into the config.',
+  pauseMs: 10 * MINUTE,
+}
+const OTHER_POLLER = {
+  error: "Another program takes this bot's messages: stop it, or give this gateway a bot of its own.",
+  pauseMs: 30 * SECOND,
+}
 /** A start waits so long to hear whether the token is right. */
 const START_TIMEOUT_MS = 5 * SECOND
 /** Words shown in passing after a press. */
@@ -110,7 +116,9 @@ class Line {
     try {
       await this.#meet(START_TIMEOUT_MS)
     } catch (thrown) {
-      if (isUnknownToken(thrown)) throw this.#failed(thrown)
+      if (!isUnknownToken(thrown)) return void this.#run()
+      this.#failed(thrown)
+      throw new ChannelError('permanent', UNKNOWN_TOKEN.error)
     }
     void this.#run()
   }
@@ -153,11 +161,7 @@ class Line {
         if (signal.aborted) return
         const { retryAfterMs = 0 } = this.#failed(thrown)
         const backoffMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** failures)
-        const leastMs = isUnknownToken(thrown)
-          ? UNKNOWN_TOKEN_PAUSE_MS
-          : isConflict(thrown)
-            ? FAILED_PAUSE_MS
-            : backoffMs
+        const leastMs = ownersTask(thrown)?.pauseMs ?? backoffMs
         failures = Math.min(failures + 1, 10)
         // Up to half as long again, so that those who were cut off together do not come back together.
         const jitter = 1 + Number.parseInt(random.hex(2), 16) / 0x20000
@@ -171,9 +175,9 @@ class Line {
     const { api, bounded } = this.#service
     const { signal } = this.#stop
     const intake = this.#open(await this.#meet())
-    await this.#offer()
     if (!webhook) {
       await bounded(over => api.deleteWebhook({}, over), { signal })
+      await this.#offer()
       await poll({ service: this.#service, clock, intake, signal, alive })
       return
     }
@@ -181,6 +185,7 @@ class Line {
     const hook = { url, secret_token: secret, allowed_updates: [...UPDATES] }
     await bounded(over => api.setWebhook(hook, over), { signal })
     alive()
+    await this.#offer()
   }
 
   async #meet(timeoutMs?: number): Promise<UserFromGetMe> {
@@ -231,16 +236,8 @@ class Line {
 
   #failed(thrown: unknown): ChannelError {
     const failure = this.#service.failure(thrown)
-    if (isUnknownToken(thrown)) {
-      const error = 'Telegram does not know this token. Ask @BotFather for the right one, and put it into the config.'
-      this.#tell({ phase: 'failed', error })
-      return new ChannelError('permanent', error)
-    }
-    if (!isConflict(thrown)) this.#tell({ phase: 'offline', error: failure.message })
-    else {
-      const error = `Another program takes this bot's messages: stop it, or give this gateway a bot of its own. ${failure.message}`
-      this.#tell({ phase: 'failed', error })
-    }
+    const task = ownersTask(thrown)
+    this.#tell(task ? { phase: 'failed', error: task.error } : { phase: 'offline', error: failure.message })
     return failure
   }
 
@@ -251,6 +248,11 @@ class Line {
     this.#state = told
     this.#handlers?.state(told)
   }
+}
+
+function ownersTask(thrown: unknown): { readonly error: string; readonly pauseMs: number } | undefined {
+  if (isUnknownToken(thrown)) return UNKNOWN_TOKEN
+  return isConflict(thrown) ? OTHER_POLLER : undefined
 }
 
 /** Takes as long wherever they differ. */
