@@ -59,6 +59,11 @@ test('a group: addressed by a mention, an answer to the bot or a command for it,
   ann.write('/status@another_bot', { group })
   ann.write('@slu_bot_fan hello', { group })
   ann.join(group)
+  // In a topic that the bot opened, every message answers what opened it.
+  const opening = { ...api.chats.answered(group.id, Number(id)), forum_topic_created: { name: 'News' } }
+  api.chats.update({
+    message: api.chats.message(ann.user, { group }, { text: 'in a topic', reply_to_message: opening }),
+  } as never)
   await all(rig)
   expect(rig.taken.map(({ text, group: at }) => [text, at?.addressed])).toEqual([
     ['nobody meant', false],
@@ -68,6 +73,7 @@ test('a group: addressed by a mention, an answer to the bot or a command for it,
     ['/status now', true],
     ['/status@another_bot', false],
     ['@slu_bot_fan hello', false],
+    ['in a topic', false],
   ])
   expect(rig.taken[0]).toMatchObject({ chatId, group: { id: chatId, title: 'Team' } })
 })

@@ -1,7 +1,7 @@
 // Asks Telegram for updates, for as long as the channel runs. An update is confirmed (by the offset of a later question)
 // only when it and all before it are on disk. While something is not, the question is repeated from there now and then,
 // so that other chats go on; nothing of what comes again is handed on twice.
-import { GrammyError } from 'grammy'
+import { GrammyError } from 'grammy/web'
 import { SECOND } from '../../base/durations.ts'
 import { pause } from '../../base/pause.ts'
 import type { Clock } from '../../base/world.ts'

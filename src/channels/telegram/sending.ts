@@ -1,6 +1,6 @@
 // Says to Telegram what is to be shown. What it refuses because of how a message looks, and so has not shown, is said
 // again at once more plainly; every other failure is for the caller to judge.
-import { GrammyError, InputFile } from 'grammy'
+import { GrammyError, InputFile } from 'grammy/web'
 import { ChannelError, type OutboundMessage } from '../port.ts'
 import { type Place, placeOf } from './chat-ids.ts'
 import { type Formatted, formatted } from './formatting.ts'

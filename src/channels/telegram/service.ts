@@ -1,6 +1,7 @@
 // The Bot API, as the rest of this folder uses it: grammY's typed calls over the world's own fetch, and one place that
-// says what an error means for a send. No text that leaves this file has the token in it.
-import { Api, GrammyError, HttpError } from 'grammy'
+// says what an error means for a send. No text that leaves this file has the token in it. grammY's build for the web is
+// what fits: it stands on fetch and signals as Node has them, where its other one brings its own.
+import { Api, GrammyError, HttpError } from 'grammy/web'
 import { SECOND } from '../../base/durations.ts'
 import { pause } from '../../base/pause.ts'
 import type { Clock, Fetch } from '../../base/world.ts'
@@ -40,9 +41,8 @@ export interface Service {
 
 export function serviceOf({ token, apiRoot = API_ROOT, fetch, clock }: ServiceOptions): Service {
   const root = apiRoot.replace(/\/+$/, '')
-  const ownFetch = async (input: unknown, init: RequestInit = {}) =>
-    await fetch(input as string, { ...init, signal: native(init.signal) })
-  const { raw } = new Api(token, { apiRoot: root, fetch: ownFetch as unknown as typeof globalThis.fetch as never })
+  type OwnFetch = NonNullable<NonNullable<ConstructorParameters<typeof Api>[1]>['fetch']>
+  const { raw } = new Api(token, { apiRoot: root, fetch: fetch as unknown as OwnFetch })
   // Its second half alone is the secret, however the rest of an address is written.
   const clean = (text: string) => text.replaceAll(token, '<token>').replaceAll(token.split(':')[1] || token, '<token>')
   return {
@@ -57,14 +57,6 @@ export function serviceOf({ token, apiRoot = API_ROOT, fetch, clock }: ServiceOp
     },
     download: async (path, signal) => await fetch(`${root}/file/bot${token}/${path}`, { signal }),
   }
-}
-
-/** grammY brings signals of its own make, which Node's fetch refuses. */
-function native(signal: AbortSignal | null | undefined): AbortSignal {
-  const own = new AbortController()
-  if (signal?.aborted) own.abort()
-  signal?.addEventListener('abort', () => own.abort())
-  return own.signal
 }
 
 function failureOf(thrown: unknown, clean: (text: string) => string): ChannelError {

@@ -116,9 +116,10 @@ class Line {
     try {
       await this.#meet(START_TIMEOUT_MS)
     } catch (thrown) {
-      if (!isUnknownToken(thrown)) return void this.#run()
-      this.#failed(thrown)
-      throw new ChannelError('permanent', UNKNOWN_TOKEN.error)
+      if (isUnknownToken(thrown)) {
+        this.#failed(thrown)
+        throw new ChannelError('permanent', UNKNOWN_TOKEN.error)
+      }
     }
     void this.#run()
   }

@@ -122,11 +122,6 @@ export class BotApi implements Doings {
     return this.#updates.map(({ update_id: id }) => id)
   }
 
-  /** Hands an update to the bot once more, as after a crash of either. */
-  again(update: Update): void {
-    this.#arrive(update)
-  }
-
   count(method: string): number {
     return this.calls.filter(call => call.method === method.toLowerCase()).length
   }

@@ -132,6 +132,10 @@ export class Chats {
     return message
   }
 
+  wasWritten(chat: number, messageId: number): boolean {
+    return this.#sources.has(`${chat}:${messageId}`)
+  }
+
   remove(chat: number, messageId: number): void {
     this.#sources.delete(`${chat}:${messageId}`)
   }

@@ -36,9 +36,11 @@ export const METHODS: Readonly<Record<string, Method>> = {
     return true
   },
   setmessagereaction: ({ chats }, { params }) => {
-    const { chat, signs } = chats.room(params.chat_id)
+    const { chat, shown, signs } = chats.room(params.chat_id)
     const [reaction] = params.reaction as { emoji: string }[]
-    const id = chats.source(chat.id, params.message_id as number).message_id
+    const id = params.message_id as number
+    const isThere = chats.wasWritten(chat.id, id) || shown.some(({ messageId }) => messageId === id)
+    if (!isThere) throw bad('message to react not found')
     if (reaction && !['👀', '👍', '👌', '🤔', '✍'].includes(reaction.emoji)) throw bad('REACTION_INVALID')
     if (reaction) signs.set(id, reaction.emoji)
     else signs.delete(id)
