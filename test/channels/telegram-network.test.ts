@@ -139,6 +139,22 @@ test('an hour offline: said, tried about once a minute, and nothing is lost', as
   expect(rig.states.at(-1)).toEqual({ phase: 'running', account: 'slu_bot' })
 })
 
+test('a service that holds no question is not asked in a loop that is busy', async () => {
+  let asked = 0
+  const empty: typeof fetch = async (input, init) => {
+    if (!String(input).endsWith('/getUpdates')) return await fetch(input, init)
+    asked += 1
+    return Response.json({ ok: true, result: [] })
+  }
+  const rig = await opened({ fetch: empty })
+  await rig.start()
+  await rig.passUntil(() => asked > 0, 'a question')
+  const before = asked
+  await rig.clock.advance(10_000)
+  expect(asked - before).toBeGreaterThan(10)
+  expect(asked - before).toBeLessThanOrEqual(21)
+})
+
 test('W7: a start without a network waits 5 s at most, and goes on by itself', async () => {
   const rig = await opened()
   rig.api.meets({ kind: 'hang', when: 'before', method: 'getMe' })

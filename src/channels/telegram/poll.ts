@@ -15,7 +15,7 @@ const HOLD_MS = 50 * SECOND
 const ANSWER_TIMEOUT_MS = HOLD_MS + 15 * SECOND
 /** The most that one answer may have, and so that may be under way at once. */
 export const WINDOW = 100
-/** Between two questions while an update waits to be on disk. */
+/** Between two questions while an update waits to be on disk, and when a question was not held as it asked. */
 const RECHECK_MS = SECOND / 2
 
 export interface PollParts {
@@ -35,6 +35,7 @@ export async function poll({ service, clock, intake, signal, alive }: PollParts)
   while (!signal.aborted) {
     const offset = intake.oldest ?? next
     const holdMs = isFirst || intake.underWay > 0 ? 0 : HOLD_MS
+    const askedMs = clock.monotonic()
     const question = { limit: WINDOW, timeout: holdMs / SECOND, allowed_updates: [...UPDATES] }
     const updates = await service.bounded(
       over => service.api.getUpdates({ ...question, ...(offset !== undefined && { offset }) }, over),
@@ -43,11 +44,12 @@ export async function poll({ service, clock, intake, signal, alive }: PollParts)
     isFirst = false
     alive()
     if (offset !== undefined) intake.forget(offset)
-    for (const update of updates) intake.keep(update)
+    const isNews = updates.filter(update => intake.keep(update)).length > 0
     const last = updates.at(-1)
     // After a quiet week ids begin anew anywhere. Nothing came, so all is confirmed, and no offset is needed.
     next = last && last.update_id + 1
     if (intake.underWay > 0) await emptyOrLate(intake, clock, signal)
+    else if (!isNews && holdMs > 0 && clock.monotonic() - askedMs < RECHECK_MS) await pause(clock, RECHECK_MS, signal)
   }
 }
 
