@@ -9,6 +9,7 @@ import type { HeartbeatRule } from '../protocol/heartbeat.ts'
 import { type AccessSettings, accessSettings } from './access.ts'
 import { type AgentsSettings, agentsSettings, pathOf } from './agents.ts'
 import { type Bounds, boundsOf } from './bounds.ts'
+import { type ChannelSettings, channelSettings, channelWarnings } from './channels.ts'
 import { heartbeatsOf } from './heartbeats.ts'
 import { type HttpSettings, httpSettings } from './http.ts'
 import { wholeConfig } from './includes.ts'
@@ -73,6 +74,7 @@ export interface Settings extends Bounds, AgentsSettings {
   readonly webFetch: boolean
   readonly heartbeats: readonly HeartbeatRule[]
   readonly sessionReset: SessionReset
+  readonly channels: ChannelSettings
   readonly cronEnabled: boolean
   readonly log: LogSettings
   /** What is said at start: keys that are unknown or not used yet. */
@@ -119,6 +121,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     ...{ env, workspace: workspaceOf(places), wrong },
   })
   const token = env.SLUICE_GATEWAY_TOKEN || config.gateway?.auth?.token
+  const channels = channelSettings(config, sources)
   return {
     port: sources.portOverride ?? gatewayPort(env, config),
     access: accessSettings(config.gateway, env, wrong),
@@ -136,9 +139,10 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     ...agents,
     heartbeats: heartbeatsOf(config.agents, zone.zone, agents.defaultAgent),
     sessionReset: sessionResetOf(config.session?.reset),
+    channels,
     cronEnabled: config.cron?.enabled ?? true,
     log: logSettings(config.logging, sources),
-    warnings: keyWarnings(written),
+    warnings: [...channelWarnings(channels), ...keyWarnings(written)],
     overridden: overriddenKeys(written, sources),
   }
 }

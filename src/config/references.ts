@@ -43,7 +43,8 @@ function substituted(value: string, env: Env, path: readonly string[]): string {
   })
 }
 
-function secretOf(file: string, files: Sources['files'], path: string): string {
+/** The text of a file that holds a secret, without white space around it. Throws where it leads nowhere. */
+export function secretOf(file: string, files: Sources['files'], path: string): string {
   if (!file.startsWith('/')) throw wrong(path, `names the file ${file}; give an absolute path.`)
   const text = read(file, files, path)
   const secret = text?.trim() ?? ''

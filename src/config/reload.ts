@@ -53,6 +53,9 @@ const PARTS: readonly Part[] = [
     // Whose they are is told by agents.list.
     of: settings => settings.heartbeats.map(({ agentId: _, ...rule }) => rule),
   },
+  { key: 'channels.telegram', of: settings => settings.channels.rules },
+  { key: 'channels.telegram.botToken', of: settings => settings.channels.telegram, needsRestart: true },
+  { key: 'messages.ackReaction', of: settings => settings.channels.ack },
   { key: 'messages.queue.cap', of: settings => settings.queue.ahead },
   { key: 'messages.queue.mode', of: settings => settings.queueModes.mode },
   { key: 'messages.queue.byChannel', of: settings => settings.queueModes.byChannel },

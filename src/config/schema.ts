@@ -4,6 +4,7 @@
 import * as z from 'zod'
 import { accessKeys } from './access.ts'
 import { agentListSchema, bindingsSchema, folder, subagentModel, workspaceKeys } from './agents.ts'
+import { ackKeys, telegramKey } from './channels.ts'
 import { heartbeatSchema } from './heartbeats.ts'
 import { hooksKey, httpKey } from './http.ts'
 import { defaultModelSchema, modelsSchema } from './models.ts'
@@ -186,8 +187,10 @@ export const configSchema = z.looseObject({
             .describe('The same for one channel, by its name; it wins.'),
         })
         .optional(),
+      ...ackKeys,
     })
     .optional(),
+  channels: z.looseObject({ telegram: telegramKey }).optional(),
   session: z
     .looseObject({
       reset: sessionResetSchema.optional(),

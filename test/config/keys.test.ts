@@ -26,9 +26,10 @@ function load(config: unknown) {
 
 /** A config with one value, and what its neighbours require. */
 function configWith(path: string, value: unknown): unknown {
-  const names = path.replace('providers.*', 'providers.p').split('.')
+  const names = path.replace('providers.*', 'providers.p').replace('groups.*', 'groups.g').split('.')
   const config = names.reduceRight<unknown>((child, name) => ({ [name]: child }), value) as Record<string, unknown>
-  const { models } = config as { models?: { providers?: { p: object } } }
+  const { models, channels } = config as { models?: { providers?: { p: object } }; channels?: { telegram: object } }
+  if (channels) Object.assign(channels.telegram, { botToken: '1:token' })
   if (models?.providers) Object.assign(models.providers.p, { baseUrl: 'http://127.0.0.1:1/v1' })
   return config
 }
@@ -42,9 +43,12 @@ describe('a default that is told is the one that holds', () => {
   const told = keys.filter(key => 'default' in key)
   test.each(told.map(key => [key.path, key.default]))('%s: %j', (path, value) => {
     // Where it stands in the file is no difference either.
-    const without = load(
-      path.startsWith('models.providers.') ? configWith('models.providers.*.maxConcurrent', undefined) : {},
-    )
+    const neighbour = path.startsWith('models.providers.')
+      ? 'models.providers.*.maxConcurrent'
+      : path.startsWith('channels.')
+        ? `${path.slice(0, path.lastIndexOf('.'))}.allowFrom`
+        : undefined
+    const without = load(neighbour === undefined ? {} : configWith(neighbour, undefined))
     expect(load(configWith(path, value))).toEqual(without)
   })
 

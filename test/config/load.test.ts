@@ -263,7 +263,7 @@ describe('keys', () => {
     const { warnings } = load({
       gatway: {},
       gateway: { prot: 1 },
-      channels: { telegram: {} },
+      channels: { whatsapp: {} },
       agents: { defaults: { sandbox: {} }, list: [{ id: 'a' }, { id: 'b', sandbox: {}, naem: 'B' }] },
       tools: { exec: { security: 'deny', node: 'x' }, subagents: { tols: {} } },
       x: 1,
@@ -274,7 +274,7 @@ describe('keys', () => {
       'config: agents.list.1.naem is not known; did you mean agents.list.1.name?',
       'config: tools.subagents.tols is not known; did you mean tools.subagents.tools?',
       'config: x is not known',
-      'config: understood but not used by this version: channels, agents.defaults.sandbox, agents.list.1.sandbox, tools.exec.node',
+      'config: understood but not used by this version: channels.whatsapp, agents.defaults.sandbox, agents.list.1.sandbox, tools.exec.node',
     ])
   })
 

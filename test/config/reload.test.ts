@@ -10,7 +10,11 @@ const places = locate({}, '/nowhere')
 function load(config: object, env: Record<string, string> = {}) {
   const text = JSON.stringify(config)
   return loadSettings({
-    files: { readText: () => text, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
+    files: {
+      readText: path => (path === '/token' ? '3:c' : text),
+      writePrivateText: () => undefined,
+      ensurePrivateFolder: () => undefined,
+    },
     env,
     places,
     portOverride: undefined,
@@ -26,10 +30,14 @@ const BEFORE = {
   gateway: { bind: 'custom', customBindHost: '10.0.0.1', auth: { mode: 'token', password: 'p'.repeat(20) }, tls },
   models: { providers: { p: provider } },
   hooks: { enabled: true, token: 'h'.repeat(20) },
+  channels: { telegram: { botToken: '1:a', webhookUrl: 'https://a.test', webhookSecret: 's'.repeat(16) } },
   session: { reset: { mode: 'daily', idleMinutes: 5 } },
   agents: { defaults: { heartbeat }, list: [{ id: 'a', heartbeat: {} }, { id: 'c' }] },
   bindings: [{ agentId: 'c', match: { channel: 'irc', peer: { kind: 'dm', id: '7' } } }],
 }
+
+const [RULES, TOKEN] = ['channels.telegram', 'channels.telegram.botToken']
+const ON = `${RULES}, ${TOKEN}`
 
 const HEARTBEAT = {
   every: '2h',
@@ -138,6 +146,24 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
       ]),
     ),
   ),
+  'channels.telegram.enabled': { to: false, told: ON },
+  'channels.telegram.botToken': { to: '2:b', told: TOKEN },
+  'channels.telegram.tokenFile': { to: '/token', told: TOKEN },
+  'channels.telegram.webhookUrl': { to: 'https://b.test', told: TOKEN },
+  'channels.telegram.webhookSecret': { to: 't'.repeat(16), told: TOKEN },
+  'channels.telegram.webhookPath': { to: '/other', told: TOKEN },
+  'channels.telegram.apiRoot': { to: 'http://127.0.0.1:1', told: TOKEN },
+  'channels.telegram.dmPolicy': { to: 'open', told: RULES },
+  'channels.telegram.allowFrom': { to: [1], told: RULES },
+  'channels.telegram.groupPolicy': { to: 'open', told: RULES },
+  'channels.telegram.groupAllowFrom': { to: [1], told: RULES },
+  'channels.telegram.groups.0.enabled': { to: false, told: RULES },
+  'channels.telegram.groups.0.requireMention': { to: false, told: RULES },
+  'channels.telegram.groups.0.allowFrom': { to: [1], told: RULES },
+  'channels.telegram.mediaMaxMb': { to: 1, told: RULES },
+  'channels.telegram.streamMode': { to: 'off', told: RULES },
+  'messages.ackReaction': { to: '' },
+  'messages.ackReactionScope': { to: 'all', told: 'messages.ackReaction' },
   'messages.queue.cap': { to: 3 },
   'messages.queue.mode': { to: 'collect' },
   'messages.queue.byChannel': { to: { loopback: 'reject' } },
@@ -182,11 +208,10 @@ function changed(path: string, value: unknown): object {
 describe('a change of one key', () => {
   test.each(Object.entries(CHANGES))('%s', (path, { to, told = path }) => {
     const change = compareSettings(load(BEFORE), load(changed(path, to)))
-    expect(change).toEqual(
-      (path.startsWith('gateway.') && !path.startsWith('gateway.http.')) || path === 'logging.file'
-        ? { atOnce: [], restart: [told] }
-        : { atOnce: [told], restart: [] },
-    )
+    const needsRestart = (key: string) =>
+      [TOKEN, 'logging.file'].includes(key) || (key.startsWith('gateway.') && !key.startsWith('gateway.http.'))
+    const keys = told.split(', ')
+    expect(change).toEqual({ atOnce: keys.filter(key => !needsRestart(key)), restart: keys.filter(needsRestart) })
   })
 
   test('every used key was tried', () => {
