@@ -32,7 +32,6 @@ import { hookNotice } from './methods/outside.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
 import { policyOf } from './protocol/job-policy.ts'
-import type { Scope } from './protocol/method.ts'
 import { chooseChain, chooseModel } from './providers/choice.ts'
 import { ModelLists } from './providers/lists.ts'
 import { costMicroUsd, type Price } from './providers/price.ts'
@@ -61,8 +60,6 @@ const WELL: Condition = { integrity: () => 'not-checked', heldBack: undefined }
 const NO_LOG: WrittenLog = { path: '', read: () => undefined }
 const WAITS_INTERVAL_MS = 100
 const SECRET_BYTES = 32
-/** Who writes in a chat writes and decides there, and looks at nothing else. */
-const CHANNEL_SCOPES: ReadonlySet<Scope> = new Set(['operator.write', 'operator.approvals'])
 
 /** What a house is made from. */
 export interface Building {
@@ -123,7 +120,7 @@ export function furnish(building: Building) {
     scheduler.poke()
     void findModel()
   })
-  const exchange: Exchange = exchangeOf(building, settings, (name, params, from) => dispatcher.call(name, params, from))
+  const exchange: Exchange = exchangeOf(building, live, (name, params, from) => dispatcher.call(name, params, from))
   store.onEvents(events => {
     for (const { event, payload } of events) hearHeartbeats(parts, event, payload)
   })
@@ -188,22 +185,22 @@ function controlOf(building: Building, live: LiveSettings, applied: (next: Setti
 /** The channels, whose people are callers like others. */
 function exchangeOf(
   { store, world, channels = [], log }: Building,
-  settings: () => Settings,
+  live: LiveSettings,
   call: Dispatcher['call'],
 ): Exchange {
   return new Exchange({
-    ...{ store, log, clock: world.clock, lines: channels },
-    sessionOf: ({ channelId, chatId }) => {
-      const { bindings, defaultAgent } = settings()
-      const agentId = agentOfChat({ channel: channelId, id: chatId }, bindings, defaultAgent)
-      return canonicalSession(`${channelId}:${chatId}`, agentId).key
+    ...{ store, log, clock: world.clock, random: world.random, lines: channels },
+    rulesOf: channelId => live.settings.channels.rules[channelId],
+    ack: () => live.settings.channels.ack,
+    sessionOf: ({ channelId, chatId, group }) => {
+      const { bindings, defaultAgent } = live.settings
+      const chat = { channel: channelId, kind: group ? ('group' as const) : ('dm' as const), id: group?.id ?? chatId }
+      const agentId = agentOfChat(chat, bindings, defaultAgent)
+      return canonicalSession(`${channelId}:${group ? 'group:' : ''}${chatId}`, agentId).key
     },
-    call: (name, params, { key, route }) => {
-      const { channelId } = route
-      return call(name, params, {
-        key,
-        caller: { principal: `channel:${channelId}`, label: channelId, scopes: CHANNEL_SCOPES, route },
-      })
+    call: (name, params, { key, ...as }) => {
+      const { channelId } = as.route
+      return call(name, params, { key, caller: { principal: `channel:${channelId}`, label: channelId, ...as } })
     },
   })
 }

@@ -7,6 +7,7 @@ import { pause } from '../base/pause.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import type { SendEnd, SendFence, Store } from '../store/port.ts'
 import type { SendRow } from '../store/rows.ts'
+import { type Buttons, buttonsUnder } from './questions.ts'
 
 /** Chats of the channel to which something is sent at once. */
 export const CHATS_MAX = 8
@@ -21,11 +22,26 @@ const SLEEP_MS_MAX = 20 * SECOND
 /** After a write that the store could not take. */
 const RETRY_MS = 5 * SECOND
 
+interface Outbound {
+  readonly id: string
+  readonly chatId: string
+  readonly text: string
+  readonly buttons?: Buttons
+}
+
+interface Capabilities {
+  readonly dedupesSends: boolean
+  readonly textLengthMax: number
+  readonly buttons?: { readonly actionBytesMax: number }
+  readonly files?: { readonly bytesMax: number }
+  readonly reactions?: true
+}
+
 /** What a deliverer needs of a channel; an error may have the `kind` and `retryAfterMs` of the channel port's. */
 export interface Outlet {
   readonly id: string
-  readonly capabilities: { readonly dedupesSends: boolean }
-  send(message: { id: string; chatId: string; text: string }, signal: AbortSignal): Promise<{ readonly id: string }>
+  readonly capabilities: Capabilities
+  send(message: Outbound, signal: AbortSignal): Promise<{ readonly id: string }>
 }
 
 export interface DelivererParts {
@@ -41,11 +57,17 @@ export class Deliverer {
   readonly #busy = new Set<string>()
   #timer: Timer | undefined
   #started = false
+  #lastSentAtMs: number | undefined
   /** After a write that failed: no claim before this instant, by the monotonic clock, whoever pokes. */
   #notBefore = Number.NEGATIVE_INFINITY
 
   constructor(parts: DelivererParts) {
     this.#parts = parts
+  }
+
+  /** Of this start. */
+  get lastSentAtMs(): number | undefined {
+    return this.#lastSentAtMs
   }
 
   /** Judges what an older boot left under way, then begins. Rejects when the store refuses. */
@@ -120,7 +142,8 @@ export class Deliverer {
     log('error', `${outlet.id}: the outbox could not be written; trying again`, { error: asSluiceError(error).message })
   }
 
-  async #send({ id, chatId, text, attempt }: SendRow): Promise<SendEnd> {
+  async #send(row: SendRow): Promise<SendEnd> {
+    const { attempt } = row
     const { clock, outlet } = this.#parts
     const over = new AbortController()
     const late = async () => {
@@ -128,13 +151,23 @@ export class Deliverer {
       throw Object.assign(new Error('the channel did not answer in time'), { kind: 'unconfirmed' })
     }
     try {
-      const sent = await Promise.race([outlet.send({ id, chatId, text }, over.signal), late()])
+      const sent = await Promise.race([outlet.send(this.#outbound(row), over.signal), late()])
+      this.#lastSentAtMs = clock.now()
       return { state: 'sent', sentId: sent.id }
     } catch (thrown) {
       return this.#judge(thrown, attempt)
     } finally {
       over.abort()
     }
+  }
+
+  #outbound(row: SendRow): Outbound {
+    const { store, outlet } = this.#parts
+    const { id, chatId, text, textId } = row
+    const { actionBytesMax = 0 } = outlet.capabilities.buttons ?? {}
+    const isLast = () => store.read.send(`${textId}#${Number(id.slice(textId.length + 1)) + 1}`) === undefined
+    const buttons = actionBytesMax > 0 ? buttonsUnder(row, { actionBytesMax, isLast }) : undefined
+    return { id, chatId, text, ...(buttons && { buttons }) }
   }
 
   #judge(thrown: unknown, attempt: number): SendEnd {

@@ -1,78 +1,167 @@
 // All channels of a house: what people write in them goes through the one door, and what is owed to them is carried out,
-// each channel by itself. It owns no rows and decides nothing about who may talk; a channel that cannot begin stops the
-// start, because nobody would hear of it otherwise.
-import type { Clock } from '../base/world.ts'
-import type { Route, Store } from '../store/port.ts'
+// each channel by itself. It owns no rows. A channel that cannot begin has failed, and says so in `channels.status`;
+// everything else goes on without it.
+import type { Clock, Random } from '../base/world.ts'
+import type { Store } from '../store/port.ts'
+import type { TalkRules } from './admission.ts'
+import { COMMANDS } from './commands.ts'
 import { Deliverer, type DelivererParts, type Outlet } from './deliverer.ts'
-import { type ReceiverParts, receive } from './inbound.ts'
+import { Gate } from './gate.ts'
+import { type InboundMessage, type ReceiverParts, receive } from './inbound.ts'
+import { type Press, pressed } from './questions.ts'
 
-type Inbound = Parameters<typeof receive>[1]
+export interface LineState {
+  readonly phase: 'starting' | 'running' | 'offline' | 'failed' | 'stopped'
+  readonly error?: string
+  readonly account?: string
+}
 
 interface Handlers {
-  readonly inbound: (message: Inbound) => Promise<void>
-  readonly pressed: () => Promise<string | undefined>
-  readonly state: (state: { readonly phase: string; readonly error?: string; readonly account?: string }) => void
+  readonly inbound: (message: InboundMessage) => Promise<void>
+  readonly pressed: (press: Press) => Promise<string | undefined>
+  readonly state: (state: LineState) => void
   readonly commands: readonly { readonly name: string; readonly description: string }[]
 }
 
 /** What is needed of a channel; the channel port has it. */
 export interface Line extends Outlet {
-  readonly capabilities: { readonly dedupesSends: boolean; readonly textLengthMax: number }
   start(handlers: Handlers): Promise<void>
   stop(): Promise<void>
+  react?(target: { readonly chatId: string; readonly messageId: string; readonly sign?: string }): Promise<void>
+}
+
+/** What holds for one channel. */
+export interface LineRules extends TalkRules {
+  readonly fileBytesMax: number
+}
+
+/** The sign under a message that was taken, and under which ones. */
+export interface Ack {
+  readonly sign: string
+  readonly scope: 'group-mentions' | 'group-all' | 'direct' | 'all'
 }
 
 export interface ExchangeParts {
   readonly store: Store
   readonly clock: Clock
+  readonly random: Random
   readonly lines: readonly Line[]
   /** The session of a chat. */
-  readonly sessionOf: (message: Inbound) => string
-  /** Calls a method as the channel that `from.route` names. */
-  readonly call: (
-    method: string,
-    params: object,
-    from: { readonly key: string; readonly route: Route },
-  ) => Promise<unknown>
+  readonly sessionOf: ReceiverParts['sessionOf']
+  readonly call: ReceiverParts['call']
+  /** The present rules of a channel; undefined: whoever made it lets all in. */
+  readonly rulesOf: (channelId: string) => LineRules | undefined
+  readonly ack: () => Ack
   readonly log: DelivererParts['log']
+}
+
+/** How a channel fares; counts are since the start. */
+export interface LineReport extends LineState {
+  readonly id: string
+  /** Messages that became turns, or were answered at once. */
+  readonly heard: number
+  /** Messages that were not heard, by why. */
+  readonly dropped: Readonly<Record<string, number>>
+  readonly lastInboundAtMs: number | undefined
+  readonly lastOutboundAtMs: number | undefined
+}
+
+interface Post {
+  readonly line: Line
+  readonly gate: Gate
+  readonly deliverer: Deliverer
+  state: LineState
+  heard: number
+  lastInboundAtMs: number | undefined
 }
 
 export class Exchange {
   readonly #parts: ExchangeParts
-  readonly #deliverers: readonly Deliverer[]
+  readonly #posts: readonly Post[]
+  #isStopped = false
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts
-    const { store, clock, log } = parts
-    this.#deliverers = parts.lines.map(outlet => new Deliverer({ store, clock, outlet, log }))
+    const { store, clock, random, log, rulesOf } = parts
+    this.#posts = parts.lines.map(line => ({
+      line,
+      gate: new Gate({ store, clock, random, rules: () => rulesOf(line.id) }),
+      deliverer: new Deliverer({ store, clock, outlet: line, log }),
+      state: { phase: 'starting' },
+      heard: 0,
+      lastInboundAtMs: undefined,
+    }))
   }
 
-  /** What was cut off is judged first, then messages are taken. Rejects where a channel cannot begin. */
+  /** What was cut off is judged first, then the channels begin; none of them is waited for. Rejects when the store refuses. */
   async start(): Promise<void> {
-    for (const deliverer of this.#deliverers) await deliverer.start()
-    for (const line of this.#parts.lines) {
-      await line.start({
-        inbound: message => receive(this.#receiver(line), message),
-        pressed: async () => undefined,
-        state: state => this.#parts.log('info', `${line.id}: ${state.phase}`, state),
-        commands: [],
-      })
-    }
+    for (const { deliverer } of this.#posts) await deliverer.start()
+    for (const post of this.#posts) void this.#begin(post)
   }
 
   /** Takes no more messages and begins no more sends; waits for none. */
   async stop(): Promise<void> {
-    for (const deliverer of this.#deliverers) deliverer.stop()
-    for (const line of this.#parts.lines) await line.stop()
+    this.#isStopped = true
+    for (const { deliverer } of this.#posts) deliverer.stop()
+    for (const { line } of this.#posts) await line.stop()
   }
 
   /** Something was committed that may be owed to somebody. Never waits. */
   poke(): void {
-    for (const deliverer of this.#deliverers) deliverer.poke()
+    for (const { deliverer } of this.#posts) deliverer.poke()
   }
 
-  #receiver({ capabilities }: Line): ReceiverParts {
-    const { store, clock, sessionOf, call } = this.#parts
-    return { store, clock, sessionOf, call, textLengthMax: capabilities.textLengthMax, poke: () => this.poke() }
+  reports(): LineReport[] {
+    return this.#posts.map(({ line, gate, deliverer, state, heard, lastInboundAtMs }) => ({
+      ...{ id: line.id, ...state, heard, dropped: gate.dropped },
+      ...{ lastInboundAtMs, lastOutboundAtMs: deliverer.lastSentAtMs },
+    }))
+  }
+
+  /** Does not reject. */
+  async #begin(post: Post): Promise<void> {
+    try {
+      await post.line.start({
+        inbound: message => this.#take(post, message),
+        pressed: press => pressed(this.#receiver(post), press),
+        state: state => this.#fares(post, state),
+        commands: COMMANDS.map(({ name, description }) => ({ name, description })),
+      })
+    } catch (error) {
+      this.#fares(post, { phase: 'failed', error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  async #take(post: Post, message: InboundMessage): Promise<void> {
+    const became = await receive(this.#receiver(post), message)
+    if (became === 'dropped') return
+    post.heard += 1
+    post.lastInboundAtMs = this.#parts.clock.now()
+    if (became === 'taken') this.#acknowledge(post.line, message)
+  }
+
+  /** Nobody waits for it, and nothing hangs on it. */
+  #acknowledge(line: Line, { chatId, messageId, group }: InboundMessage): void {
+    const { sign, scope } = this.#parts.ack()
+    const where = { all: true, direct: !group, 'group-all': group !== undefined, 'group-mentions': group?.addressed }
+    if (sign === '' || !line.capabilities.reactions || !where[scope]) return
+    line.react?.({ chatId, messageId, sign }).catch(() => undefined)
+  }
+
+  #fares(post: Post, state: LineState): void {
+    // What a channel says as it is stopped is no news.
+    if (this.#isStopped) return
+    const account = state.account ?? post.state.account
+    post.state = { ...state, ...(account !== undefined && { account }) }
+    const level = state.phase === 'failed' ? 'error' : state.error === undefined ? 'info' : 'warn'
+    this.#parts.log(level, `${post.line.id}: ${state.phase}`, { ...state })
+    if (state.phase === 'running') post.deliverer.poke()
+  }
+
+  #receiver({ line, gate }: Post): ReceiverParts {
+    const { store, clock, sessionOf, call, rulesOf } = this.#parts
+    const { textLengthMax, files } = line.capabilities
+    const fileBytesMax = () => Math.min(files?.bytesMax ?? 0, rulesOf(line.id)?.fileBytesMax ?? Number.POSITIVE_INFINITY)
+    return { store, clock, gate, sessionOf, call, textLengthMax, fileBytesMax, poke: () => this.poke() }
   }
 }

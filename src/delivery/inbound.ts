@@ -1,62 +1,77 @@
 // Takes what a person wrote in a chat of a channel through the one door, once (T4): what it becomes is on disk before the
 // channel acknowledges it (L1). What is no turn, a command's answer or a refusal, is owed to the chat as a control
-// answer. It waits for no turn and decides nothing about who may talk.
-import { asSluiceError, ERROR_CODES, SluiceError } from '../base/errors.ts'
+// answer. It waits for no turn; who may talk, its gate says.
+import { asSluiceError, ERROR_CODES } from '../base/errors.ts'
 import type { Clock } from '../base/world.ts'
+import { declarationOf, type MethodName, type ParamsInput, type Result } from '../protocol/catalogue.ts'
+import type { Scope } from '../protocol/method.ts'
 import type { Route, Store } from '../store/port.ts'
+import { type Asking, commandOf } from './commands.ts'
+import { type ChannelFile, fetched } from './files.ts'
+import type { Gate, Knock } from './gate.ts'
 
-interface InboundMessage {
-  readonly channelId: string
-  readonly messageId: string
-  readonly chatId: string
+export interface InboundMessage extends Knock {
   readonly text: string
+  readonly files?: readonly ChannelFile[]
+  readonly edited?: true
+}
+
+/** As whom a method is called: the channel, for one chat, with these scopes and no more. */
+export interface CallFrom {
+  readonly key: string
+  readonly route: Route
+  readonly scopes: ReadonlySet<Scope>
+  readonly preface?: string
 }
 
 export interface ReceiverParts {
   readonly store: Store
   readonly clock: Clock
+  readonly gate: Gate
   /** UTF-16 units of one message of the channel. */
   readonly textLengthMax: number
-  readonly sessionOf: (message: InboundMessage) => string
+  /** Bytes of one file that is taken. */
+  readonly fileBytesMax: () => number
+  readonly sessionOf: (chat: Pick<Knock, 'channelId' | 'chatId' | 'group'>) => string
   /** The one door, as this channel's caller (principal `channel:<id>`); `route` reaches `acceptMessage`. */
-  readonly call: (
-    method: 'chat.send' | 'outbox.resend',
-    params: object,
-    from: { readonly key: string; readonly route: Route },
-  ) => Promise<unknown>
+  readonly call: (method: MethodName, params: object, from: CallFrom) => Promise<unknown>
   /** Something is owed to the channel's chats. */
   readonly poke: () => void
 }
 
-const RESEND = /^\/resend\s+(\S+)$/
+/** Who writes in a chat writes and decides there, and looks at nothing else. */
+const WRITER: ReadonlySet<Scope> = new Set(['operator.write', 'operator.approvals'])
+const NAME_LENGTH_MAX = 60
+/** What would end the brackets that a name stands in, or a line. */
+const NOT_IN_NAMES = /[[\]\p{Cc}\p{Zl}\p{Zp}]+/gu
+
+/** What became of a message: it is a turn's, it was answered at once, or it was not heard. */
+export type Received = 'taken' | 'answered' | 'dropped'
 
 /** Resolves once what became of the message is on disk. Rejects where nothing was, and it is to be handed on again. */
-export async function receive(parts: ReceiverParts, message: InboundMessage): Promise<void> {
-  const { store, clock, textLengthMax, sessionOf, poke } = parts
+export async function receive(parts: ReceiverParts, message: InboundMessage): Promise<Received> {
+  const { store, clock, gate, textLengthMax, sessionOf, poke } = parts
   const { channelId, chatId, messageId } = message
   const id = `control:${channelId}:${chatId}:${messageId}`
-  if (store.read.send(`${id}#1`)) return
+  if (store.read.send(`${id}#1`)) return 'answered'
+  const verdict = await gate.judge(message)
   const sessionKey = sessionOf(message)
   const route = { channelId, chatId, textLengthMax }
-  const text = await answerOf(parts, message, { sessionKey, route })
+  const text = verdict.heard ? await answerOf(parts, message, { sessionKey, route }) : verdict.told
   if (text !== undefined) await store.write.queueControl({ id, sessionKey, route, text, nowMs: clock.now() })
   poke()
+  if (text !== undefined) return 'answered'
+  return verdict.heard ? 'taken' : 'dropped'
 }
 
 type From = { readonly sessionKey: string; readonly route: Route }
 
 /** What the person is told at once; undefined where a turn will answer. */
 async function answerOf(parts: ReceiverParts, message: InboundMessage, from: From): Promise<string | undefined> {
-  const { channelId, chatId, messageId, text } = message
-  const options = { key: `${chatId}:${messageId}`, route: from.route }
-  const [, resendId] = RESEND.exec(text.trim()) ?? []
+  const { files = [], text } = message
+  const told = files.length === 0 ? commandOf(text) : undefined
   try {
-    if (resendId !== undefined) return await resend(parts, resendId, options)
-    const idempotencyKey = `channel:${channelId}:${chatId}:${messageId}`
-    const params = { sessionKey: from.sessionKey, message: text, idempotencyKey }
-    const { aborted } = (await parts.call('chat.send', params, options)) as { aborted?: boolean }
-    if (aborted === undefined) return undefined
-    return aborted ? 'Stopped.' : 'Nothing was running here.'
+    return await (told ? told.command.answer(askingOf(parts, message, { ...from, words: told.words })) : send(parts, message, from))
   } catch (error) {
     const refusal = asSluiceError(error)
     // The world may come right, and the message is still with its channel. A full queue is no reason to keep it there: it
@@ -66,13 +81,40 @@ async function answerOf(parts: ReceiverParts, message: InboundMessage, from: Fro
   }
 }
 
-/** A chat is sent again only what was meant for it. */
-async function resend({ store, call }: ReceiverParts, id: string, from: { key: string; route: Route }) {
-  const { channelId, chatId } = from.route
-  const send = store.read.send(id)
-  if (send?.channelId !== channelId || send.chatId !== chatId) {
-    throw new SluiceError('NOT_FOUND', `There is nothing to send again under the id ${id}.`)
+async function send(parts: ReceiverParts, message: InboundMessage, { sessionKey, route }: From) {
+  const { channelId, chatId, messageId, text, files = [] } = message
+  const attachments = await fetched(files, { clock: parts.clock, bytesMax: parts.fileBytesMax() })
+  const params = {
+    sessionKey,
+    // A file may come without a word.
+    message: text.trim() === '' && attachments.length > 0 ? '(a file)' : text,
+    idempotencyKey: `channel:${channelId}:${chatId}:${messageId}`,
+    ...(attachments.length > 0 && { attachments }),
   }
-  const { queued, state } = (await call('outbox.resend', { id }, from)) as { queued: boolean; state: string }
-  return queued ? undefined : `Nothing was sent again: that message is ${state}.`
+  const preface = prefaceOf(message)
+  const from = { key: `${chatId}:${messageId}`, route, scopes: WRITER, ...(preface !== '' && { preface }) }
+  const { aborted } = (await parts.call('chat.send', params, from)) as { aborted?: boolean }
+  if (aborted === undefined) return undefined
+  return aborted ? 'Stopped.' : 'Nothing was running here.'
+}
+
+/** An edited message is a new one that says what it is: the turn that was told the old words may have acted on them. */
+function prefaceOf({ from, group, edited }: InboundMessage): string {
+  const name = (from.name ?? from.handle ?? from.id).replaceAll(NOT_IN_NAMES, ' ').trim().slice(0, NAME_LENGTH_MAX)
+  const said = [...(group ? [name || from.id] : []), ...(edited ? ['corrects an earlier message'] : [])]
+  return said.length === 0 ? '' : `[${said.join(', ')}] `
+}
+
+function askingOf(
+  { store, clock, call }: ReceiverParts,
+  { channelId, chatId, messageId }: InboundMessage,
+  { sessionKey, route, words }: From & { words: string },
+): Asking {
+  return {
+    ...{ store, channelId, chatId, sessionKey, words, nowMs: clock.now() },
+    call: async <M extends MethodName>(method: M, params: ParamsInput<M>) => {
+      const scopes = new Set([declarationOf(method).scope])
+      return (await call(method, params as object, { key: `${chatId}:${messageId}`, route, scopes })) as Result<M>
+    },
+  }
 }

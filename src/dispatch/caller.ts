@@ -27,6 +27,8 @@ export interface Caller {
   readonly turn?: TurnCaller
   /** The chat in which a person wrote, told by its channel; replies go there. */
   readonly route?: { readonly channelId: string; readonly chatId: string; readonly textLengthMax: number }
+  /** What the model is shown before a message's words: who speaks, in a chat of several. Commands are read without it. */
+  readonly preface?: string
   /** The device it connected with, and whether that device's token let it in. */
   readonly device?: { readonly deviceId: string; readonly role: string; readonly byToken: boolean }
   /** Zone in which this caller's bare local times are meant; undefined: UTC (protocol 3 clients). */

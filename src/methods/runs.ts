@@ -136,7 +136,7 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
   const { caller, key, signal } = call
   const { settings } = parts.store.read.session(session.key) ?? {}
   if (settings?.sendPolicy === 'deny') throw new SluiceError('INVALID_REQUEST', 'send blocked by session policy')
-  const { mode, ...said } = asSaid(params.message, queueModeOf(parts, caller, settings?.queueMode))
+  const { mode, text, ...said } = asSaid(params.message, queueModeOf(parts, caller, settings?.queueMode))
   const { run, ahead, repeated } = await accept(
     parts,
     {
@@ -146,6 +146,7 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
       echoKey: params.sessionKey,
       agentId: session.agentId,
       ...said,
+      text: `${caller.preface ?? ''}${text}`,
       ...attached(params),
       source: 'chat',
       ...(params.timeoutMs !== undefined && params.timeoutMs > 0 && { timeoutMs: params.timeoutMs }),

@@ -6,6 +6,7 @@ import type { EffectKey } from './effect-key.ts'
 import type { JobRow, OccurrenceFilter, OccurrenceRow } from './job-rows.ts'
 import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun, Route } from './new-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
+import type { PeopleReads, PeopleWrites } from './port-people.ts'
 import type { UsageReads } from './port-usage.ts'
 import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
 
@@ -76,7 +77,7 @@ export interface RunEnd {
  * also writes the key row; a repeated key answers the first outcome with `repeated: true` and changes nothing.
  * `nowMs` is the caller's clock. Failures are SluiceErrors (NOT_FOUND, CONFLICT, STALE, STORE_FAILED).
  */
-export interface StoreWrites extends DeviceWrites {
+export interface StoreWrites extends DeviceWrites, PeopleWrites {
   /**
    * Takes a message: the session row (made when missing), an inbox row and a `queued` run. Answers the run and how many
    * unfinished runs of the session are ahead of it. Refused with BUSY (outcome `not-started`, `retryAfterMs`) where `limits`
@@ -357,7 +358,7 @@ export interface WriteAnswer<T> {
  * Small reads by key or page; at most 500 rows each. Undefined means: no such row. What is answered may be answered again,
  * the same object, until the next commit: it is not to be changed.
  */
-export interface StoreReads extends DeviceReads, UsageReads {
+export interface StoreReads extends DeviceReads, PeopleReads, UsageReads {
   job(jobId: string): JobRow | undefined
   /** Ordered by next instant (missing = 0), then id; starts after the given row. */
   jobs(page: { includeDisabled: boolean; limit: number; after?: { nextRunAtMs: number; id: string } }): JobRow[]
@@ -410,6 +411,8 @@ export interface StoreReads extends DeviceReads, UsageReads {
   openSends(limit: number): SendRow[]
   /** Sends of a channel whose instant is at or before `nowMs`, oldest instant first. */
   dueSends(page: { channelId: string; nowMs: number; limit: number }): SendRow[]
+  /** Sends of a channel that wait; counts no further than `limit`, which is at most 500. */
+  queuedSendCount(channelId: string, limit: number): number
   /** The smallest instant after `nowMs` at which a send of the channel is due. */
   nextSendAtMs(channelId: string, nowMs: number): number | undefined
   /**

@@ -1,8 +1,8 @@
 // What a person writes in a chat of a channel, on its way through the one door, and the methods on the outbox.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { SluiceError } from '../../src/base/errors.ts'
-import { receive } from '../../src/delivery/inbound.ts'
-import type { Caller } from '../../src/dispatch/caller.ts'
+import { Gate } from '../../src/delivery/gate.ts'
+import { type ReceiverParts, receive } from '../../src/delivery/inbound.ts'
 import { settled } from '../fakes/clock.ts'
 import { type House, openHouse, text } from '../fakes/house.ts'
 
@@ -17,21 +17,24 @@ beforeEach(async () => {
 })
 afterEach(() => house.close())
 
-const caller: Caller = { principal: 'channel:loop', label: 'loop', scopes: new Set(['operator.write']) }
 const message = (messageId: string, words: string, chatId = 'c1') => ({
   channelId: 'loop',
   chatId,
   messageId,
+  from: { id: 'p' },
   text: words,
 })
 
-type Door = Parameters<typeof receive>[0]['call']
+type Door = ReceiverParts['call']
 
-function hand(what: ReturnType<typeof message>, call?: Door): Promise<void> {
-  const door: Door = (method, params, { key }) => house.dispatcher.call(method, params, { caller, key })
+async function hand(what: ReturnType<typeof message>, call?: Door): Promise<void> {
+  const door: Door = (method, params, { key, scopes }) =>
+    house.dispatcher.call(method, params, { caller: { principal: 'channel:loop', label: 'loop', scopes }, key })
   const { store, clock } = house
+  const gate = new Gate({ store, clock, random: house.parts.random, rules: () => undefined })
   const sessionOf = () => `loop:${what.chatId}`
-  return receive({ store, clock, textLengthMax: 100, sessionOf, call: call ?? door, poke: () => undefined }, what)
+  const around = { textLengthMax: 100, fileBytesMax: () => 0, poke: () => undefined }
+  await receive({ store, clock, gate, sessionOf, call: call ?? door, ...around }, what)
 }
 
 test('T4: a message that is handed on again, at once or later, is one turn', async () => {

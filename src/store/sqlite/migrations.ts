@@ -229,6 +229,19 @@ ALTER TABLE occurrences ADD COLUMN output_tokens INTEGER;
 ALTER TABLE occurrences ADD COLUMN cost_micro_usd INTEGER;
 `
 
+/** Who may talk on a channel beside those whom the config names, and strangers who have a code. */
+const PEOPLE = `
+CREATE TABLE people (
+  channel_id TEXT NOT NULL, person_id TEXT NOT NULL, name TEXT, handle TEXT,
+  let_in_at_ms INTEGER NOT NULL, let_in_by TEXT NOT NULL, PRIMARY KEY (channel_id, person_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE strangers (
+  channel_id TEXT NOT NULL, person_id TEXT NOT NULL, name TEXT, handle TEXT, code TEXT NOT NULL UNIQUE,
+  chat_id TEXT NOT NULL, message_id TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (channel_id, person_id)
+) STRICT, WITHOUT ROWID;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -241,6 +254,7 @@ export const MIGRATIONS: readonly string[] = [
   USAGE,
   RUNS_OF_SESSION,
   JOB_POLICIES,
+  PEOPLE,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

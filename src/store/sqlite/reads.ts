@@ -6,6 +6,7 @@ import type { Entry, UsageRow } from '../rows.ts'
 import { fromJson } from './failures.ts'
 import { BEGUN, FIND_KEY, type KeyColumns, keyNames, sameParams } from './keys.ts'
 import { type LargeReadsHere, largeRead } from './large-reads.ts'
+import { peopleReads } from './people.ts'
 import { deviceReads } from './reads-devices.ts'
 import {
   type ApprovalColumns,
@@ -108,6 +109,7 @@ export function prepareReads(db: Database, commits: () => number): PreparedReads
       ...outboxReads(select),
       ...keyReads(select),
       ...deviceReads(select),
+      ...peopleReads(select),
       ...usageReads(select),
     },
   }
@@ -345,12 +347,14 @@ function eventReads(select: Select): Pick<StoreReads, 'eventsSince' | 'lastSeq' 
   }
 }
 
-type OutboxReads = Pick<StoreReads, 'unreadCount' | 'send' | 'openSends' | 'dueSends' | 'nextSendAtMs'>
+type OutboxReads = Pick<StoreReads, 'unreadCount' | 'send' | 'openSends' | 'queuedSendCount' | 'dueSends' | 'nextSendAtMs'>
 
 function outboxReads(select: Select): OutboxReads {
   const unread = select<{ n: number }>(`SELECT count(*) AS n FROM (
     SELECT 1 FROM outbox WHERE state = 'unread' AND session_key = ? LIMIT ?)`)
   const one = select<SendColumns>('SELECT * FROM sends WHERE id = ?')
+  const queued = select<{ n: number }>(`SELECT count(*) AS n FROM (
+    SELECT 1 FROM sends WHERE state = 'queued' AND channel_id = ? LIMIT ?)`)
   const open = select<SendColumns>("SELECT * FROM sends WHERE state <> 'sent' ORDER BY seq DESC LIMIT ?")
   const due = select<SendColumns>(`SELECT * FROM sends WHERE due_at_ms IS NOT NULL AND channel_id = ? AND due_at_ms <= ?
     ORDER BY due_at_ms, seq LIMIT ?`)
@@ -363,6 +367,7 @@ function outboxReads(select: Select): OutboxReads {
       return row && toSend(row)
     },
     openSends: limit => open.all([capped(limit)]).map(toSend),
+    queuedSendCount: (channelId, limit) => queued.get([channelId, capped(limit)])?.n ?? 0,
     dueSends: ({ channelId, nowMs, limit }) => due.all([channelId, nowMs, capped(limit)]).map(toSend),
     nextSendAtMs: (channelId, nowMs) => next.get([channelId, nowMs])?.at ?? undefined,
   }

@@ -3,6 +3,7 @@
 import { handoverWrites } from './handover.ts'
 import { retentionWrites } from './retention.ts'
 import type { WriteFunctions } from './tx.ts'
+import { peopleWrites } from './people.ts'
 import { approvalWrites } from './writes-approvals.ts'
 import { deviceWrites } from './writes-devices.ts'
 import { effectWrites } from './writes-effects.ts'
@@ -19,6 +20,7 @@ export const WRITES: WriteFunctions = {
   ...approvalWrites,
   ...effectWrites,
   ...deviceWrites,
+  ...peopleWrites,
   ...jobWrites,
   ...occurrenceWrites,
   ...sessionWrites,
