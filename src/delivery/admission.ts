@@ -51,7 +51,11 @@ function admitMember(
 /** `telegram:123`, `123`, `@Ada` and `ada` are all taken as people write them. */
 function names(list: readonly string[], { id, handle }: Asker['from']): boolean {
   return list.some(entry => {
-    const name = entry.trim().toLowerCase().replace(/^(telegram|tg):/, '').replace(/^@/, '')
+    const name = entry
+      .trim()
+      .toLowerCase()
+      .replace(/^(telegram|tg):/, '')
+      .replace(/^@/, '')
     return name === '*' || name === id.toLowerCase() || (handle !== undefined && name === handle)
   })
 }

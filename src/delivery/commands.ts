@@ -95,7 +95,8 @@ function lineOf({ name, enabled, state }: Job, zone: string): string {
 
 async function model({ call, sessionKey, words }: Asking): Promise<string> {
   if (words !== '') await call('sessions.patch', { key: sessionKey, model: words === 'default' ? null : words })
-  if (words !== '') return words === 'default' ? 'The usual model answers here again.' : `${words} answers here from now on.`
+  if (words !== '')
+    return words === 'default' ? 'The usual model answers here again.' : `${words} answers here from now on.`
   const { model: now } = await call('sessions.status', { key: sessionKey })
   return `${now} answered here last. Another one: /model <provider>/<name>; the usual one: /model default`
 }

@@ -161,7 +161,8 @@ export class Exchange {
   #receiver({ line, gate }: Post): ReceiverParts {
     const { store, clock, sessionOf, call, rulesOf } = this.#parts
     const { textLengthMax, files } = line.capabilities
-    const fileBytesMax = () => Math.min(files?.bytesMax ?? 0, rulesOf(line.id)?.fileBytesMax ?? Number.POSITIVE_INFINITY)
+    const fileBytesMax = () =>
+      Math.min(files?.bytesMax ?? 0, rulesOf(line.id)?.fileBytesMax ?? Number.POSITIVE_INFINITY)
     return { store, clock, gate, sessionOf, call, textLengthMax, fileBytesMax, poke: () => this.poke() }
   }
 }

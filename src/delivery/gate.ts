@@ -75,7 +75,8 @@ export class Gate {
     const { store, clock, random } = this.#parts
     const nowMs = clock.now()
     const known = store.read.stranger({ channelId, personId: from.id, nowMs })
-    const stranger = known ?? (await this.#note({ channelId, chatId, messageId, from }, { nowMs, code: codeOf(random) }))
+    const stranger =
+      known ?? (await this.#note({ channelId, chatId, messageId, from }, { nowMs, code: codeOf(random) }))
     // The message that asked is told, however often it is handed on; those after it are not.
     if (stranger?.messageId !== messageId || stranger.chatId !== chatId) return undefined
     return `I do not know you yet. Ask my owner to let you in with this code, which is good for an hour:\n${stranger.code}\n(sluice pairing approve ${stranger.code})`
@@ -85,7 +86,12 @@ export class Gate {
     { channelId, chatId, messageId, from: { id, name, handle } }: Knock,
     { nowMs, code }: { nowMs: number; code: string },
   ) {
-    const who = { channelId, personId: id, ...(name !== undefined && { name }), ...(handle !== undefined && { handle }) }
+    const who = {
+      channelId,
+      personId: id,
+      ...(name !== undefined && { name }),
+      ...(handle !== undefined && { handle }),
+    }
     const stranger = { ...who, code, chatId, messageId, createdAtMs: nowMs, expiresAtMs: nowMs + CODE_MS }
     return (await this.#parts.store.write.noteStranger({ stranger, openMax: STRANGERS_MAX, nowMs })).value
   }

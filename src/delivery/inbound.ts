@@ -71,7 +71,9 @@ async function answerOf(parts: ReceiverParts, message: InboundMessage, from: Fro
   const { files = [], text } = message
   const told = files.length === 0 ? commandOf(text) : undefined
   try {
-    return await (told ? told.command.answer(askingOf(parts, message, { ...from, words: told.words })) : send(parts, message, from))
+    return await (told
+      ? told.command.answer(askingOf(parts, message, { ...from, words: told.words }))
+      : send(parts, message, from))
   } catch (error) {
     const refusal = asSluiceError(error)
     // The world may come right, and the message is still with its channel. A full queue is no reason to keep it there: it

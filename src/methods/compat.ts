@@ -1,4 +1,4 @@
-// Handlers of what clients of the family ask for when they connect: the log's end, channels, and what Sluice does not have.
+// Handlers of what clients of the family ask for when they connect: the log's end, and what Sluice does not have.
 import { createHash } from 'node:crypto'
 import { SluiceError } from '../base/errors.ts'
 import { workspaceFor } from '../config/agents.ts'
@@ -13,7 +13,6 @@ import { effectOnce } from './effect.ts'
 import { tailLog } from './logs.ts'
 import type { MethodParts } from './parts.ts'
 
-const ACCOUNT = 'default'
 const UPDATE_ADVICE =
   'Sluice does not update itself. Install the new version the way this one was installed (with npm: npm install -g sluice), then run: sluice gateway restart. Unfinished turns go on afterwards.'
 
@@ -21,7 +20,6 @@ export function compatHandlers(parts: MethodParts): Pick<Handlers, keyof typeof 
   const { clock, facts } = parts
   return {
     'logs.tail': ({ params }) => tailLog(facts.logFile, params),
-    'channels.status': () => channelStatus(parts),
     send: call => send(parts, call),
     'skills.status': ({ params, caller }) => ({
       workspaceDir: workspaceFor(parts.settings(), sessionNamed(parts, MAIN_KEY, { ...params, caller }).agentId),
@@ -38,22 +36,6 @@ export function compatHandlers(parts: MethodParts): Pick<Handlers, keyof typeof 
     'exec.approvals.set': call => effectOnce(parts, call, () => setApprovals(parts, call)),
     'node.pair.list': () => ({ pending: [], paired: [] }),
     'node.list': () => ({ ts: clock.now(), nodes: [] }),
-  }
-}
-
-function channelStatus({ clock, channels }: MethodParts): Result<'channels.status'> {
-  const each = <T>(value: (id: string) => T) => Object.fromEntries(channels.map(({ id }) => [id, value(id)]))
-  return {
-    ts: clock.now(),
-    channelOrder: channels.map(({ id }) => id),
-    channelLabels: each(id => id),
-    channelDetailLabels: each(id => id),
-    channelSystemImages: {},
-    channelMeta: channels.map(({ id }) => ({ id, label: id, detailLabel: id })),
-    // One that cannot begin stops the start, so those that are there run.
-    channels: each(() => ({ configured: true, running: true })),
-    channelAccounts: each(() => [{ accountId: ACCOUNT, enabled: true, configured: true, running: true }]),
-    channelDefaultAccountId: each(() => ACCOUNT),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import { agentHandlers } from './agents.ts'
 import { approvalHandlers } from './approvals.ts'
+import { channelHandlers } from './channels.ts'
 import { compactHandlers } from './compact.ts'
 import { compatHandlers } from './compat.ts'
 import { configHandlers } from './config.ts'
@@ -33,6 +34,7 @@ export function allHandlers(parts: MethodParts): Handlers {
     ...agentHandlers(parts),
     ...approvalHandlers(parts),
     ...deviceHandlers(parts),
+    ...channelHandlers(parts),
     ...outboxHandlers(parts),
     ...outsideHandlers(parts),
     ...eventHandlers(parts),

@@ -8,6 +8,7 @@ import type { Joins } from '../coordination/joins.ts'
 import type { Lanes } from '../coordination/lanes.ts'
 import type { Slots } from '../coordination/slots.ts'
 import type { WaitGraph } from '../coordination/wait-graph.ts'
+import type { Exchange } from '../delivery/exchange.ts'
 import type { CallCounts } from '../dispatch/call-counts.ts'
 import type { Caller } from '../dispatch/caller.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
@@ -64,8 +65,8 @@ export interface MethodParts {
   /** The present ones: they are replaced as one value. */
   readonly settings: () => Settings
   readonly publish: (event: GatewayEvent) => void
-  /** Told that something is owed to a channel's chats. */
-  readonly delivery: { poke(): void }
+  /** Told that something is owed to a channel's chats; says how the channels fare. */
+  readonly delivery: Pick<Exchange, 'poke' | 'reports'>
   /** What the dispatcher counts of its calls. */
   readonly counts: CallCounts
   /** Open connections of clients. */

@@ -2,6 +2,7 @@
 import type * as z from 'zod'
 import type { MethodDeclaration } from './method.ts'
 import { APPROVAL_METHODS } from './methods/approvals.ts'
+import { CHANNEL_METHODS } from './methods/channels.ts'
 import { COMPAT_METHODS } from './methods/compat.ts'
 import { CONFIG_METHODS } from './methods/config.ts'
 import { CRON_METHODS } from './methods/cron.ts'
@@ -23,6 +24,7 @@ export const CATALOGUE = {
   ...SESSION_ADMIN_METHODS,
   ...APPROVAL_METHODS,
   ...DEVICE_METHODS,
+  ...CHANNEL_METHODS,
   ...OUTBOX_METHODS,
   ...OUTSIDE_METHODS,
   ...EVENT_METHODS,

@@ -47,24 +47,6 @@ export const COMPAT_METHODS = {
     replay: 'read',
     deadlineMs: DEADLINE_MS,
   }),
-  'channels.status': method({
-    summary: 'Say which channels there are and how they are.',
-    params: z.strictObject({ probe: z.boolean().optional(), timeoutMs: z.int().min(0).optional() }),
-    result: z.object({
-      ts: z.number(),
-      channelOrder: z.array(z.string()),
-      channelLabels: z.record(z.string(), z.string()),
-      channelDetailLabels: z.record(z.string(), z.string()),
-      channelSystemImages: z.record(z.string(), z.string()),
-      channelMeta: z.array(z.object({ id: z.string(), label: z.string(), detailLabel: z.string() })),
-      channels: z.record(z.string(), z.object({ configured: z.boolean(), running: z.boolean() })),
-      channelAccounts: z.record(z.string(), z.array(z.object({ accountId: z.string() }).loose())),
-      channelDefaultAccountId: z.record(z.string(), z.string()),
-    }),
-    scope: 'operator.read',
-    replay: 'read',
-    deadlineMs: DEADLINE_MS,
-  }),
   send: method({
     summary: 'Send a text to a chat of a channel; it is on disk before this answers, and goes out after.',
     params: z.strictObject({

@@ -347,7 +347,10 @@ function eventReads(select: Select): Pick<StoreReads, 'eventsSince' | 'lastSeq' 
   }
 }
 
-type OutboxReads = Pick<StoreReads, 'unreadCount' | 'send' | 'openSends' | 'queuedSendCount' | 'dueSends' | 'nextSendAtMs'>
+type OutboxReads = Pick<
+  StoreReads,
+  'unreadCount' | 'send' | 'openSends' | 'queuedSendCount' | 'dueSends' | 'nextSendAtMs'
+>
 
 function outboxReads(select: Select): OutboxReads {
   const unread = select<{ n: number }>(`SELECT count(*) AS n FROM (

@@ -1,9 +1,9 @@
 // The one map from a write's name to its function; it does not compile while one is missing.
 
 import { handoverWrites } from './handover.ts'
+import { peopleWrites } from './people.ts'
 import { retentionWrites } from './retention.ts'
 import type { WriteFunctions } from './tx.ts'
-import { peopleWrites } from './people.ts'
 import { approvalWrites } from './writes-approvals.ts'
 import { deviceWrites } from './writes-devices.ts'
 import { effectWrites } from './writes-effects.ts'
