@@ -18,6 +18,7 @@ import { ownSecret } from './base/own-secret.ts'
 import type { World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
 import { modelsFor, workspaceFor } from './config/agents.ts'
+import { telegram } from './channels/telegram/telegram.ts'
 import { type LoadSettings, type Settings, settingsLoader } from './config/load.ts'
 import { type Env, type GatewayRecord, type Places, urlOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
@@ -39,13 +40,14 @@ import { checkIntegrity, damageAdvice, type Integrity, type IntegrityCheck } fro
 import { openSqliteStore } from './store/sqlite/open.ts'
 import { startRetention } from './store/sqlite/retention.ts'
 import type { Admission } from './transports/connection.ts'
-import { HttpHandler } from './transports/http/handler.ts'
+import { HttpHandler, type Webhook } from './transports/http/handler.ts'
 import { FIGURES_TYPE, type Page, type PageRequest, renderPage, unauthorizedPage } from './transports/page.ts'
 import { GatewayServer } from './transports/server.ts'
 import { ThreadRunner } from './turns/thread-runner.ts'
 
 const HEALTH_INTERVAL_MS = MINUTE
 const LOOK_INTERVAL_MS = MINUTE
+const TELEGRAM_SECRET_HEADER = 'x-telegram-bot-api-secret-token'
 const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 const PAGES: ReadonlySet<string> = new Set(['/', '/metrics', ...PROBES])
 
@@ -56,7 +58,7 @@ export interface GatewayOptions {
   /** Full path of the command that started us; shown to people. */
   readonly launcher: string
   readonly world: World
-  /** Default: none. No config names one yet, so who starts a gateway with channels hands them in. */
+  /** Beside those that the config names. Default: none. */
   readonly channels?: readonly Channel[]
 }
 
@@ -81,9 +83,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const check = look(store, start, { folder: places.stateDir, log: log.log })
   const runner = new ThreadRunner(workerUrl('runner-entry', import.meta.url), world.clock)
   const restart = Promise.withResolvers<{ reason: string | undefined }>()
+  const { channels, webhooks } = channelsOf(settings, options, log.log)
   const house = furnish({
-    ...{ store, runner, settings, places, world, env, load },
-    ...(options.channels && { channels: options.channels }),
+    ...{ store, runner, settings, places, world, env, load, channels },
     binFolder: dirname(options.launcher),
     ...{ log: log.log, logFile: log.written },
     condition: { heldBack: start.heldBack, integrity: () => check.state },
@@ -93,7 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     }),
     applied: next => taken(next, log, options),
   })
-  const { server, http } = serve(house, { ...listening, options, log: log.log })
+  const { server, http } = serve(house, { ...listening, options, webhooks, log: log.log })
   const failure = Promise.withResolvers<Error>()
   let hasFailed = false
   store.onFailure(error => {
@@ -150,6 +152,25 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     restartAsked: restart.promise,
     close,
   }
+}
+
+/** Where a channel's service hands in updates, and how it shows that it is that service. */
+interface ChannelHook extends Omit<Webhook, 'admits'> {
+  readonly secret: string
+}
+
+/** The channels that the config names, beside those that were handed in. */
+function channelsOf(
+  { channels: { telegram: reach } }: Settings,
+  { world, channels = [] }: GatewayOptions,
+  log: Log,
+): { channels: readonly Channel[]; webhooks: readonly ChannelHook[] } {
+  if (!reach) return { channels, webhooks: [] }
+  const { botToken: token, webhook, ...rest } = reach
+  const { fetch, clock, random } = world
+  const line = telegram({ ...rest, token, webhook, fetch, clock, random, log })
+  const hook = webhook && { ...webhook, header: TELEGRAM_SECRET_HEADER, take: line.webhook }
+  return { channels: [...channels, line], webhooks: hook ? [hook] : [] }
 }
 
 /** While no model is named and none was found although there is a key, it is looked for again and again. */
@@ -314,13 +335,14 @@ function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSet
 }
 
 interface Serving extends Listening {
+  readonly webhooks: readonly ChannelHook[]
   readonly options: GatewayOptions
   readonly log: ReturnType<typeof openLog>['log']
 }
 
 function serve(
   house: House,
-  { binding, port, tls, secrets, access, options, log }: Serving,
+  { binding, port, tls, secrets, access, options, webhooks, log }: Serving,
 ): { server: GatewayServer; http: HttpHandler } {
   const { clock, random } = options.world
   const door = new Door<HouseTurn>({
@@ -334,7 +356,7 @@ function serve(
     names: new Set([name, `${name}.local`, ...access.allowedHosts]),
     trustedProxies: networksOf(access.trustedProxies),
   }
-  const http = httpOf(house, door, { options, log })
+  const http = httpOf(house, door, { options, webhooks, log })
   const server = new GatewayServer({
     hosts: binding.hosts,
     ...{ port, tls, clock },
@@ -367,13 +389,18 @@ function serve(
   return { server, http }
 }
 
-function httpOf(house: House, door: Door<HouseTurn>, { options, log }: Pick<Serving, 'options' | 'log'>): HttpHandler {
+function httpOf(
+  house: House,
+  door: Door<HouseTurn>,
+  { options, webhooks, log }: Pick<Serving, 'options' | 'webhooks' | 'log'>,
+): HttpHandler {
   const { clock, random } = options.world
   return new HttpHandler({
     ...{ dispatcher: house.dispatcher, clock, random, log, version: VERSION },
     listen: listener => house.hub.listen(listener),
     lastSeq: () => house.parts.store.read.lastSeq(),
     settings: () => house.parts.settings().http,
+    webhooks: webhooks.map(({ secret, ...hook }) => ({ ...hook, admits: (shown, from) => door.knows(secret, shown, from) })),
     admit: (shown, from) => {
       const entry = door.present(shown, from)
       if ('waitMs' in entry) return entry

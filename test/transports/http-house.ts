@@ -52,6 +52,7 @@ export async function openHttpHouse(play: Play, options: HouseOptions & { isLoca
       if ('turn' in entry) return { caller: entry.turn }
       return { caller: { principal: entry.grant.principal, label: 'http', scopes: entry.grant.scopes } }
     },
+    webhooks: [],
     admitHook: (presented, from) => door.knows(HOOK_TOKEN, presented, from),
     log: (level, message, fields) => void logged.push(`${level} ${message} ${JSON.stringify(fields)}`),
   })

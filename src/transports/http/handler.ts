@@ -38,9 +38,23 @@ export interface HttpParts {
   }
   /** What a WebSocket with the same credential would be; `waitMs` where an address has guessed too often. */
   readonly admit: (shown: Shown, from: From) => { readonly caller: Caller } | { readonly waitMs: number | undefined }
+  /** Where services that channels stand on hand in what is new. */
+  readonly webhooks: readonly Webhook[]
   /** Whether this is the token of hooks. */
   readonly admitHook: (presented: string | undefined, from: From) => boolean
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+/** A path of a channel's service, which shows a secret of its own. */
+export interface Webhook {
+  readonly path: string
+  /** The header that has the secret. */
+  readonly header: string
+  readonly admits: (secret: string | undefined, from: From) => boolean
+  readonly take: (request: {
+    readonly secret: string | undefined
+    readonly update: unknown
+  }) => Promise<{ readonly status: number }>
 }
 
 export interface Shown {
@@ -61,7 +75,8 @@ interface Route {
   readonly summary: string
   readonly bytesMax?: number
   readonly shape?: ErrorShape
-  readonly isHook?: true
+  /** For who shows another secret than the gateway's. */
+  readonly admits?: (headers: Ask['headers'], from: From) => boolean
   /** Undefined: the route has answered by itself. */
   readonly run: (ask: Ask) => Promise<Reply | undefined>
 }
@@ -104,8 +119,8 @@ export class HttpHandler {
     { from, proven }: Origin,
   ): { readonly reply: Reply } | { readonly caller: Caller; readonly route: Route } {
     const { headers } = request
-    if (route?.isHook) {
-      if (!this.#parts.admitHook(hookToken(headers), from)) return { reply: { status: 401, text: 'Unauthorized' } }
+    if (route?.admits) {
+      if (!route.admits(headers, from)) return { reply: { status: 401, text: 'Unauthorized' } }
       proven()
       return request.method === route.verb ? { caller: HOOK_CALLER, route } : { reply: wrongVerb(route) }
     }
@@ -189,15 +204,17 @@ export class HttpHandler {
         run: ask => this.#models(ask),
       },
       ...this.#hookRoutes(hooks),
+      ...this.#parts.webhooks.map(webhookRoute),
     ]
     return routes.filter(route => route !== false)
   }
 
   #hookRoutes(hooks: ReturnType<HttpParts['settings']>['hooks']): Route[] {
     if (!hooks) return []
-    const { dispatcher } = this.#parts
+    const { dispatcher, admitHook } = this.#parts
     const { path, bodyBytesMax: bytesMax } = hooks
-    const common = { verb: 'POST', bytesMax, shape: hookError, isHook: true } as const
+    const admits: Route['admits'] = (headers, from) => admitHook(hookToken(headers), from)
+    const common = { verb: 'POST', bytesMax, shape: hookError, admits } as const
     return [
       { ...common, path: `${path}/wake`, summary: 'Wake the main session.', run: ask => hookWake(dispatcher, ask) },
       { ...common, path: `${path}/agent`, summary: 'Have a turn run.', run: ask => hookAgent(dispatcher, ask) },
@@ -222,6 +239,17 @@ export class HttpHandler {
     if (asSluiceError(thrown).code !== 'INTERNAL') return
     const error = thrown instanceof Error ? thrown.stack : String(thrown)
     this.#parts.log('error', 'a request failed by our fault', { path, error })
+  }
+}
+
+function webhookRoute({ path, header: name, admits, take }: Webhook): Route {
+  return {
+    ...{ path, verb: 'POST', summary: 'Take what is new in a channel.', bytesMax: MIB },
+    admits: (headers, from) => admits(header(headers, name), from),
+    run: async ({ headers, body: update }) => {
+      const { status } = await take({ secret: header(headers, name), update })
+      return { status, text: '' }
+    },
   }
 }
 
