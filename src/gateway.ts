@@ -400,7 +400,10 @@ function httpOf(
     listen: listener => house.hub.listen(listener),
     lastSeq: () => house.parts.store.read.lastSeq(),
     settings: () => house.parts.settings().http,
-    webhooks: webhooks.map(({ secret, ...hook }) => ({ ...hook, admits: (shown, from) => door.knows(secret, shown, from) })),
+    webhooks: webhooks.map(({ secret, ...hook }) => ({
+      ...hook,
+      admits: (shown, from) => door.knows(secret, shown, from),
+    })),
     admit: (shown, from) => {
       const entry = door.present(shown, from)
       if ('waitMs' in entry) return entry

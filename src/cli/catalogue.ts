@@ -1,6 +1,7 @@
 // All commands: their names, flags and one line on each. Help, parsing and did-you-mean are derived from this table; what
 // a command does is loaded only when it is called.
 import type { Flags } from './arguments.ts'
+import { CHANNEL_COMMANDS } from './catalogue-channels.ts'
 import { SYSTEM_COMMANDS } from './catalogue-system.ts'
 import type { Command } from './command.ts'
 import { AGENT_FLAG, GATEWAY_FLAGS, JSON_FLAG, RPC_FLAGS } from './shared-flags.ts'
@@ -415,6 +416,7 @@ export const COMMANDS: readonly Command[] = [
   ...APPROVAL_COMMANDS,
   ...CONFIG_COMMANDS,
   ...DEVICE_COMMANDS,
+  ...CHANNEL_COMMANDS,
   ...BACKUP_COMMANDS,
   {
     name: 'completion',

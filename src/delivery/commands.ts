@@ -98,7 +98,7 @@ async function model({ call, sessionKey, words }: Asking): Promise<string> {
   if (words !== '')
     return words === 'default' ? 'The usual model answers here again.' : `${words} answers here from now on.`
   const { model: now } = await call('sessions.status', { key: sessionKey })
-  return `${now} answered here last. Another one: /model <provider>/<name>; the usual one: /model default`
+  return `Model: ${now}\nAnother one: /model <provider>/<name>; the usual one: /model default`
 }
 
 async function usage({ call, sessionKey }: Asking): Promise<string> {

@@ -60,8 +60,8 @@ export async function receive(parts: ReceiverParts, message: InboundMessage): Pr
   const text = verdict.heard ? await answerOf(parts, message, { sessionKey, route }) : verdict.told
   if (text !== undefined) await store.write.queueControl({ id, sessionKey, route, text, nowMs: clock.now() })
   poke()
-  if (text !== undefined) return 'answered'
-  return verdict.heard ? 'taken' : 'dropped'
+  if (!verdict.heard) return 'dropped'
+  return text === undefined ? 'taken' : 'answered'
 }
 
 type From = { readonly sessionKey: string; readonly route: Route }

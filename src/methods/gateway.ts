@@ -40,6 +40,7 @@ export function healthOf(parts: MethodParts): Result<'health'> {
   const recent = orElse([], () => read.sessions({ limit: RECENT_SESSIONS }))
   const beats = parts.heartbeats.rules()
   const { agents, defaultAgent } = parts.settings()
+  const lines = parts.delivery.reports()
   const sessions = {
     path: `${parts.facts.stateDir}/sluice.db`,
     count: orElse(0, () => read.sessionCount()),
@@ -49,10 +50,12 @@ export function healthOf(parts: MethodParts): Result<'health'> {
     ok: true,
     ts: now,
     durationMs: Math.round(parts.clock.monotonic() - began),
-    // Clients of the protocol read these unguarded; there are no channels yet.
-    channels: {},
-    channelOrder: [],
-    channelLabels: {},
+    // Clients of the protocol read these unguarded.
+    channels: Object.fromEntries(
+      lines.map(({ id, phase }) => [id, { configured: true, running: phase === 'running' }]),
+    ),
+    channelOrder: lines.map(({ id }) => id),
+    channelLabels: Object.fromEntries(lines.map(({ id }) => [id, id])),
     defaultAgentId: defaultAgent,
     heartbeatSeconds: Math.round((beats.find(({ agentId }) => agentId === defaultAgent)?.everyMs ?? 0) / 1000),
     agents: agents.map(({ id, name }) => ({

@@ -21,7 +21,9 @@ interface Metric {
 
 /** Units are seconds and bytes. Counters and quantiles count from the start of the gateway. */
 export function metricsText(parts: MethodParts): string {
-  return [...gatewayMetrics(parts), ...loadMetrics(parts), ...methodMetrics(parts)].map(render).join('')
+  return [...gatewayMetrics(parts), ...loadMetrics(parts), ...channelMetrics(parts), ...methodMetrics(parts)]
+    .map(render)
+    .join('')
 }
 
 function gatewayMetrics({ facts, store, clock, connections }: MethodParts): Metric[] {
@@ -66,6 +68,21 @@ function loadMetrics(parts: MethodParts): Metric[] {
       ...Object.entries(refused).map(([code, count]): Sample => [count, { code }]),
     ),
     counter('sluice_turns_released_total', 'Turns that did not end when told to, and were let go.', [released.count]),
+  ]
+}
+
+function channelMetrics({ delivery }: MethodParts): Metric[] {
+  const reports = delivery.reports()
+  if (reports.length === 0) return []
+  const perLine = (of: (report: (typeof reports)[number]) => number) =>
+    reports.map((report): Sample => [of(report), { channel: report.id }])
+  const dropped = reports.flatMap(({ id: channel, dropped }) =>
+    Object.entries(dropped).map(([why, count]): Sample => [count, { channel, why }]),
+  )
+  return [
+    gauge('sluice_channel_up', 'Whether a channel runs.', ...perLine(({ phase }) => (phase === 'running' ? 1 : 0))),
+    counter('sluice_channel_heard_total', 'Messages of a channel that were heard.', ...perLine(({ heard }) => heard)),
+    counter('sluice_channel_dropped_total', 'Messages of a channel that were not heard, by why.', ...dropped),
   ]
 }
 

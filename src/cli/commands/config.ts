@@ -76,7 +76,7 @@ export const validate: Run = async (args, shell) => {
 }
 
 /** `to` undefined takes the key away. */
-async function change(args: Arguments, shell: Shell, { written, to }: { written: string; to: unknown }) {
+export async function change(args: Arguments, shell: Shell, { written, to }: { written: string; to: unknown }) {
   const keys = pathOf(args, written)
   const { changed, news, isLive } = await atPlace(args, shell, async place => {
     const before = await place.shown()

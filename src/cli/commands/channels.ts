@@ -1,0 +1,149 @@
+// `sluice channels` and `sluice pairing`: how the channels are, how one is added, and who may talk there. A token is never
+// taken from the command line, where others on the machine could read it.
+import type { Result } from '../../protocol/catalogue.ts'
+import type { Arguments } from '../arguments.ts'
+import type { Run } from '../command.ts'
+import { withGateway, writeJson } from '../gateway-link.ts'
+import { EXIT, type Shell } from '../shell.ts'
+import { paintFor } from '../text/paint.ts'
+import { sanitizeLine } from '../text/sanitize.ts'
+import { type Column, renderTable } from '../text/table.ts'
+import { relative } from '../text/times.ts'
+import { change } from './config.ts'
+
+type Account = Result<'channels.status'>['channelAccounts'][string][number] & { readonly id: string }
+type Listed = Result<'channels.pairing.list'>
+type Named = { readonly name?: string | undefined; readonly handle?: string | undefined; readonly person: string }
+
+const HOW = 'Add one with: sluice channels add telegram'
+
+export const status: Run = async (args, shell) => {
+  const answer = await withGateway(args, shell, ({ call }) => call('channels.status', {}))
+  const rows = Object.entries(answer.channelAccounts).flatMap(([id, accounts]) =>
+    accounts.map(account => ({ ...account, id })),
+  )
+  const nowMs = shell.clock.now()
+  const when = (atMs: number | null) => (atMs === null ? '-' : relative(atMs, nowMs))
+  const columns: Column<Account>[] = [
+    { title: 'Channel', cell: ({ id }) => sanitizeLine(id) },
+    { title: 'State', cell: ({ phase }) => sanitizeLine(phase) },
+    { title: 'Account', cell: ({ account }) => sanitizeLine(account ?? '-'), leaves: 1 },
+    { title: 'Heard', cell: ({ heard, lastInboundAt }) => `${heard}, last ${when(lastInboundAt)}` },
+    { title: 'Sent', cell: ({ lastOutboundAt }) => `last ${when(lastOutboundAt)}`, leaves: 2 },
+    { title: 'Waiting', cell: ({ queued }) => String(queued) },
+  ]
+  if (args.has('json')) writeJson(shell, answer)
+  else if (rows.length === 0) shell.stdout.write(`There are no channels. ${HOW}\n`)
+  else {
+    table(shell, { rows, columns })
+    for (const { id, lastError, dropped } of rows) {
+      const counted = Object.entries(dropped).map(([why, count]) => `${why} ${count}`)
+      if (counted.length > 0) shell.stdout.write(`${sanitizeLine(`${id}: not heard: ${counted.join(', ')}`)}\n`)
+      if (lastError !== null) shell.stdout.write(`${sanitizeLine(`${id}: ${lastError}`)}\n`)
+    }
+  }
+  return EXIT.ok
+}
+
+export const add: Run = async (args, shell) => {
+  if (args.positionals[0] !== 'telegram') throw args.usage('Which channel? There is: telegram')
+  const file = args.text('token-file')
+  const set = (key: string, to: unknown) => change(args, shell, { written: `channels.telegram.${key}`, to })
+  if (file !== undefined) await set('tokenFile', file)
+  else if (args.has('use-env')) await set('enabled', true)
+  else await set('botToken', await tokenFrom(args, shell))
+  if (!args.has('json')) {
+    shell.stdout.write(
+      'Next: sluice channels status says whether Telegram knows the token. Then write to the bot: it answers with a code, and sluice pairing approve <code> lets you in.\n',
+    )
+  }
+  return EXIT.ok
+}
+
+async function tokenFrom(args: Arguments, shell: Shell): Promise<string> {
+  if (shell.stdin.isTTY) shell.stderr.write('Token from @BotFather: ')
+  const line = Promise.withResolvers<string>()
+  let text = ''
+  const stop = shell.stdin.read({
+    text: chunk => {
+      text += chunk
+      if (text.includes('\n')) line.resolve(text)
+    },
+    end: () => line.resolve(text),
+  })
+  const token = (await line.promise.finally(stop)).trim()
+  if (token === '') throw args.usage('Give the token on stdin, or name --token-file or --use-env.')
+  return token
+}
+
+export const people: Run = async (args, shell) => {
+  const listed = await withGateway(args, shell, ({ call }) => call('channels.pairing.list', {}))
+  const nowMs = shell.clock.now()
+  const waiting: Column<Listed['strangers'][number]>[] = [
+    { title: 'Code', cell: ({ code }) => sanitizeLine(code) },
+    ...who(),
+    { title: 'Until', cell: ({ expiresAtMs }) => relative(expiresAtMs, nowMs) },
+  ]
+  const letInColumns: Column<Listed['people'][number]>[] = [
+    ...who(),
+    { title: 'Since', cell: ({ letInAtMs }) => relative(letInAtMs, nowMs) },
+  ]
+  if (args.has('json')) writeJson(shell, listed)
+  else if (listed.strangers.length + listed.people.length === 0)
+    shell.stdout.write('Nobody waits, and nobody was let in.\n')
+  else {
+    if (listed.strangers.length > 0) table(shell, { title: 'Strangers:', rows: listed.strangers, columns: waiting })
+    if (listed.people.length > 0) table(shell, { title: 'Let in:', rows: listed.people, columns: letInColumns })
+  }
+  return EXIT.ok
+}
+
+export const letIn: Run = async (args, shell) => {
+  const [code] = args.positionals
+  if (code === undefined) throw args.usage('Which code? sluice pairing list')
+  const answer = await withGateway(args, shell, ({ call }) =>
+    call('channels.pairing.approve', { code, idempotencyKey: shell.random.uuid() }),
+  )
+  const { person } = answer
+  return tell(args, shell, { answer, text: `Let in: ${shownName(person)}, on ${person.channel}. They were told.` })
+}
+
+export const shutOut: Run = async (args, shell) => {
+  const [channel, person] = args.positionals
+  if (channel === undefined || person === undefined) throw args.usage('Whom, on which channel? sluice pairing list')
+  const answer = await withGateway(args, shell, ({ call }) =>
+    call('channels.pairing.revoke', { channel, person, idempotencyKey: shell.random.uuid() }),
+  )
+  const text = answer.removed
+    ? `Shut out: ${person}.`
+    : `${person} was not let in by a code; see allowFrom in the config.`
+  return tell(args, shell, { answer, text })
+}
+
+function who(): Column<Named & { readonly channel: string }>[] {
+  return [
+    { title: 'Channel', cell: ({ channel }) => sanitizeLine(channel) },
+    { title: 'Person', cell: ({ person }) => sanitizeLine(person) },
+    { title: 'Name', cell: shownName, widthMin: 12, leaves: 1 },
+  ]
+}
+
+/** What they say of themselves cannot pass for ours. */
+function shownName({ name, handle, person }: Named): string {
+  const shown = [name, handle === undefined ? undefined : `@${handle}`].filter(part => part !== undefined).join(' ')
+  return sanitizeLine(shown || person)
+}
+
+function table<Row>(
+  shell: Shell,
+  { title, rows, columns }: { title?: string; rows: readonly Row[]; columns: readonly Column<Row>[] },
+): void {
+  const look = { width: shell.stdout.columns(), paint: paintFor(shell.color) }
+  shell.stdout.write(`${title === undefined ? '' : `${title}\n`}${renderTable(rows, columns, look)}`)
+}
+
+function tell(args: Arguments, shell: Shell, { answer, text }: { answer: unknown; text: string }): number {
+  if (args.has('json')) writeJson(shell, answer)
+  else shell.stdout.write(`${sanitizeLine(text)}\n`)
+  return EXIT.ok
+}
