@@ -79,6 +79,13 @@ const READS: { readonly [M in MethodName]?: Read } = {
   'outbox.list': {
     write: house => house.call('send', { channel: 'line', to: 'a', message: 'hi', idempotencyKey: 'k' }),
   },
+  'channels.pairing.list': {
+    write: ({ store, clock }) => {
+      const who = { channelId: 'line', personId: '1', chatId: '1', messageId: 'm', code: 'CODE' }
+      const stranger = { ...who, createdAtMs: clock.now(), expiresAtMs: clock.now() + 60_000 }
+      return store.write.noteStranger({ stranger, openMax: 3, nowMs: clock.now() })
+    },
+  },
   'events.since': { params: () => ({ seq: 0 }), write: house => say(house, 'hi') },
   'system-presence': { write: house => house.call('system-event', { text: 'Node: mac', host: 'mac' }) },
   'last-heartbeat': { write: house => house.clock.advance(60_000 - (house.clock.now() % 60_000)) },

@@ -53,6 +53,13 @@ async function pairedDevice({ store, clock, parts }: House): Promise<string> {
   return (await store.write.pairDevice(paired)).value.deviceId
 }
 
+async function waitingStranger({ store, clock }: House): Promise<string> {
+  const who = { channelId: 'line', personId: '1', chatId: '1', messageId: 'm', code: 'CODE' }
+  const stranger = { ...who, createdAtMs: clock.now(), expiresAtMs: clock.now() + 60_000 }
+  await store.write.noteStranger({ stranger, openMax: 3, nowMs: clock.now() })
+  return 'CODE'
+}
+
 const CASES: { readonly [M in MethodName]?: Case<M> } = {
   'cron.add': {
     params: () => job('new'),
@@ -216,6 +223,23 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     params: deviceId => ({ deviceId, role: 'operator' }),
     others: () => ({ deviceId: 'another', role: 'operator' }),
     count: house => house.store.read.devices(9)[0]?.tokens[0]?.revokedAtMs ?? -1,
+    same: whole,
+  },
+  'channels.pairing.approve': {
+    before: waitingStranger,
+    params: code => ({ code }),
+    others: () => ({ code: 'ANOTHER' }),
+    count: house => house.store.read.people(9).length,
+    same: whole,
+  },
+  'channels.pairing.revoke': {
+    before: async house => {
+      await house.call('channels.pairing.approve', { code: await waitingStranger(house) })
+      return '1'
+    },
+    params: person => ({ channel: 'line', person }),
+    others: () => ({ channel: 'line', person: 'another' }),
+    count: house => house.store.read.people(9).length,
     same: whole,
   },
   'config.patch': {

@@ -5,7 +5,6 @@ import { House } from './house.ts'
 
 /** Keys of the family's config that would bring such a feature. */
 const CONFIG = {
-  channels: { telegram: { enabled: true } },
   plugins: { enabled: true },
 }
 const DEFAULTS = { cliBackends: {} }
@@ -19,14 +18,6 @@ function expectUnused(...keys: string[]): void {
   const unused = /not used by this version: (.+)/.exec(house.gateway.output)?.[1]?.split(', ')
   expect(unused).toEqual(expect.arrayContaining(keys))
 }
-
-test('WAIT-35 W7: there are no channels whose messages could queue behind the turn they are meant for', async () => {
-  expect(await house.client.call('health', {})).toMatchObject({ channels: {} })
-  expect(await house.client.call('channels.status', {})).toMatchObject({ channelOrder: [], channels: {} })
-  const send = { to: 'c1', message: 'hi', channel: 'telegram', idempotencyKey: 'send-1' }
-  await expect(house.client.call('send', send)).rejects.toThrow('unsupported channel: telegram')
-  expectUnused('channels')
-})
 
 test('WAIT-41 W5: there are no command-line backends with queues of their own', () => {
   expectUnused('agents.defaults.cliBackends')
