@@ -126,6 +126,7 @@ export function furnish(building: Building) {
   })
   // Whatever is owed to a chat comes with an event in its commit.
   store.onEvents(() => exchange.poke())
+  if (channels.length > 0) hub.listen(event => exchange.hear(event))
   const presence = presenceOn(hub, clock, () => picture.version())
   const parts: MethodParts = {
     ...{ store, clock, random, engine, scheduler, heartbeats, presence, channels, ...waiting },

@@ -6,7 +6,7 @@ import { asSluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import type { SendEnd, SendFence, Store } from '../store/port.ts'
-import type { SendRow } from '../store/rows.ts'
+import { replyIds, type SendRow } from '../store/rows.ts'
 import { type Buttons, buttonsUnder } from './questions.ts'
 
 /** Chats of the channel to which something is sent at once. */
@@ -15,6 +15,8 @@ export const CHATS_MAX = 8
 const DUE_MAX = 4 * CHATS_MAX
 /** A send that was not answered so long is given up on. */
 export const SEND_TIMEOUT_MS = MINUTE
+/** A change of a preview holds its chat's sends up for no longer. */
+export const EDIT_TIMEOUT_MS = 10 * SECOND
 const BACKOFF_MS_MIN = SECOND
 const BACKOFF_MS_MAX = 5 * MINUTE
 /** The timer sleeps at most so long and reads the wall clock again: suspend and clock steps are seen. */
@@ -32,6 +34,8 @@ interface Outbound {
 interface Capabilities {
   readonly dedupesSends: boolean
   readonly textLengthMax: number
+  readonly edits?: { readonly intervalMs: number }
+  readonly typing?: true
   readonly buttons?: { readonly actionBytesMax: number }
   readonly files?: { readonly bytesMax: number }
   readonly reactions?: true
@@ -42,6 +46,19 @@ export interface Outlet {
   readonly id: string
   readonly capabilities: Capabilities
   send(message: Outbound, signal: AbortSignal): Promise<{ readonly id: string }>
+  edit?(message: Outbound & { readonly sentId: string }, signal: AbortSignal): Promise<void>
+}
+
+interface Preview {
+  readonly id: string
+  readonly sentId: string
+  readonly edit: NonNullable<Outlet['edit']>
+}
+
+const REPLY_LENGTH = replyIds('').reply.length
+
+function failureOf(thrown: unknown): { readonly kind?: unknown; readonly retryAfterMs?: number } {
+  return thrown ?? {}
 }
 
 export interface DelivererParts {
@@ -107,6 +124,48 @@ export class Deliverer {
     if (nextMs !== undefined) this.#sleep(Math.min(SLEEP_MS_MAX, nextMs - nowMs))
   }
 
+  /**
+   * Changes a preview, unless something is under way in its chat. `lost`: it cannot be changed any more; a number: not
+   * changed, and to be tried again after so many ms. Does not reject.
+   */
+  async revise(row: SendRow, text: string): Promise<'done' | 'lost' | number> {
+    const { outlet } = this.#parts
+    const { id, chatId, sentId } = row
+    if (this.#stop.signal.aborted) return 'lost'
+    if (this.#busy.has(chatId) || sentId === undefined || !outlet.edit) return 0
+    this.#busy.add(chatId)
+    const over = new AbortController()
+    const late = { timeoutMs: EDIT_TIMEOUT_MS, kind: 'permanent' }
+    try {
+      await this.#within(late, over, outlet.edit({ id, chatId, text, sentId }, over.signal))
+      return 'done'
+    } catch (thrown) {
+      const { kind, retryAfterMs = 0 } = failureOf(thrown)
+      if (kind !== 'permanent') return retryAfterMs
+      await this.#dropPreview(id)
+      return 'lost'
+    } finally {
+      over.abort()
+      this.#busy.delete(chatId)
+      this.poke()
+    }
+  }
+
+  /** What is late may still arrive: a preview whose last change did not is none that may be changed again. */
+  async #dropPreview(id: string): Promise<void> {
+    const { store, clock } = this.#parts
+    await store.write.dropPreview({ id, epoch: store.epoch, nowMs: clock.now() }).catch(error => this.#complain(error))
+  }
+
+  async #within<T>(late: { timeoutMs: number; kind: string }, over: AbortController, work: Promise<T>): Promise<T> {
+    const expired = pause(this.#parts.clock, late.timeoutMs, over.signal).then(() => {
+      throw Object.assign(new Error('the channel did not answer in time'), { kind: late.kind })
+    })
+    // When the work was quicker, nobody hears of it.
+    expired.catch(() => undefined)
+    return await Promise.race([work, expired])
+  }
+
   #sleep(delayMs: number): void {
     this.#timer = this.#parts.clock.after(delayMs, () => this.poke())
   }
@@ -144,14 +203,11 @@ export class Deliverer {
 
   async #send(row: SendRow): Promise<SendEnd> {
     const { attempt } = row
-    const { clock, outlet } = this.#parts
+    const { clock } = this.#parts
     const over = new AbortController()
-    const late = async () => {
-      await pause(clock, SEND_TIMEOUT_MS, over.signal)
-      throw Object.assign(new Error('the channel did not answer in time'), { kind: 'unconfirmed' })
-    }
+    const preview = this.#previewOf(row)
     try {
-      const sent = await Promise.race([outlet.send(this.#outbound(row), over.signal), late()])
+      const sent = await (preview ? this.#become(row, preview, over) : this.#sendNew(row, over))
       this.#lastSentAtMs = clock.now()
       return { state: 'sent', sentId: sent.id }
     } catch (thrown) {
@@ -159,6 +215,35 @@ export class Deliverer {
     } finally {
       over.abort()
     }
+  }
+
+  #sendNew(row: SendRow, over: AbortController): Promise<{ readonly id: string }> {
+    const sent = this.#parts.outlet.send(this.#outbound(row), over.signal)
+    return this.#within({ timeoutMs: SEND_TIMEOUT_MS, kind: 'unconfirmed' }, over, sent)
+  }
+
+  /** The reply takes its preview's place; where that one cannot be changed, it is a message of its own the next time. */
+  async #become(row: SendRow, preview: Preview, over: AbortController): Promise<{ readonly id: string }> {
+    const { id: previewId, sentId, edit } = preview
+    const late = { timeoutMs: EDIT_TIMEOUT_MS, kind: 'transient' }
+    try {
+      await this.#within(late, over, edit({ ...this.#outbound(row), sentId }, over.signal))
+      return { id: sentId }
+    } catch (thrown) {
+      if (failureOf(thrown).kind !== 'permanent') throw thrown
+      await this.#dropPreview(previewId)
+      throw Object.assign(new Error('its preview cannot be changed any more'), { kind: 'transient' })
+    }
+  }
+
+  /** The message that a reply takes the place of, if that one is known to have arrived. */
+  #previewOf({ id, textId, source, chatId, channelId }: SendRow): Preview | undefined {
+    const { store, outlet } = this.#parts
+    if (source !== 'reply' || id !== `${textId}#1` || !outlet.edit) return undefined
+    const preview = store.read.send(`${replyIds(textId.slice(REPLY_LENGTH)).preview}#1`)
+    if (preview?.state !== 'sent' || preview.chatId !== chatId || preview.channelId !== channelId) return undefined
+    const edit = outlet.edit.bind(outlet)
+    return preview.sentId === undefined ? undefined : { id: preview.id, sentId: preview.sentId, edit }
   }
 
   #outbound(row: SendRow): Outbound {
@@ -172,7 +257,7 @@ export class Deliverer {
 
   #judge(thrown: unknown, attempt: number): SendEnd {
     const { clock, outlet, log } = this.#parts
-    const { kind, retryAfterMs = 0 } = (thrown ?? {}) as { kind?: unknown; retryAfterMs?: number }
+    const { kind, retryAfterMs = 0 } = failureOf(thrown)
     const error = thrown instanceof Error ? thrown.message : String(thrown)
     if (kind === 'permanent') {
       log('warn', `${outlet.id}: a message cannot be sent`, { error })

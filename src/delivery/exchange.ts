@@ -8,6 +8,7 @@ import { COMMANDS } from './commands.ts'
 import { Deliverer, type DelivererParts, type Outlet } from './deliverer.ts'
 import { Gate } from './gate.ts'
 import { type InboundMessage, type ReceiverParts, receive } from './inbound.ts'
+import { Previews } from './previews.ts'
 import { type Press, pressed } from './questions.ts'
 
 export interface LineState {
@@ -27,12 +28,15 @@ interface Handlers {
 export interface Line extends Outlet {
   start(handlers: Handlers): Promise<void>
   stop(): Promise<void>
+  typing?(chatId: string, signal: AbortSignal): Promise<void>
   react?(target: { readonly chatId: string; readonly messageId: string; readonly sign?: string }): Promise<void>
 }
 
 /** What holds for one channel. */
 export interface LineRules extends TalkRules {
   readonly fileBytesMax: number
+  /** Whether a reply is shown while it is written. */
+  readonly streams: boolean
 }
 
 /** The sign under a message that was taken, and under which ones. */
@@ -78,6 +82,7 @@ interface Post {
 export class Exchange {
   readonly #parts: ExchangeParts
   readonly #posts: readonly Post[]
+  readonly #previews: Previews
   #isStopped = false
 
   constructor(parts: ExchangeParts) {
@@ -91,6 +96,7 @@ export class Exchange {
       heard: 0,
       lastInboundAtMs: undefined,
     }))
+    this.#previews = new Previews({ store, clock, showing: channelId => this.#showing(channelId) })
   }
 
   /** What was cut off is judged first, then the channels begin; none of them is waited for. Rejects when the store refuses. */
@@ -102,6 +108,7 @@ export class Exchange {
   /** Takes no more messages and begins no more sends; waits for none. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#previews.stop()
     for (const { deliverer } of this.#posts) deliverer.stop()
     for (const { line } of this.#posts) await line.stop()
   }
@@ -109,6 +116,11 @@ export class Exchange {
   /** Something was committed that may be owed to somebody. Never waits. */
   poke(): void {
     for (const { deliverer } of this.#posts) deliverer.poke()
+  }
+
+  /** An event of a turn. Never waits. */
+  hear(event: { readonly event: string; readonly payload: unknown }): void {
+    if (!this.#isStopped) this.#previews.hear(event)
   }
 
   reports(): LineReport[] {
@@ -156,6 +168,15 @@ export class Exchange {
     const level = state.phase === 'failed' ? 'error' : state.error === undefined ? 'info' : 'warn'
     this.#parts.log(level, `${post.line.id}: ${state.phase}`, { ...state })
     if (state.phase === 'running') post.deliverer.poke()
+  }
+
+  #showing(channelId: string) {
+    const post = this.#posts.find(({ line }) => line.id === channelId)
+    if (!post) return undefined
+    const { line, deliverer } = post
+    const { edits, typing } = line.capabilities
+    const streams = this.#parts.rulesOf(channelId)?.streams ?? true
+    return { deliverer, intervalMs: streams ? edits?.intervalMs : undefined, typing: typing && line.typing?.bind(line) }
   }
 
   #receiver({ line, gate }: Post): ReceiverParts {

@@ -278,6 +278,13 @@ export interface StoreWrites extends DeviceWrites, PeopleWrites {
   queueSend(args: { id: string; sessionKey: string; route: Route; text: string; key?: EffectKey; nowMs: number }): {
     id: string
   }
+  /**
+   * Owes the chat of a running run's session what there is of its reply, once: the reply's first piece then changes that
+   * message, as long as it is known to have arrived. When the reply is owed before this has gone out, it does not.
+   */
+  queuePreview(args: { runId: string; text: string; epoch: number; nowMs: number }): { queued: boolean }
+  /** A preview that cannot be changed any more: the reply is a message of its own. */
+  dropPreview(args: { id: string; epoch: number; nowMs: number }): { dropped: boolean }
   queueControl(args: { id: string; sessionKey: string; route: Route; text: string; nowMs: number }): { queued: boolean }
 
   /**
@@ -407,6 +414,8 @@ export interface StoreReads extends DeviceReads, PeopleReads, UsageReads {
   unreadCount(sessionKey: string, limit: number): number
   pendingApprovalCount(limit: number): number
   send(id: string): SendRow | undefined
+  /** Where the session's person reads, if that is a chat of a channel. */
+  route(sessionKey: string): Route | undefined
   /** All that is not `sent`, newest first. */
   openSends(limit: number): SendRow[]
   /** Sends of a channel whose instant is at or before `nowMs`, oldest instant first. */

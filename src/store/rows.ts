@@ -245,6 +245,11 @@ export interface Notice {
 /** `unconfirmed`: it left, and nobody knows whether it arrived. `expired`: it waited too long to be sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unconfirmed' | 'failed' | 'expired'
 
+/** Of the reply of a run, its text id, and of what is shown of it while it is written. Each has its first piece under `#1`. */
+export function replyIds(runId: string): { readonly reply: string; readonly preview: string } {
+  return { reply: `reply:${runId}`, preview: `preview:${runId}` }
+}
+
 /** One piece of an owed text on its way to a chat of a channel. Its text never changes. */
 export interface SendRow {
   /** `<text id>#<n>`, from 1; the same for each attempt, so a channel that can deduplicates by it. */
@@ -254,8 +259,8 @@ export interface SendRow {
   readonly sessionKey: string
   readonly channelId: string
   readonly chatId: string
-  /** `control`: the answer to a command; `doubt`: that another may not have arrived. */
-  readonly source: Notice['source'] | 'control' | 'doubt'
+  /** `control`: the answer to a command; `doubt`: that another may not have arrived; `preview`: a reply while it is written. */
+  readonly source: Notice['source'] | 'control' | 'doubt' | 'preview'
   readonly text: string
   readonly state: SendState
   readonly attempt: number

@@ -34,6 +34,8 @@ const WRITE_NAMES: Readonly<Record<WriteName, true>> = {
   takeReply: true,
   requeueRun: true,
   cancelQueuedRun: true,
+  queuePreview: true,
+  dropPreview: true,
   noteStranger: true,
   letIn: true,
   shutOut: true,

@@ -29,6 +29,7 @@ import {
   toSession,
 } from './rows.ts'
 import { type ReadFaults, type Select, selectOn } from './select.ts'
+import { FIND_ROUTE, type RouteColumns, toRoute } from './sends.ts'
 import { usageSelect } from './usage.ts'
 
 export const READ_ROWS_MAX = 500
@@ -349,13 +350,14 @@ function eventReads(select: Select): Pick<StoreReads, 'eventsSince' | 'lastSeq' 
 
 type OutboxReads = Pick<
   StoreReads,
-  'unreadCount' | 'send' | 'openSends' | 'queuedSendCount' | 'dueSends' | 'nextSendAtMs'
+  'unreadCount' | 'send' | 'route' | 'openSends' | 'queuedSendCount' | 'dueSends' | 'nextSendAtMs'
 >
 
 function outboxReads(select: Select): OutboxReads {
   const unread = select<{ n: number }>(`SELECT count(*) AS n FROM (
     SELECT 1 FROM outbox WHERE state = 'unread' AND session_key = ? LIMIT ?)`)
   const one = select<SendColumns>('SELECT * FROM sends WHERE id = ?')
+  const route = select<RouteColumns>(FIND_ROUTE)
   const queued = select<{ n: number }>(`SELECT count(*) AS n FROM (
     SELECT 1 FROM sends WHERE state = 'queued' AND channel_id = ? LIMIT ?)`)
   const open = select<SendColumns>("SELECT * FROM sends WHERE state <> 'sent' ORDER BY seq DESC LIMIT ?")
@@ -368,6 +370,10 @@ function outboxReads(select: Select): OutboxReads {
     send(id) {
       const row = one.get([id])
       return row && toSend(row)
+    },
+    route(sessionKey) {
+      const row = route.get([sessionKey])
+      return row && toRoute(row)
     },
     openSends: limit => open.all([capped(limit)]).map(toSend),
     queuedSendCount: (channelId, limit) => queued.get([channelId, capped(limit)])?.n ?? 0,

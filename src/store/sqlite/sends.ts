@@ -11,7 +11,7 @@ import type { Tx } from './tx.ts'
 /** After so long a text says nothing to its person any more. */
 export const SEND_EXPIRES_MS = DAY
 
-const FIND_ROUTE = 'SELECT channel_id, chat_id, text_length_max FROM routes WHERE session_key = ?'
+export const FIND_ROUTE = 'SELECT channel_id, chat_id, text_length_max FROM routes WHERE session_key = ?'
 const WRITE_ROUTE = `INSERT INTO routes VALUES (:sessionKey, :channelId, :chatId, :textLengthMax, :nowMs)
   ON CONFLICT DO UPDATE SET channel_id = :channelId, chat_id = :chatId, text_length_max = :textLengthMax,
   updated_at_ms = :nowMs`
@@ -22,6 +22,7 @@ const ADVANCE = `UPDATE sends SET due_at_ms = :nowMs
   WHERE seq = (SELECT min(seq) FROM sends WHERE ${LINE} AND state = 'queued')
   AND NOT EXISTS (SELECT 1 FROM sends WHERE ${LINE} AND (due_at_ms IS NOT NULL OR state = 'sending'))`
 const RETRACTED = "SELECT * FROM sends WHERE text_id = ? AND state = 'queued' LIMIT 1"
+const FORGET = "DELETE FROM sends WHERE text_id = ? AND state = 'queued'"
 const RETRACT = `UPDATE sends SET state = 'expired', due_at_ms = NULL, ended_at_ms = ? WHERE text_id = ? AND state = 'queued'`
 
 export interface RouteColumns {
@@ -51,12 +52,14 @@ export interface OwedText {
   readonly text: string
 }
 
+export function toRoute(row: RouteColumns): Route {
+  return { channelId: row.channel_id, chatId: row.chat_id, textLengthMax: row.text_length_max }
+}
+
 /** Owes a text to the chat where the session's person reads, if there is one. */
 export function queueSends(tx: Tx, owed: OwedText, nowMs: number): void {
   const row = tx.get<RouteColumns>(FIND_ROUTE, [owed.sessionKey])
-  if (!row) return
-  const route = { channelId: row.channel_id, chatId: row.chat_id, textLengthMax: row.text_length_max }
-  queueTo(tx, route, { owed, nowMs })
+  if (row) queueTo(tx, toRoute(row), { owed, nowMs })
 }
 
 /** The longest message of the chat where a send goes; undefined when its session's person reads elsewhere by now. */
@@ -79,6 +82,14 @@ export function queueTo(tx: Tx, route: Route, { owed, nowMs }: { owed: OwedText;
 /** Makes the first that waits in a line due, unless the line has a head already. */
 export function advance(tx: Tx, line: Line, nowMs: number): void {
   tx.run(ADVANCE, { ...line, nowMs })
+}
+
+/** A preview that has not gone out is none. */
+export function forgetPreview(tx: Tx, previewId: string, nowMs: number): void {
+  const row = tx.get<SendColumns>(RETRACTED, [previewId])
+  if (!row) return
+  tx.run(FORGET, [previewId])
+  advance(tx, lineOf(row), nowMs)
 }
 
 /** What of a text has not gone out is not sent any more. */

@@ -4,13 +4,17 @@
 import { SluiceError } from '../../base/errors.ts'
 import { doubtOf } from '../announcement.ts'
 import type { SendEnd } from '../port.ts'
-import type { SendRow } from '../rows.ts'
+import { replyIds, type SendRow } from '../rows.ts'
 import { onceSame } from './keys.ts'
 import { type SendColumns, toSend } from './rows.ts'
-import { advance, lineOf, queueTo, SEND_EXPIRES_MS, textLengthMaxOf } from './sends.ts'
+import { findRun } from './runs.ts'
+import { advance, lineOf, queueSends, queueTo, SEND_EXPIRES_MS, textLengthMaxOf } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 
 const FIND = 'SELECT * FROM sends WHERE id = ?'
+const REPLY = replyIds('').reply
+const DROP_PREVIEW = `UPDATE sends SET state = 'failed', error = 'it could not be changed', ended_at_ms = :nowMs
+  WHERE id = :id AND source = 'preview' AND state = 'sent'`
 const FIND_UNDER_WAY = "SELECT 1 FROM sends WHERE state = 'sending' AND channel_id = ? AND chat_id = ?"
 const LEFT = "SELECT * FROM sends WHERE state = 'sending' AND channel_id = ? AND epoch < ?"
 const CLAIM = `UPDATE sends SET state = 'sending', attempt = attempt + 1, epoch = :epoch, due_at_ms = NULL WHERE id = :id`
@@ -35,6 +39,27 @@ const queueControl: WriteFunctions['queueControl'] = (tx, { id, sessionKey, rout
   if (tx.get(FIND, [`${id}#1`])) return { value: { queued: false }, repeated: true }
   queueTo(tx, route, { owed: { id, sessionKey, text, source: 'control' }, nowMs })
   return fresh({ queued: true })
+}
+
+const queuePreview: WriteFunctions['queuePreview'] = (tx, { runId, text, epoch, nowMs }) => {
+  tx.requireEpoch(epoch)
+  const run = findRun(tx, runId)
+  const id = replyIds(runId).preview
+  if (run?.state !== 'running' || tx.get(FIND, [`${id}#1`])) return fresh({ queued: false })
+  queueSends(tx, { id, sessionKey: run.sessionKey, text, source: 'preview' }, nowMs)
+  return fresh({ queued: true })
+}
+
+const dropPreview: WriteFunctions['dropPreview'] = (tx, { id, epoch, nowMs }) => {
+  tx.requireEpoch(epoch)
+  return fresh({ dropped: tx.run(DROP_PREVIEW, { id, nowMs }).changes > 0 })
+}
+
+/** Whether it changes a preview: then it may be tried again, whatever became of it. */
+function changesPreview(tx: Tx, { id, text_id: textId }: SendColumns): boolean {
+  if (id !== `${textId}#1` || !textId.startsWith(REPLY)) return false
+  const preview = tx.get<SendColumns>(FIND, [`${replyIds(textId.slice(REPLY.length)).preview}#1`])
+  return preview?.state === 'sent'
 }
 
 const queueSend: WriteFunctions['queueSend'] = (tx, args) =>
@@ -73,7 +98,8 @@ function end(tx: Tx, row: SendColumns, { end, nowMs }: { end: SendEnd; nowMs: nu
 
 /** Told once: a doubt about what was told is shown to who asks, and to nobody else. */
 function tellDoubt(tx: Tx, row: SendColumns, nowMs: number): void {
-  if (row.source === 'doubt') return
+  // What a preview said, its reply will say.
+  if (row.source === 'doubt' || row.source === 'preview') return
   const textLengthMax = textLengthMaxOf(tx, row) ?? DOUBT_LENGTH_MAX
   const route = { channelId: row.channel_id, chatId: row.chat_id, textLengthMax }
   const owed = { id: `doubt:${row.id}:${row.attempt}`, sessionKey: row.session_key, text: doubtOf(row) }
@@ -97,11 +123,14 @@ const recoverSends: WriteFunctions['recoverSends'] = (tx, { channelId, dedupesSe
   tx.requireEpoch(epoch)
   const error = 'the gateway stopped while this was being sent'
   const left = tx.all<SendColumns>(LEFT, [channelId, epoch])
-  const how: SendEnd = dedupesSends
-    ? { state: 'queued', notBeforeMs: nowMs, error }
-    : { state: 'unconfirmed', error: `${error}: whether it arrived is not known` }
-  for (const row of left) end(tx, row, { end: how, nowMs })
-  return fresh({ again: dedupesSends ? left.length : 0, unconfirmed: dedupesSends ? 0 : left.length })
+  const doubtful: SendEnd = { state: 'unconfirmed', error: `${error}: whether it arrived is not known` }
+  let again = 0
+  for (const row of left) {
+    const repeats = dedupesSends || changesPreview(tx, row)
+    again += repeats ? 1 : 0
+    end(tx, row, { end: repeats ? { state: 'queued', notBeforeMs: nowMs, error } : doubtful, nowMs })
+  }
+  return fresh({ again, unconfirmed: left.length - again })
 }
 
 const ENDED: ReadonlySet<SendRow['state']> = new Set(['unconfirmed', 'failed', 'expired'])
@@ -118,4 +147,13 @@ const resend: WriteFunctions['resend'] = (tx, args) =>
     return { send: toSend(requireSend(tx, id)), queued }
   })
 
-export const outboxWrites = { queueControl, queueSend, claimSend, endSend, recoverSends, resend }
+export const outboxWrites = {
+  queuePreview,
+  dropPreview,
+  queueControl,
+  queueSend,
+  claimSend,
+  endSend,
+  recoverSends,
+  resend,
+}

@@ -2,10 +2,10 @@
 // A session is a row that is made when first named; nothing here starts a turn.
 import { createHash } from 'node:crypto'
 import type { NewNotice, StoreWrites } from '../port.ts'
-import type { EntryBody, RunRow, SessionRow } from '../rows.ts'
+import { type EntryBody, type RunRow, replyIds, type SessionRow } from '../rows.ts'
 import { onceSame } from './keys.ts'
 import { type SessionColumns, toSession } from './rows.ts'
-import { queueSends } from './sends.ts'
+import { forgetPreview, queueSends } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 
 /** How much of a message a session's row shows, in UTF-16 units. */
@@ -154,12 +154,13 @@ export function writeReply(
 ): void {
   const { runId, sessionKey } = run
   const reply = { id: replyId(runId), sessionKey, text, source: 'reply' } as const
+  forgetPreview(tx, replyIds(runId).preview, nowMs)
   tx.run(INSERT_NOTICE, { ...reply, jobId: null, atMs: nowMs, nowMs })
   queueSends(tx, reply, nowMs)
 }
 
 function replyId(runId: string): string {
-  return `reply:${runId}`
+  return replyIds(runId).reply
 }
 
 export function markRepliesRead(tx: Tx, sessionKey: string, nowMs: number): void {
