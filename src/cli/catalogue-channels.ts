@@ -22,7 +22,7 @@ export const CHANNEL_COMMANDS: readonly Command[] = [
       'use-env': { summary: 'The gateway has it in its environment, as TELEGRAM_BOT_TOKEN.' },
       ...RPC_FLAGS,
     },
-    example: 'channels add telegram --token-file /home/me/bot-token',
+    example: 'channels add telegram --token-file /run/secrets/bot-token',
     load: async () => (await channels()).add,
   },
   {

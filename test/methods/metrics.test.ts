@@ -2,6 +2,7 @@
 // figure is the one that the gateway's own parts have.
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { loopback } from '../../src/channels/loopback/loopback.ts'
 import { Slots } from '../../src/coordination/slots.ts'
 import { metricsText } from '../../src/methods/metrics.ts'
 import type { Result } from '../../src/protocol/catalogue.ts'
@@ -55,9 +56,16 @@ const labelsOf = ({ samples }: Family) =>
 /** With one slot: 50 chats, the first held at its model, two in its session, and 50 calls that wait for turns. */
 async function openBusyHouse() {
   const model = Promise.withResolvers<void>()
+  const channel = loopback({ id: 'telegram', dedupesSends: false })
   const house = await openHouse(() => model.promise.then(() => text('done')), {
-    config: { agents: { defaults: { maxConcurrent: 1 } }, messages: { queue: { mode: 'followup' } } },
+    config: {
+      agents: { defaults: { maxConcurrent: 1 } },
+      messages: { queue: { mode: 'followup' } },
+      channels: { telegram: { botToken: '1:token', dmPolicy: 'disabled' } },
+    },
+    channels: [channel],
   })
+  await channel.say({ messageId: 'm', chatId: '1', from: { id: '1' }, text: 'hello', atMs: 0 })
   const waits: Promise<unknown>[] = []
   for (let n = 0; n < 50; n += 1) {
     const runId = `r${n}`
