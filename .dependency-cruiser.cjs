@@ -25,7 +25,7 @@ const mayImport = {
 }
 
 // The composition roots: they choose adapters and may import everything.
-const roots = '(gateway|house|runner-entry|main)\\.ts'
+const roots = '(gateway|house|runner-entry|main|serve)\\.ts'
 // Ports whose adapters are folders below them.
 const ports = '(store|providers|channels)'
 // Who may take real effects by itself; everybody else is handed a World or a part of it.

@@ -2,22 +2,16 @@
 // serves it. It starts whole or not at all: whatever was opened is closed again when a later step refuses.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { dirname } from 'node:path'
-import { type Binding, bindingOf } from './access/binding.ts'
-import { OPERATOR_ROLE } from './access/connect.ts'
-import { Door, type Entry } from './access/door.ts'
-import { judgeRequest } from './access/request.ts'
-import type { Secrets } from './access/secrets.ts'
-import { networksOf } from './base/addresses.ts'
-import { formatDuration, MINUTE } from './base/durations.ts'
+import { bindingOf } from './access/binding.ts'
+import { MINUTE } from './base/durations.ts'
 import { SluiceError } from './base/errors.ts'
-import { ownAddresses, ownName } from './base/node/addresses.ts'
+import { ownAddresses } from './base/node/addresses.ts'
 import { type Log, type LogFile, openLog } from './base/node/log.ts'
 import { VERSION } from './base/node/version.ts'
 import { workerUrl } from './base/node/worker-url.ts'
 import { ownSecret } from './base/own-secret.ts'
 import type { World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
-import { telegram } from './channels/telegram/telegram.ts'
 import { modelsFor, workspaceFor } from './config/agents.ts'
 import { type LoadSettings, type Settings, settingsLoader } from './config/load.ts'
 import { type Env, type GatewayRecord, type Places, urlOf } from './config/locate.ts'
@@ -26,30 +20,20 @@ import { furnish, type House } from './house.ts'
 import { markStart, type Start } from './maintenance/starts.ts'
 import { watchConfig } from './methods/config-watch.ts'
 import { restartOnce } from './methods/control.ts'
-import { healthOf } from './methods/gateway.ts'
-import { metricsText } from './methods/metrics.ts'
-import { CATALOGUE, isMethodName } from './protocol/catalogue.ts'
-import type { HelloOk } from './protocol/connect.ts'
-import { EVENT_NAMES } from './protocol/events.ts'
-import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION, TICK_INTERVAL_MS } from './protocol/limits.ts'
+import { isMethodName } from './protocol/catalogue.ts'
 import { checkModels, OFFLINE_REF } from './providers/choice.ts'
-import { canonicalSession, MAIN_KEY } from './sessions/session-key.ts'
+import { type ChannelHook, type Listening, serve } from './serve.ts'
 import type { Store } from './store/port.ts'
 import { storeFailed } from './store/sqlite/failures.ts'
 import { checkIntegrity, damageAdvice, type Integrity, type IntegrityCheck } from './store/sqlite/integrity.ts'
 import { openSqliteStore } from './store/sqlite/open.ts'
 import { startRetention } from './store/sqlite/retention.ts'
-import type { Admission } from './transports/connection.ts'
-import { HttpHandler, type Webhook } from './transports/http/handler.ts'
-import { FIGURES_TYPE, type Page, type PageRequest, renderPage, unauthorizedPage } from './transports/page.ts'
-import { GatewayServer } from './transports/server.ts'
+import type { GatewayServer } from './transports/server.ts'
 import { ThreadRunner } from './turns/thread-runner.ts'
 
 const HEALTH_INTERVAL_MS = MINUTE
 const LOOK_INTERVAL_MS = MINUTE
 const TELEGRAM_SECRET_HEADER = 'x-telegram-bot-api-secret-token'
-const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
-const PAGES: ReadonlySet<string> = new Set(['/', '/metrics', ...PROBES])
 
 export interface GatewayOptions {
   readonly places: Places
@@ -83,7 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const check = look(store, start, { folder: places.stateDir, log: log.log })
   const runner = new ThreadRunner(workerUrl('runner-entry', import.meta.url), world.clock)
   const restart = Promise.withResolvers<{ reason: string | undefined }>()
-  const { channels, webhooks } = channelsOf(settings, options, log.log)
+  const { channels, webhooks } = await channelsOf(settings, options, log.log)
   const house = furnish({
     ...{ store, runner, settings, places, world, env, load, channels },
     binFolder: dirname(options.launcher),
@@ -154,20 +138,17 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
-/** Where a channel's service hands in updates, and how it shows that it is that service. */
-interface ChannelHook extends Omit<Webhook, 'admits'> {
-  readonly secret: string
-}
-
 /** The channels that the config names, beside those that were handed in. */
-function channelsOf(
+async function channelsOf(
   { channels: { telegram: reach } }: Settings,
   { world, channels = [] }: GatewayOptions,
   log: Log,
-): { channels: readonly Channel[]; webhooks: readonly ChannelHook[] } {
+): Promise<{ channels: readonly Channel[]; webhooks: readonly ChannelHook[] }> {
   if (!reach) return { channels, webhooks: [] }
   const { botToken: token, webhook, ...rest } = reach
   const { fetch, clock, random } = world
+  // Loaded only where it is used.
+  const { telegram } = await import('./channels/telegram/telegram.ts')
   const line = telegram({ ...rest, token, webhook, fetch, clock, random, log })
   const hook = webhook && { ...webhook, header: TELEGRAM_SECRET_HEADER, take: line.webhook }
   return { channels: [...channels, line], webhooks: hook ? [hook] : [] }
@@ -211,15 +192,6 @@ async function open(
   house.resume(unfinished)
   await house.exchange.start()
   return url
-}
-
-/** Where it listens and who is let in: settled at the start. */
-interface Listening {
-  readonly binding: Binding
-  readonly port: number
-  readonly tls: { readonly cert: string; readonly key: string; readonly fingerprint: string } | undefined
-  readonly secrets: Secrets
-  readonly access: Settings['access']
 }
 
 /** What a start needs of the disk and the machine beside the store; what is refused is said with its place. */
@@ -332,166 +304,6 @@ function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSet
   return settingsLoader(sources, settings => {
     for (const { id } of settings.agents) checkModels(modelsFor(settings, id))
   })
-}
-
-interface Serving extends Listening {
-  readonly webhooks: readonly ChannelHook[]
-  readonly options: GatewayOptions
-  readonly log: ReturnType<typeof openLog>['log']
-}
-
-function serve(
-  house: House,
-  { binding, port, tls, secrets, access, options, webhooks, log }: Serving,
-): { server: GatewayServer; http: HttpHandler } {
-  const { clock, random } = options.world
-  const door = new Door<HouseTurn>({
-    ...{ clock, random, secrets, log },
-    store: house.parts.store,
-    tokens: house.parts.deviceTokens,
-    turnOf: cause => house.reach.callerOf(cause),
-  })
-  const name = ownName().toLowerCase()
-  const policy = {
-    names: new Set([name, `${name}.local`, ...access.allowedHosts]),
-    trustedProxies: networksOf(access.trustedProxies),
-  }
-  const http = httpOf(house, door, { options, webhooks, log })
-  const server = new GatewayServer({
-    hosts: binding.hosts,
-    ...{ port, tls, clock },
-    http: (request, response, origin) => http.handle(request, response, origin),
-    judge: request => judgeRequest(request, policy),
-    page: request => pageFor(house, { door, launcher: options.launcher }, request),
-    connection: {
-      dispatcher: house.dispatcher,
-      clock,
-      random,
-      log,
-      listen: listener => {
-        const end = house.hub.listen(listener)
-        // Clients expect a fresh picture after each connect.
-        clock.after(0, () => listener(house.healthEvent()))
-        return end
-      },
-      admit: (params, peer) => {
-        const admitted = (entry: Entry<HouseTurn>) => admissionOf(entry, params.client.id)
-        const entry = door.enter(params, peer)
-        return entry instanceof Promise ? entry.then(admitted) : admitted(entry)
-      },
-      joined: (connId, { params, caller, from }) =>
-        caller.turn
-          ? () => undefined
-          : house.parts.presence.joined(connId, { params, scopes: caller.scopes, ip: from.address }),
-      hello: connId => helloOk(house, connId, options),
-    },
-  })
-  return { server, http }
-}
-
-function httpOf(
-  house: House,
-  door: Door<HouseTurn>,
-  { options, webhooks, log }: Pick<Serving, 'options' | 'webhooks' | 'log'>,
-): HttpHandler {
-  const { clock, random } = options.world
-  return new HttpHandler({
-    ...{ dispatcher: house.dispatcher, clock, random, log, version: VERSION },
-    listen: listener => house.hub.listen(listener),
-    lastSeq: () => house.parts.store.read.lastSeq(),
-    settings: () => house.parts.settings().http,
-    webhooks: webhooks.map(({ secret, ...hook }) => ({
-      ...hook,
-      admits: (shown, from) => door.knows(secret, shown, from),
-    })),
-    admit: (shown, from) => {
-      const entry = door.present(shown, from)
-      if ('waitMs' in entry) return entry
-      if ('turn' in entry) return { caller: entry.turn }
-      const { principal, scopes } = entry.grant
-      return { caller: { principal, label: 'http', scopes } }
-    },
-    admitHook: (presented, from) => {
-      const { hooks } = house.parts.settings().http
-      return hooks !== undefined && door.knows(hooks.token, presented, from)
-    },
-  })
-}
-
-type HouseTurn = NonNullable<ReturnType<House['reach']['callerOf']>>
-
-function admissionOf(entry: Entry<HouseTurn>, label: string): Admission {
-  if ('refused' in entry) return entry
-  if ('turn' in entry) return { caller: entry.turn }
-  const { principal, scopes, device } = entry.grant
-  const by = device && { device: { deviceId: device.deviceId, role: OPERATOR_ROLE, byToken: device.presented } }
-  return { caller: { principal, label, scopes, ...by }, ...(entry.auth && { auth: entry.auth }) }
-}
-
-function helloOk(house: House, connId: string, options: GatewayOptions): HelloOk {
-  const { clock } = options.world
-  const { defaultAgent } = house.parts.settings()
-  const main = canonicalSession(MAIN_KEY, defaultAgent)
-  return {
-    type: 'hello-ok',
-    protocol: PROTOCOL_VERSION,
-    server: { version: VERSION, host: ownName(), connId },
-    features: { methods: Object.keys(CATALOGUE), events: EVENT_NAMES },
-    snapshot: {
-      presence: house.parts.presence.list(),
-      health: healthOf(house.parts),
-      ...house.version(),
-      uptimeMs: clock.now() - house.parts.facts.startedAtMs,
-      lastSeq: house.parts.store.read.lastSeq(),
-      stateDir: options.places.stateDir,
-      configPath: options.places.configPath,
-      sessionDefaults: {
-        defaultAgentId: defaultAgent,
-        mainKey: MAIN_KEY,
-        mainSessionKey: main.key,
-        scope: 'per-sender',
-      },
-    },
-    policy: { maxPayload: FRAME_BYTES_MAX, maxBufferedBytes: BUFFERED_BYTES_MAX, tickIntervalMs: TICK_INTERVAL_MS },
-  }
-}
-
-function pageFor(
-  house: House,
-  { door, launcher }: { door: Door<HouseTurn>; launcher: string },
-  request: PageRequest,
-): Page | undefined {
-  const { parts, address } = house
-  const { facts } = parts
-  const { path, authorization, from } = request
-  if (!PAGES.has(path)) return undefined
-  // Beyond this machine those who do not show the secret are told that it lives, and nothing else.
-  const isKnown = (from.isLocal && path !== '/metrics') || door.admits(authorization, from)
-  if (!isKnown && !PROBES.has(path)) return unauthorizedPage()
-  if (!isKnown && door.probed(from) !== undefined) return { status: 429, type: 'text/plain', body: 'too often\n' }
-  if (path === '/healthz') return { status: 200, type: 'text/plain', body: 'ok\n' }
-  if (path === '/readyz') return readyPage(house, isKnown)
-  if (path === '/metrics') return { status: 200, type: FIGURES_TYPE, body: metricsText(parts) }
-  const body = renderPage({
-    version: facts.version,
-    url: address.url,
-    zone: facts.zone,
-    model: facts.modelRef,
-    chatCommand: `${launcher} chat`,
-    sessions: parts.store.read.sessionCount(),
-    jobs: parts.store.read.jobCount({ includeDisabled: false }),
-    uptime: formatDuration(parts.clock.now() - facts.startedAtMs),
-  })
-  return { status: 200, type: 'text/html', body }
-}
-
-/** Ready: unfinished turns are in their lanes, the store is sound as far as is known, and nothing is held back. */
-function readyPage({ address, parts }: House, isKnown: boolean): Page {
-  const { heldBack, integrity } = parts.facts.condition
-  const damaged = integrity().startsWith('damaged') ? `the store is ${integrity()}` : undefined
-  const why = address.url === '' ? 'it is starting' : (heldBack ?? damaged)
-  if (why === undefined) return { status: 200, type: 'text/plain', body: 'ready\n' }
-  return { status: 503, type: 'text/plain', body: isKnown ? `not ready: ${why}\n` : 'not ready\n' }
 }
 
 function broadcastHealth(house: House, world: World): { stop(): void } {
