@@ -1,3 +1,5 @@
+// What a gateway that runs serves: who may come in by which way, the pages it shows, and what a client is told first. It
+// opens and closes nothing, and decides nothing that access/ or dispatch/ decide.
 import type { Binding } from './access/binding.ts'
 import { OPERATOR_ROLE } from './access/connect.ts'
 import { Door, type Entry } from './access/door.ts'

@@ -25,6 +25,8 @@ async function ledger({ client }: House, jobId: string) {
 
 atEachLimit(house => {
   test('WAIT-02 W1 W2: the own turn of a job lists, adds, changes, runs and removes its job', async () => {
+    // The ledger keeps only the beginning of a reply.
+    let results: ReturnType<typeof resultOf>[] = []
     const self = await heldJob(house, 'asks about jobs', [
       ({ user }) => {
         const jobId = jobIdIn(user)
@@ -39,14 +41,16 @@ atEachLimit(house => {
         ]
         return { calls: actions.map(args => ({ name: 'cron', args })) }
       },
-      ask => ({ text: JSON.stringify(ask.results.map((_, index) => resultOf(ask, index))) }),
+      ask => {
+        results = ask.results.map((_, index) => resultOf(ask, index))
+        return { text: 'asked' }
+      },
     ])
     self.gate.open()
-    const { status, summary = '[]' } = await self.ended()
-    expect(status).toBe('ok')
-    const [told, list, added, ran, runs, updated, removed] = JSON.parse(summary)
+    expect(await self.ended()).toMatchObject({ status: 'ok', summary: 'asked' })
+    const [told, list, added, ran, runs, updated, removed] = results
     expect(told).toMatchObject({ enabled: true })
-    expect(list.jobs.map(({ id }: { id: string }) => id)).toContain(self.job.id)
+    expect(list).toMatchObject({ jobs: expect.arrayContaining([expect.objectContaining({ id: self.job.id })]) })
     expect(added).toMatchObject({ madeBy: { kind: 'agent', sessionKey: jobSession(self.job) } })
     expect(ran).toMatchObject({ ok: true, ran: false, reason: 'already-running' })
     expect(runs).toEqual({ entries: [] })
