@@ -27,6 +27,7 @@ import { FoundModel } from './methods/found-model.ts'
 import { healthOf, waitsOf } from './methods/gateway.ts'
 import { allHandlers } from './methods/handlers.ts'
 import { hearHeartbeats, heartbeatNotice, heartbeatsIn } from './methods/heartbeat.ts'
+import { jobTarget } from './methods/job-checks.ts'
 import type { WrittenLog } from './methods/logs.ts'
 import { hookNotice } from './methods/outside.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
@@ -38,7 +39,8 @@ import { costMicroUsd, type Price } from './providers/price.ts'
 import { traitsOf } from './providers/traits.ts'
 import type { Heartbeats } from './scheduler/heartbeat.ts'
 import { supersededRuns } from './scheduler/overlap.ts'
-import { type PlanContext, planJob, resultNotice } from './scheduler/plan.ts'
+import { listenerOf, type PlanContext, planJob, resultNotice, withDelivery } from './scheduler/plan.ts'
+import { retryAtMs } from './scheduler/retry-rule.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { agentOfChat } from './sessions/routing.ts'
 import { canonicalSession, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
@@ -208,7 +210,7 @@ function exchangeOf(
 
 /** What carries turns and jobs; both read the settings anew each time. */
 function workers(
-  { store, world, runner, log }: Building,
+  { store, world, runner, log, channels = [] }: Building,
   live: LiveSettings,
   around: ReturnType<typeof coordinate> & Pick<MethodParts, 'publish' | 'heartbeats'> & { reach: TurnReach },
 ): { engine: TurnEngine; scheduler: Scheduler } {
@@ -225,15 +227,28 @@ function workers(
     agentOf: sessionKey => canonicalSession(sessionKey, live.settings.defaultAgent).agentId,
     mainSession: agentId => canonicalSession(MAIN_KEY, agentId).key,
     jobSession: (agentId, jobId) => jobSession(agentId, jobId).key,
+    targetOf: job => jobTarget({ store, channels }, job, listenerOf(job, plan)),
   }
+  /** Of a turn of a job's own; what a job tells a session is that session's turn. */
+  const jobOf = ({ source, jobId }: RunRow) =>
+    source === 'job' && jobId !== undefined ? store.read.job(jobId)?.job : undefined
   const engine = new TurnEngine({
     ...{ store, clock, runner, log, ...waiting },
     settings: () => live.turns,
     reachFor: (run, standing, name) => reach.of(run, standing, name),
+    retryAt: (run, end) => {
+      const job = jobOf(run)
+      return job && retryAtMs(job, run, { end, nowMs: clock.now() })
+    },
+    endFor: (run, end) => {
+      const job = jobOf(run)
+      return job ? withDelivery(job, end, plan) : end
+    },
+    isWanted: run => jobOf(run)?.enabled === true,
     noticeFor: (run, end) => {
       if (run.source === 'hook') return hookNotice(run, end, clock.now())
       if (run.source === 'heartbeat') return heartbeatNotice(run, end, heartbeats.rules())
-      const job = run.source === 'job' && run.jobId !== undefined ? store.read.job(run.jobId)?.job : undefined
+      const job = jobOf(run)
       return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
     },
   })
@@ -375,7 +390,10 @@ function turnSettings(settings: Settings, tools: readonly Tool[], { store, world
   return {
     zone: settings.zone,
     timeoutMs: settings.turnTimeoutMs,
-    toolboxFor: ({ agentId, sessionKey }) => boxes(agentId)[taskDepth(sessionKey) > 0 ? 'ofTasks' : 'own'],
+    toolboxFor: ({ agentId, sessionKey, rules }) => {
+      const box = boxes(agentId)[taskDepth(sessionKey) > 0 ? 'ofTasks' : 'own']
+      return rules?.tools ? box.only(rules.tools) : box
+    },
     personaOf: agentId => {
       const { name, identity } = settings.agents.find(({ id }) => id === agentId) ?? {}
       const folder = workspaceFor(settings, agentId)
@@ -383,9 +401,13 @@ function turnSettings(settings: Settings, tools: readonly Tool[], { store, world
     },
     traitsOf: ref => traitsOf(settings.models, ref),
     // A person in a chat is better told by the built-in model than not at all; what a job or a client wants, it cannot do.
-    chooseModel: (ref, { agentId, source }) => {
+    chooseModel: (ref, { agentId, source, rules }) => {
       if (!isAgent(settings, agentId)) throw unknownAgent(settings, agentId)
-      return chooseChain(modelsFor(settings, agentId), { ref, offlineLast: source === 'chat' })
+      return chooseChain(modelsFor(settings, agentId), {
+        ref,
+        fallbacks: rules?.fallbacks,
+        offlineLast: source === 'chat',
+      })
     },
     capReached: (run, model) => {
       const { models, zone } = settings

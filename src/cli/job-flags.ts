@@ -4,7 +4,7 @@ import { formatDuration, parseDuration } from '../base/durations.ts'
 import { formatInstant, isZone } from '../base/zoned-time.ts'
 import type { ParamsInput } from '../protocol/catalogue.ts'
 import { parseInstant } from '../protocol/job-leniency.ts'
-import { CATCH_UPS, OVERLAPS, type PolicyInput } from '../protocol/job-policy.ts'
+import { type Budget, CATCH_UPS, OVERLAPS, type PolicyInput } from '../protocol/job-policy.ts'
 import type { Arguments } from './arguments.ts'
 
 type Patch = ParamsInput<'cron.update'>['patch']
@@ -22,7 +22,9 @@ const SCHEDULE_FLAGS = ['when', 'cron', 'every', 'at', 'in'] as const
 const PAYLOAD_FLAGS = ['message', 'system-event', 'text'] as const
 const TURN_FLAGS = [
   'model',
+  'fallbacks',
   'thinking',
+  'tools',
   'timeout-seconds',
   'deliver',
   'no-deliver',
@@ -118,6 +120,7 @@ export function readPayload(args: Arguments): PayloadWish | undefined {
     kind: 'agentTurn',
     ...(given === 'message' && { message: args.required('message') }),
     ...texts(args, ['model', 'thinking', 'channel', 'to']),
+    ...lists(args, ['fallbacks', 'tools']),
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...switched(args, { on: 'deliver', off: 'no-deliver', as: 'deliver' }),
     ...switched(args, { on: 'best-effort-deliver', off: 'no-best-effort-deliver', as: 'bestEffortDeliver' }),
@@ -164,9 +167,36 @@ export function readPolicy(args: Arguments, now: Now): PolicyInput | undefined {
     ...switched(args, { on: 'failure-alert', off: 'no-failure-alert', as: 'failureAlert' }),
     pauseAfterFailures: args.whole('pause-after', limit),
     jitterMs: duration('jitter'),
+    retry: readRetry(args),
+    budget: readBudget(args),
   }
   const policy = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as PolicyInput
   return Object.keys(policy).length > 0 ? policy : undefined
+}
+
+function readRetry(args: Arguments): PolicyInput['retry'] {
+  const max = args.whole('retries', { min: 0, max: 10 })
+  const pauses = lists(args, ['retry-after'])['retry-after']?.map(value => span('retry-after', value, args))
+  return max === undefined && !pauses
+    ? undefined
+    : { ...(max !== undefined && { max }), ...(pauses && { backoffMs: pauses }) }
+}
+
+const BUDGET_FLAGS = {
+  'run-tokens': 'runTokens',
+  'run-usd': 'runUsd',
+  'day-tokens': 'dayTokens',
+  'day-usd': 'dayUsd',
+} as const satisfies Record<string, keyof Budget>
+
+function readBudget(args: Arguments): Budget | undefined {
+  const given = Object.entries(BUDGET_FLAGS).flatMap(([flag, member]) => {
+    if (!args.has(flag)) return []
+    const amount = Number(args.required(flag))
+    if (amount >= 0) return [[member, amount]]
+    throw args.usage(`--${flag} needs a number, such as 50000 tokens or 0.5 US dollars.`)
+  })
+  return given.length > 0 ? Object.fromEntries(given) : undefined
 }
 
 function readIsolation(args: Arguments): Patch['isolation'] {
@@ -193,6 +223,19 @@ export function switched<K extends string>(
 function texts<K extends string>(args: Arguments, names: readonly K[]): { [P in K]?: string } {
   const given = names.filter(name => args.has(name)).map(name => [name, args.required(name)])
   return Object.fromEntries(given) as { [P in K]?: string }
+}
+
+/** Of lists with commas between their parts. */
+function lists<K extends string>(args: Arguments, names: readonly K[]): { [P in K]?: string[] } {
+  const given = names.filter(name => args.has(name))
+  const parts = (name: K) =>
+    args
+      .required(name)
+      .split(',')
+      .map(part => part.trim())
+  return Object.fromEntries(given.map(name => [name, parts(name).filter(part => part !== '')])) as {
+    [P in K]?: string[]
+  }
 }
 
 function onlyOne<T extends string>(args: Arguments, flags: readonly T[]): T | undefined {

@@ -4,7 +4,7 @@ import { formatDuration } from '../base/durations.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import type { Job } from '../protocol/job.ts'
-import { policyOf } from '../protocol/job-policy.ts'
+import { type Policy, policyOf } from '../protocol/job-policy.ts'
 import type { Arguments } from './arguments.ts'
 import type { Link } from './gateway-link.ts'
 import type { Paint } from './text/paint.ts'
@@ -41,7 +41,8 @@ export async function resolveJobId(reference: string, { call }: Link): Promise<s
 
 export interface JobNews {
   readonly job: Job
-  readonly next: Pick<Result<'cron.next'>, 'times' | 'zone'> & { readonly words?: string }
+  /** Without the rest when the gateway did not say it. */
+  readonly next: Pick<Result<'cron.next'>, 'times' | 'zone'> & Partial<Result<'cron.next'>>
   /** Is the scheduler on at all? */
   readonly schedulerOn: boolean
 }
@@ -66,11 +67,35 @@ export function describeJob(headline: string, { job, next }: JobNews, paint: Pai
     ...(job.schedule.kind === 'at' || next.words === undefined ? [] : [['', next.words]]),
     ['does', `${payloadWords(job)} (${job.sessionTarget} session)`],
     ['policy', policyWords(job, next.zone)],
+    ...(next.delivery ? [['result', deliveryWords(next.delivery)]] : []),
+    ...(job.madeBy ? [['made by', makerWords(job.madeBy)]] : []),
     ['next', first ?? nothing],
     ...later.map(time => ['', time]),
   ]
   const name = paint.bold(sanitizeLine(job.name))
-  return `${headline} ${name} ${paint.dim(job.id)}\n${rows.map(([left = '', right]) => `  ${paint.dim(left.padEnd(9))} ${right}\n`).join('')}`
+  const warnings = next.warnings ?? []
+  const lines = rows.map(([left = '', right]) => `  ${paint.dim(left.padEnd(9))} ${right}\n`)
+  const warned = warnings.map(words => `  ${paint.yellow('warning')}   ${sanitizeLine(words)}\n`)
+  return `${headline} ${name} ${paint.dim(job.id)}\n${[...lines, ...warned].join('')}`
+}
+
+/** Where its result goes as things stand. */
+function deliveryWords({ to, sessionKey = '', channel, chat }: Result<'cron.next'>['delivery']): string {
+  const read = channel === undefined ? '' : `chat ${chat} of ${channel}`
+  switch (to) {
+    case 'none':
+      return 'told to nobody; it is in the ledger'
+    case 'missing':
+      return 'cannot be delivered as things stand'
+    case 'chat':
+      return sanitizeLine(read)
+    case 'session':
+      return sanitizeLine(read ? `${sessionKey}, read in ${read}` : `${sessionKey}, kept until it is read`)
+  }
+}
+
+function makerWords({ kind, sessionKey }: NonNullable<Job['madeBy']>): string {
+  return sanitizeLine(sessionKey === undefined ? kind : `${kind}, in ${sessionKey}`)
 }
 
 /** All that holds, the defaults too. */
@@ -84,11 +109,18 @@ function policyWords(job: Pick<Job, 'policy'>, zone: string): string {
     `overlap: ${policy.overlap}`,
     `failure alert: ${policy.failureAlert ? 'on' : 'off'}`,
     ...(pauseAfterFailures > 0 ? [`off after ${pauseAfterFailures} failures`] : []),
+    `retries: ${retryWords(policy)}`,
+    ...Object.entries(policy.budget ?? {}).map(([name, most]) => `${name} at most ${most}`),
     ...(jitterMs > 0 ? [`up to ${formatDuration(jitterMs)} later`] : []),
     ...(startAtMs === undefined ? [] : [`from ${formatInstant(startAtMs, zone)}`]),
     ...(endAtMs === undefined ? [] : [`until ${formatInstant(endAtMs, zone)}`]),
     ...(maxRuns === undefined ? [] : [`${maxRuns} runs`]),
   ].join(', ')
+}
+
+function retryWords({ retry: { max, backoffMs } }: Policy): string {
+  if (max === 0) return 'none'
+  return `${max} after ${backoffMs.slice(0, max).map(formatDuration).join(', ')}`
 }
 
 export function payloadWords({ payload }: Pick<Job, 'payload'>): string {

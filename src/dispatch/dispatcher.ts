@@ -155,7 +155,7 @@ function parse(declaration: MethodDeclaration, method: string, from: { params: u
   const context = from.caller.zone === undefined ? {} : { zone: from.caller.zone }
   const raw = from.params ?? {}
   const result = declaration.params.safeParse(declaration.lenient ? declaration.lenient(raw, context) : raw)
-  if (!result.success) throw paramsError(method, result.error)
+  if (!result.success) throw paramsError(method, result.error, declaration.example)
   return result.data
 }
 

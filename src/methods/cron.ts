@@ -16,10 +16,12 @@ import { delayMs, nextDue, nextDues } from '../scheduler/job-times.ts'
 import { validateSchedule } from '../scheduler/next-occurrence.ts'
 import type { RunNow } from '../scheduler/scheduler.ts'
 import { jobSession, MAIN_KEY } from '../sessions/session-key.ts'
+import type { JobFilter } from '../store/job-rows.ts'
 import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
 import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
 import { clockBehind } from './gateway.ts'
+import { deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
 import type { MethodParts } from './parts.ts'
 import { hopAfter, waitForRun } from './runs.ts'
 import { plainPatch, plainSchedule, previewSchedule } from './spoken-schedule.ts'
@@ -45,7 +47,8 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       const wanted = { zone: parts.facts.zone, count: call.params.count ?? 3 }
       const times = job.enabled ? nextDues(job, parts.clock.now(), wanted) : []
       const zone = zoneOfSchedule(job.schedule, parts.facts.zone)
-      return { times, zone, words: scheduleInWords(job.schedule, zone) }
+      const words = scheduleInWords(job.schedule, zone)
+      return { delivery: deliveryOf(parts, job), ...warningsOf(parts, job), times, zone, words }
     },
     'cron.preview': call => previewSchedule(parts, call.params),
     'cron.add': call => addJob(parts, call),
@@ -71,8 +74,14 @@ async function ledgerPage(
   jobId: string | undefined,
   { limit = 200, before, sinceMs, untilMs, states = DECIDED }: Params<'cron.history'>,
 ): Promise<Result<'cron.history'>> {
-  const filter = { before, sinceMs, untilMs, states }
-  const rows = await parts.store.readLarge.occurrences(jobId, Math.min(limit, PAGE_ROWS), filter)
+  const filter = { sinceMs, untilMs, states }
+  const rows: OccurrenceRow[] = []
+  for (let full = true; full && rows.length < limit; ) {
+    const wanted = Math.min(limit - rows.length, PAGE_ROWS)
+    const page = await parts.store.readLarge.occurrences(jobId, wanted, { ...filter, before: rows[0]?.seq ?? before })
+    rows.unshift(...page)
+    full = page.length === wanted
+  }
   return { entries: rows.map(toRunLog) }
 }
 
@@ -83,21 +92,21 @@ const listed = new WeakMap<JobPage, { readonly limit: number; readonly list: Job
 
 /** Most lists are asked for again and again, and are the same: they are answered in place. */
 function listJobs(parts: MethodParts, params: Params<'cron.list'>): JobList | Promise<JobList> {
-  const includeDisabled = params.includeDisabled ?? false
+  const filter = { includeDisabled: params.includeDisabled ?? false, madeBy: params.madeBy }
   const limit = params.limit ?? JOBS_LISTED_MAX
-  const first = parts.store.readLarge.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit) })
+  const first = parts.store.readLarge.jobs({ ...filter, limit: Math.min(PAGE_ROWS, limit) })
   const known = first instanceof Promise ? undefined : listed.get(first)
-  return known?.limit === limit ? known.list : listAnew(parts, { includeDisabled, limit, page: first })
+  return known?.limit === limit ? known.list : listAnew(parts, { filter, limit, page: first })
 }
 
 async function listAnew(
   parts: MethodParts,
-  { includeDisabled, limit, page }: { includeDisabled: boolean; limit: number; page: JobPage | Promise<JobPage> },
+  { filter, limit, page }: { filter: JobFilter; limit: number; page: JobPage | Promise<JobPage> },
 ): Promise<JobList> {
   const first = await page
   const list = {
-    jobs: await allJobs(parts, { includeDisabled, limit, first }),
-    total: parts.store.read.jobCount({ includeDisabled }),
+    jobs: await allJobs(parts, { filter, limit, first }),
+    total: parts.store.read.jobCount(filter),
   }
   listed.set(first, { limit, list })
   return list
@@ -110,14 +119,14 @@ function shown<J extends Job>(job: J): J {
 
 async function allJobs(
   parts: MethodParts,
-  wanted: { includeDisabled: boolean; limit: number; first: JobPage },
+  wanted: { filter: JobFilter; limit: number; first: JobPage },
 ): Promise<Job[]> {
-  const { includeDisabled, limit, first } = wanted
+  const { filter, limit, first } = wanted
   const jobs = first.map(row => shown(row.job))
   for (let page = first; page.length === PAGE_ROWS && jobs.length < limit; ) {
     const last = jobs.at(-1) as Job
     const after = { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
-    page = await parts.store.readLarge.jobs({ includeDisabled, limit: Math.min(PAGE_ROWS, limit - jobs.length), after })
+    page = await parts.store.readLarge.jobs({ ...filter, limit: Math.min(PAGE_ROWS, limit - jobs.length), after })
     jobs.push(...page.map(row => shown(row.job)))
   }
   return jobs
@@ -128,9 +137,9 @@ function firstAnswer<T>(parts: MethodParts, key: CallKey | undefined): T | undef
   return key && (parts.store.read.firstAnswer(key)?.kept as T | undefined)
 }
 
-async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Job & { deduplicated?: boolean }> {
+async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Result<'cron.add'>> {
   const added = firstAnswer<WriteValue<'addJob'>>(parts, call.key) ?? (await addNewJob(parts, call))
-  return { ...shown(added.job), ...(added.deduplicated && { deduplicated: true }) }
+  return { ...shown(added.job), ...warningsOf(parts, added.job), ...(added.deduplicated && { deduplicated: true }) }
 }
 
 async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<WriteValue<'addJob'>> {
@@ -139,7 +148,7 @@ async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Wr
   const nowMs = parts.clock.now()
   const input = { ...rest, schedule: plainSchedule(schedule, nowMs, parts.facts.zone) }
   checkJob(parts, input, { turn, nowMs })
-  const job = newJob(parts, { input, caller: call.caller, nowMs })
+  const job = withToolsOf(parts, newJob(parts, { input, caller: call.caller, nowMs }), call)
   refuseIdleJob(job)
   if (turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   const { value } = await parts.store.write.addJob(
@@ -184,9 +193,13 @@ function makerSession(parts: MethodParts, turn: TurnCaller | undefined): string 
   return parent ? parent.sessionKey : turn.sessionKey
 }
 
-async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
+async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Result<'cron.update'>> {
   const first = firstAnswer<Job>(parts, call.key)
-  if (first) return shown(first)
+  const updated = first ?? (await replaceJob(parts, call))
+  return { ...shown(updated), ...warningsOf(parts, updated) }
+}
+
+async function replaceJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
   const patch = plainPatch(call.params.patch, parts.clock.now(), parts.facts.zone)
   for (;;) {
     const row = foundJob(parts, jobIdOf(call.params))
@@ -198,7 +211,7 @@ async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise
         { signal: call.signal },
       )
       parts.scheduler.poke()
-      return shown(value)
+      return value
     } catch (error) {
       // Somebody else changed the job meanwhile: look again. Each round another writer has succeeded, so this ends.
       const changed = parts.store.read.job(row.job.id)?.revision !== row.revision
@@ -220,7 +233,7 @@ function updatedJob(parts: MethodParts, wish: Wish, { before, nowMs }: { before:
   const patched = patchedJob(parts, wish, before)
   checkUpdate(parts, { before, after: patched, turn, timedAtMs: isTimed ? nowMs : undefined })
   const begun = before.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
-  const job = withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs)
+  const job = withToolsOf(parts, withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs), wish)
   if (isTimed) refuseIdleJob(job)
   if (isTimed && turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   return job
@@ -367,9 +380,10 @@ const LOG_STATUS: Readonly<Record<OccurrenceRow['state'], RunLog['status']>> = {
 }
 
 function workOf(row: OccurrenceRow): Partial<RunLog> {
-  const { startedAtMs, attempt, sessionKey, model, inputTokens, outputTokens, costMicroUsd, delivery } = row
+  const { startedAtMs, attempt, failure, retryAtMs, sessionKey, model, inputTokens, outputTokens, costMicroUsd } = row
   const costUsd = costMicroUsd === undefined ? undefined : costMicroUsd / 1_000_000
-  const known = { startedAtMs, attempt, sessionKey, model, inputTokens, outputTokens, costUsd, delivery }
+  const run = { startedAtMs, attempt, failure, retryAtMs, sessionKey }
+  const known = { ...run, model, inputTokens, outputTokens, costUsd, delivery: row.delivery }
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
 }
 

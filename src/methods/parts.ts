@@ -20,6 +20,7 @@ import type { Store } from '../store/port.ts'
 import type { ApprovalRow, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import type { TurnEngine } from '../turns/engine.ts'
+import type { ToolUser } from '../turns/engine-parts.ts'
 import type { Control } from './control.ts'
 import type { WrittenLog } from './logs.ts'
 
@@ -76,7 +77,7 @@ export interface MethodParts {
   readonly outside: {
     readonly call: Dispatcher['call']
     /** The tools that turns of a session have, by its policy. */
-    readonly toolboxOf: (session: { readonly sessionKey: string; readonly agentId: string }) => Toolbox
+    readonly toolboxOf: (user: ToolUser) => Toolbox
   }
   /** Makes and opens the tokens of devices. */
   readonly deviceTokens: DeviceTokens

@@ -76,7 +76,8 @@ const ISSUES_TOLD_MAX = 10
 const REFUSAL_LENGTH_MAX = 2_000
 
 /** `invalid <method> params: at /schedule/expr: …; at root: unexpected property 'x'`; scripts match the beginning. */
-export function paramsError(method: string, error: z.ZodError): SluiceError {
+/** `example`: params that would be taken. */
+export function paramsError(method: string, error: z.ZodError, example?: unknown): SluiceError {
   const parts = error.issues.slice(0, ISSUES_TOLD_MAX).flatMap(issue => {
     const pointer = issue.path.length === 0 ? '' : `/${issue.path.map(String).join('/')}`
     if (issue.code === 'unrecognized_keys') {
@@ -86,5 +87,6 @@ export function paramsError(method: string, error: z.ZodError): SluiceError {
   })
   const told = parts.slice(0, ISSUES_TOLD_MAX).join('; ')
   const cut = told.length > REFUSAL_LENGTH_MAX ? `${told.slice(0, REFUSAL_LENGTH_MAX)}…` : told
-  return new SluiceError('INVALID_REQUEST', `invalid ${method} params: ${cut}`)
+  const right = example === undefined ? '' : `. For example: ${JSON.stringify(example)}`
+  return new SluiceError('INVALID_REQUEST', `invalid ${method} params: ${cut}${right}`)
 }

@@ -22,28 +22,51 @@ export interface Policy {
   failureAlert: boolean
   /** Switch the job off after so many failures in a row; 0: never. */
   pauseAfterFailures: number
+  /**
+   * How often a run is tried again that failed by what may pass (a provider that is down or has too much to do), and how
+   * long after each failure; the last pause is that of all further ones.
+   */
+  retry: { max: number; backoffMs: number[] }
+  /** The most that a run, or all runs of a day, may use of models; what the config allows is the bound of it. */
+  budget?: Budget | undefined
   /** Fire up to so much later than the schedule says, by a delay that is the job's own and stays the same. */
   jitterMs: number
 }
 
-export type PolicyInput = { [K in keyof Policy]?: Policy[K] | undefined }
-export type PolicyPatch = { [K in keyof Policy]?: Policy[K] | null | undefined }
+export type Budget = { readonly [K in 'runTokens' | 'runUsd' | 'dayTokens' | 'dayUsd']?: number | undefined }
+
+/** As it is given: of `retry` either member may be left to its default. */
+type Given = {
+  [K in keyof Policy]: K extends 'retry' ? { [M in keyof Policy['retry']]?: Policy['retry'][M] | undefined } : Policy[K]
+}
+export type PolicyInput = { [K in keyof Given]?: Given[K] | undefined }
+export type PolicyPatch = { [K in keyof Given]?: Given[K] | null | undefined }
+
+export const RETRY_DEFAULT: Policy['retry'] = { max: 2, backoffMs: [MINUTE, 5 * MINUTE] }
 
 /** The policy that holds for a job, its defaults filled in. Who wants all instants made up does not want them skipped. */
 export function policyOf({ policy = {} }: { readonly policy?: PolicyInput | undefined }): Policy {
+  const { retry, ...others } = policy
   return {
     catchUp: 'latest',
     overlap: policy.catchUp === 'all' ? 'queue-all' : 'skip',
     failureAlert: true,
     pauseAfterFailures: 0,
     jitterMs: 0,
-    ...(policy as Partial<Policy>),
+    ...(others as Partial<Policy>),
+    retry: { ...RETRY_DEFAULT, ...(retry as Partial<Policy['retry']>) },
   }
 }
 
 /** In a patch null takes a member back to its default. */
 export function patchedPolicy(policy: PolicyInput, patch: PolicyPatch): PolicyInput {
-  const given = Object.entries(patch).filter(([, value]) => value !== undefined)
+  const given = Object.entries(patch)
+    .filter(([, value]) => value !== undefined)
+    // What has members of its own keeps those that are not named.
+    .map(([name, value]) => {
+      const before = policy[name as keyof Policy]
+      return [name, typeof value === 'object' && typeof before === 'object' ? value && { ...before, ...value } : value]
+    })
   const merged = Object.entries({ ...policy, ...Object.fromEntries(given) })
   return Object.fromEntries(merged.filter(([, value]) => value !== null))
 }

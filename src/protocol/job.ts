@@ -49,6 +49,10 @@ const agentTurn = z.strictObject({
   model: text.optional(),
   thinking: text.optional(),
   timeoutSeconds: z.int().min(1).optional(),
+  /** Ours: asked in this order when the model fails; the config's where there are none and no model is named. */
+  fallbacks: z.array(text).max(10).optional(),
+  /** Ours: the tools that its turns have, by name; absent: as any turn, or as the turn that made it. */
+  tools: z.array(text).max(100).optional(),
   deliver: z.boolean().optional(),
   channel: text.optional(),
   to: text.optional(),
@@ -107,6 +111,8 @@ export const jobStateSchema = z.object({
   lastStatus: z.enum(['ok', 'error', 'skipped']).optional(),
   lastError: z.string().optional(),
   lastDurationMs: z.number().optional(),
+  /** Ours: when a run of it that failed is tried again. */
+  retryAtMs: z.number().optional(),
   /** Ours: runs that its schedule has begun. */
   runs: z.number().optional(),
   /** Ours: failures in a row. */
@@ -135,9 +141,21 @@ export const jobSchema = z.object({
 })
 export type Job = z.infer<typeof jobSchema>
 
+/** Where a job's result goes as things stand: with `channel` and `chat`, where its person reads. */
+export const jobDeliverySchema = z.object({
+  to: z.enum(['session', 'chat', 'none', 'missing']),
+  sessionKey: z.string().optional(),
+  channel: z.string().optional(),
+  chat: z.string().optional(),
+})
+export type JobDelivery = z.infer<typeof jobDeliverySchema>
+
 /** States of an occurrence in the ledger; the wire's run log maps them to ok, error, skipped. */
 export const OCCURRENCE_STATES = ['running', 'ok', 'failed', 'timed-out', 'cancelled', 'skipped', 'unknown'] as const
 export type OccurrenceState = (typeof OCCURRENCE_STATES)[number]
+
+/** Why a run failed. */
+export const FAILURES = ['transient', 'permanent', 'refused'] as const
 
 /** One finished or decided occurrence as `cron.runs` shows it; `ts` is when it ended. */
 export const runLogSchema = z.object({
@@ -166,6 +184,10 @@ export const runLogSchema = z.object({
   /** When the first attempt of its run began, and which one ended it. */
   startedAtMs: z.number().optional(),
   attempt: z.number().optional(),
+  /** Of one that failed: `transient` may pass by itself, `refused` is a limit or a no, `permanent` would fail again. */
+  failure: z.enum(FAILURES).optional(),
+  /** Its run is tried again then; until it ends its state is `running`. */
+  retryAtMs: z.number().optional(),
   sessionKey: z.string().optional(),
   model: z.string().optional(),
   inputTokens: z.number().optional(),

@@ -37,6 +37,8 @@ export interface MethodDeclaration<P extends z.ZodType = z.ZodType, R extends z.
   readonly replay: Replay
   /** Bound on the work of the call, from the start of execution; a wait it makes has its own bound in its params. */
   readonly deadlineMs: number
+  /** Params that are right, shown with a refusal of others. */
+  readonly example?: unknown
   /** Known lenient forms, applied before validation. */
   readonly lenient?: (params: unknown, context: LeniencyContext) => unknown
 }

@@ -80,15 +80,24 @@ export function chooseModel(config: ModelsConfig, ref: string | undefined = conf
 }
 
 /**
- * The primary model with its fallbacks, or the one that is asked for, alone: who names a model wants just that one. With
+ * The primary model with its fallbacks, or the one that is asked for, alone unless fallbacks come with it: who names a
+ * model wants just that one. With
  * `offlineLast` the built-in model answers when nobody else can be reached.
  */
 export function chooseChain(
   config: ModelsConfig,
-  { ref, offlineLast }: { readonly ref: string | undefined; readonly offlineLast: boolean },
+  {
+    ref,
+    offlineLast,
+    fallbacks = ref === undefined ? config.fallbacks : [],
+  }: {
+    readonly ref: string | undefined
+    readonly offlineLast: boolean
+    readonly fallbacks?: readonly string[] | undefined
+  },
 ): ModelChoice {
   const first = chooseModel(config, ref)
-  const more = ref === undefined ? config.fallbacks.map(fallback => chooseModel(config, fallback)) : []
+  const more = fallbacks.map(fallback => chooseModel(config, fallback))
   const last = offlineLast ? [chooseModel(config, OFFLINE_REF)] : []
   const all = [first, ...more, ...last]
   const links = all.filter((link, index) => all.findIndex(other => other.ref === link.ref) === index)

@@ -4,19 +4,23 @@
 import { MINUTE, SECOND } from '../base/durations.ts'
 import type { Clock } from '../base/world.ts'
 import { OFFLINE_REF } from './choice.ts'
-import type { Model, ModelEvent, ModelFailure, ModelFailureKind, ModelRequest } from './model.ts'
+import {
+  type Model,
+  type ModelEvent,
+  type ModelFailure,
+  type ModelFailureKind,
+  type ModelRequest,
+  PASSING,
+} from './model.ts'
 
 /** After the first failure; doubled with each further one in a row. */
 const REST_MS = 30 * SECOND
 const REST_MS_MAX = 5 * MINUTE
 
 /** Another model may do better. A refused request, or an aborted one, is the same everywhere. */
-const SWITCHES: ReadonlySet<ModelFailureKind> = new Set([
-  ...(['auth', 'not-found', 'garbled'] as const),
-  ...(['rate-limited', 'unavailable', 'timed-out', 'cut-off'] as const),
-])
+const SWITCHES: ReadonlySet<ModelFailureKind> = new Set([...(['auth', 'not-found', 'garbled'] as const), ...PASSING])
 /** The provider is down, or as good as: not what its owner has to put right. */
-const DOWN: ReadonlySet<ModelFailureKind> = new Set(['rate-limited', 'unavailable', 'timed-out', 'cut-off'])
+const DOWN = PASSING
 
 interface Rest {
   readonly untilMs: number

@@ -42,10 +42,15 @@ export interface ToolSpec {
   readonly parameters: Readonly<Record<string, unknown>>
 }
 
+export const THINKING = ['off', 'minimal', 'low', 'medium', 'high', 'xhigh'] as const
+export type Thinking = (typeof THINKING)[number]
+
 export interface ModelRequest {
   readonly system: string
   readonly messages: readonly ModelMessage[]
   readonly tools: readonly ToolSpec[]
+  /** How much it thinks before it answers; absent: as its provider has it. Models that cannot are not told. */
+  readonly thinking?: Thinking
   readonly signal: AbortSignal
 }
 
@@ -73,6 +78,9 @@ export type ModelFailureKind =
   | 'garbled'
   | 'cut-off'
   | 'aborted'
+
+/** Those that may. */
+export const PASSING: ReadonlySet<ModelFailureKind> = new Set(['rate-limited', 'unavailable', 'timed-out', 'cut-off'])
 
 /** A stream is any number of deltas, then exactly one `done` or `failed`. */
 export type ModelEvent =

@@ -3,7 +3,8 @@ import { formatInstant } from '../base/zoned-time.ts'
 import type { Job } from '../protocol/job.ts'
 import { policyOf } from '../protocol/job-policy.ts'
 import type { NewNotice, RunEnd } from '../store/port.ts'
-import type { RunRow } from '../store/rows.ts'
+import type { RunRow, RunRules } from '../store/rows.ts'
+import type { Target } from './delivery-target.ts'
 import { overlapRule } from './overlap.ts'
 import type { JobPlan } from './scheduler.ts'
 
@@ -16,6 +17,8 @@ export interface PlanContext {
   /** The main session of an agent. */
   readonly mainSession: (agentId: string) => string
   readonly jobSession: (agentId: string, jobId: string) => string
+  /** Where a job's result goes now. */
+  readonly targetOf: (job: Job) => Target
 }
 
 export function planJob(job: Job, occurrence: { atMs: number; runId: string }, context: PlanContext): JobPlan {
@@ -24,7 +27,8 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
   // Nobody would tell a text in the name of an agent that is gone: its run fails, and says why.
   const payload = context.isAgent(agentId) ? job.payload : goneTurn(job)
   const stamp = formatInstant(Math.floor(occurrence.atMs / 1000) * 1000, context.zone)
-  const common = { runId: occurrence.runId, agentId, jobId: job.id }
+  const rules = rulesOf(job)
+  const common = { runId: occurrence.runId, agentId, jobId: job.id, ...(rules && { rules }) }
   switch (payload.kind) {
     case 'message':
       return {
@@ -73,8 +77,16 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
   }
 }
 
+/** As the job says it when it falls due; what is said later is for the next run. */
+function rulesOf({ payload, policy }: Job): RunRules | undefined {
+  const { budget } = policyOf({ policy })
+  const { fallbacks, thinking, tools } = payload.kind === 'agentTurn' ? payload : {}
+  const given = Object.entries({ fallbacks, thinking, tools, budget }).filter(([, value]) => value !== undefined)
+  return given.length === 0 ? undefined : Object.fromEntries(given)
+}
+
 /** The session that hears of a job: the one that made it, else its agent's main session; that of an agent that is there. */
-function listenerOf(job: Job, context: PlanContext): string {
+export function listenerOf(job: Job, context: PlanContext): string {
   const { defaultAgentId, isAgent, agentOf, mainSession } = context
   if (job.sessionKey !== undefined && isAgent(agentOf(job.sessionKey))) return job.sessionKey
   const agentId = job.agentId ?? defaultAgentId
@@ -85,6 +97,22 @@ function goneTurn({ payload }: Job): Extract<Job['payload'], { kind: 'agentTurn'
   return payload.kind === 'agentTurn' ? payload : { kind: 'agentTurn', message: payload.text }
 }
 
+/** Of failures its listener is told by the ledger, once for all that follow each other. */
+function resultText({ state, reply = '' }: RunEnd): string | undefined {
+  const text = reply.trim()
+  return state !== 'ok' || text === '' || /^\W*HEARTBEAT_OK\W*$/.test(text) ? undefined : text
+}
+
+/** A run whose result cannot go where its job wants it has failed, and says so; what it said is kept with it. */
+export function withDelivery<E extends RunEnd>(job: Job, end: E, { targetOf }: PlanContext): E {
+  const isDue = resultText(end) !== undefined && job.payload.kind === 'agentTurn' && !job.payload.bestEffortDeliver
+  if (!isDue) return end
+  const target = targetOf(job)
+  if (target.kind !== 'missing') return end
+  const error = `its result could not be delivered: ${target.why}. Change where it goes: sluice cron edit ${job.id}`
+  return { ...end, state: 'failed', failure: 'permanent', error }
+}
+
 /** What an isolated job that went well tells its listener; a reply that is only HEARTBEAT_OK is kept to itself. */
 export function resultNotice(
   job: Job,
@@ -92,13 +120,14 @@ export function resultNotice(
   ended: { end: RunEnd; nowMs: number; context: PlanContext },
 ): NewNotice | undefined {
   const { end, nowMs, context } = ended
-  // Of failures it is told by the ledger, once for all that follow each other.
-  if (end.state !== 'ok') return undefined
-  const reply = end.reply?.trim() ?? ''
-  if (reply === '' || /^\W*HEARTBEAT_OK\W*$/.test(reply)) return undefined
+  const reply = resultText(end)
+  if (reply === undefined) return undefined
+  const target = context.targetOf(job)
+  if (target.kind === 'none') return undefined
   const prefix = job.isolation?.postToMainPrefix
   return {
     id: run.runId,
+    ...(target.kind === 'chat' && { to: target.route }),
     sessionKey: listenerOf(job, context),
     agentId: run.agentId,
     text: prefix ? `${prefix}: ${reply}` : reply,

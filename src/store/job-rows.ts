@@ -1,5 +1,7 @@
 // What the store's reads answer of jobs and their ledger. Part of the port, which names them too.
+
 import type { Job, JobMaker, OccurrenceState } from '../protocol/job.ts'
+import type { FailureKind } from './rows.ts'
 
 export interface JobRow {
   readonly job: Job
@@ -16,6 +18,9 @@ export interface OccurrenceRow {
   readonly endedAtMs: number | undefined
   readonly runId: string | undefined
   readonly error: string | undefined
+  /** Of one that failed: of which kind; and of one whose run is tried again, when. */
+  readonly failure: FailureKind | undefined
+  readonly retryAtMs: number | undefined
   readonly summary: string | undefined
   /** For a range of instants: the last one and how many. */
   readonly toMs: number | undefined
@@ -36,8 +41,13 @@ export interface OccurrenceRow {
   readonly delivery: string | undefined
 }
 
+export interface JobFilter {
+  readonly includeDisabled: boolean
+  readonly madeBy?: JobMaker['kind'] | undefined
+}
+
 export interface OccurrenceFilter {
-  /** Only rows with a lower number than this. */
+  /** Only what was claimed before the row of this number. */
   readonly before?: number | undefined
   /** By the instant of the claim: from, and before. */
   readonly sinceMs?: number | undefined

@@ -1,5 +1,5 @@
 // What is to be made, as it crosses the store port: turns, questions, texts told to a session, and where they go.
-import type { QueueMode, RunRow } from './rows.ts'
+import type { QueueMode, RunRow, RunRules } from './rows.ts'
 
 /** A file that comes with a message, as it is kept with it. */
 export interface NewAttachment {
@@ -23,6 +23,7 @@ export interface NewRun {
   readonly model?: string
   readonly extraPrompt?: string
   readonly timeoutMs?: number
+  readonly rules?: RunRules
   readonly jobId?: string
   readonly occurrence?: string
   /** Start with a fresh transcript (isolated jobs). */
@@ -70,6 +71,8 @@ export interface NewNotice {
   readonly jobId?: string
   /** When it was due or happened. */
   readonly atMs: number
+  /** A chat that is told instead of the session. */
+  readonly to?: Route
   /** It is the reply of the run with this id: the transcript has it already. */
   readonly isReply?: true
 }

@@ -3,12 +3,12 @@
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
 import type { Job } from '../protocol/job.ts'
 import type { EffectKey } from './effect-key.ts'
-import type { JobRow, OccurrenceFilter, OccurrenceRow } from './job-rows.ts'
+import type { JobFilter, JobRow, OccurrenceFilter, OccurrenceRow } from './job-rows.ts'
 import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun, Route } from './new-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
 import type { PeopleReads, PeopleWrites } from './port-people.ts'
 import type { UsageReads } from './port-usage.ts'
-import type { ApprovalRow, Entry, EntryBody, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
+import type { ApprovalRow, Entry, EntryBody, FailureKind, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
 
 export type { AcceptLimits, EffectKey, JobRow, NewApproval, NewAttachment, NewNotice, NewRun, OccurrenceRow, Route }
 
@@ -70,6 +70,8 @@ export interface RunEnd {
   readonly state: 'ok' | 'failed' | 'aborted' | 'timed-out'
   readonly reply?: string
   readonly error?: string
+  /** Of a failed run; absent: `permanent`. */
+  readonly failure?: FailureKind
 }
 
 /**
@@ -146,9 +148,10 @@ export interface StoreWrites extends DeviceWrites, PeopleWrites {
 
   /**
    * Gives a running run back to the queue under the same journal: its runner was lost (counted), or the gateway stops
-   * cleanly (not counted). From then on the old attempt is fenced off. STALE when it already was.
+   * cleanly (not counted), or it failed and its job has it tried again not before `retry.atMs` (counted as a retry). From
+   * then on the old attempt is fenced off. STALE when it already was.
    */
-  requeueRun(args: { fence: Fence; lost: boolean; nowMs: number }): RunRow
+  requeueRun(args: { fence: Fence; lost: boolean; retry?: { atMs: number; error: string }; nowMs: number }): RunRow
 
   /**
    * Cancels a run that has not been claimed. Undefined when it is not `queued`; its inbox row is closed with it, its
@@ -368,15 +371,15 @@ export interface WriteAnswer<T> {
 export interface StoreReads extends DeviceReads, PeopleReads, UsageReads {
   job(jobId: string): JobRow | undefined
   /** Ordered by next instant (missing = 0), then id; starts after the given row. */
-  jobs(page: { includeDisabled: boolean; limit: number; after?: { nextRunAtMs: number; id: string } }): JobRow[]
-  jobCount(options: { includeDisabled: boolean }): number
+  jobs(page: JobFilter & { limit: number; after?: { nextRunAtMs: number; id: string } }): JobRow[]
+  jobCount(filter: JobFilter): number
   /** Enabled jobs whose next instant is at or before `nowMs`, oldest first. */
   dueJobs(nowMs: number, limit: number): JobRow[]
   /** The smallest next instant of all enabled jobs. */
   nextDueAtMs(): number | undefined
   /**
-   * The newest `limit` occurrences of a job, or of all, that pass the filter, oldest first. Looks at no more than 5,000
-   * rows, the newest ones before `before`.
+   * The newest `limit` occurrences of a job, or of all, that pass the filter, oldest first by their claim; with `before`,
+   * those that come before that row in this order.
    */
   occurrences(jobId: string | undefined, limit: number, filter?: OccurrenceFilter): OccurrenceRow[]
   /** When the newest row of the ledger was written. */
@@ -403,6 +406,8 @@ export interface StoreReads extends DeviceReads, PeopleReads, UsageReads {
   mergedInto(runId: string): string[]
   /** All entries of one run, in order. */
   runEntries(runId: string): Entry[]
+  /** Names of all tools that the run's model messages called, each once. */
+  toolsCalled(runId: string): string[]
   /** Unfinished runs that tell this session how they ended, oldest first. */
   liveChildren(sessionKey: string): RunRow[]
   approval(id: string): ApprovalRow | undefined

@@ -1,5 +1,7 @@
 // The rows that cross the store port. A transcript is nothing of its own: it is the journal entries of a session's
 // turns and its notices, in order; what the model sees and what a client is shown are both derived from them.
+import type { FAILURES } from '../protocol/job.ts'
+import type { Budget } from '../protocol/job-policy.ts'
 
 export type RunState = 'queued' | 'running' | 'ok' | 'failed' | 'aborted' | 'timed-out'
 
@@ -30,6 +32,19 @@ export type QueueMode = 'steer' | 'followup' | 'collect' | 'interrupt'
 /** What is to become of a run's reply: told to nobody, still to be taken by the turn that asked, or taken or told once. */
 export type Handover = 'none' | 'open' | 'taken'
 
+/** Why a turn failed: `transient` may pass by itself; `refused` is a limit, a cap or a no of its model; `permanent` would fail again. */
+export type FailureKind = (typeof FAILURES)[number]
+
+/** What a job lets its turns have; what is absent is as for any turn. */
+export interface RunRules {
+  /** Asked in this order when the run's model fails. */
+  readonly fallbacks?: readonly string[]
+  readonly thinking?: string
+  /** Names of tools; never more than any turn has. */
+  readonly tools?: readonly string[]
+  readonly budget?: Budget
+}
+
 /** One turn of a session; its run id is the caller's idempotency key where there is one. */
 export interface RunRow {
   readonly runId: string
@@ -48,6 +63,10 @@ export interface RunRow {
   /** Added to the system prompt of this run. */
   readonly extraPrompt: string | undefined
   readonly timeoutMs: number | undefined
+  readonly rules: RunRules | undefined
+  /** Attempts that its job's policy granted after a failure, and not before when the next may begin. */
+  readonly retries: number
+  readonly retryAtMs: number | undefined
   readonly jobId: string | undefined
   readonly occurrence: string | undefined
   readonly createdAtMs: number
@@ -189,6 +208,8 @@ export type EntryBody =
       readonly calls: readonly EntryCall[]
       readonly model: string
       readonly usage?: EntryUsage
+      /** It broke off. Another attempt of its run begins it anew. */
+      readonly isCut?: true
     }
   /** `message` is the journal id of the message entry whose call this answers. */
   | {

@@ -39,6 +39,15 @@ export class Toolbox {
     }))
   }
 
+  /** The same without those that are not named. */
+  only(names: readonly string[]): Toolbox {
+    return new Toolbox([...this.#tools.values()], { allow: names, deny: [] })
+  }
+
+  get names(): readonly string[] {
+    return [...this.#tools.keys()]
+  }
+
   has(name: string): boolean {
     return this.#tools.has(name)
   }
@@ -52,7 +61,7 @@ export class Toolbox {
     if (!tool)
       return failure(
         call.name,
-        `there is no tool named ${call.name.slice(0, 100)}; use one of: ${[...this.#tools.keys()].join(', ')}`,
+        `there is no tool named ${call.name.slice(0, 100)}; use one of: ${this.names.join(', ')}`,
       )
     const parsed = tool.parameters.safeParse(call.args)
     if (!parsed.success) return failure(call.name, `invalid arguments: ${z.prettifyError(parsed.error)}`)

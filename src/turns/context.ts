@@ -44,7 +44,8 @@ export function buildContext(entries: readonly Entry[], runId: string, lengthMax
   const pending: TurnCall[] = []
   // A message whose calls are still open comes last, whatever was told to the session since: their results follow it.
   const open: ContextMessage[] = []
-  for (const entry of live.filter(isForModel)) {
+  const isBegunAnew = ({ runId: ofRun, body }: Entry) => ofRun === runId && body.kind === 'message' && body.isCut
+  for (const entry of live.filter(entry => isForModel(entry) && !isBegunAnew(entry))) {
     const { body } = entry
     if (body.kind === 'input') messages.push(inputMessage(body))
     // The person heard it in this chat, so the model did say it; providers that want turns to alternate join them.
@@ -57,7 +58,7 @@ export function buildContext(entries: readonly Entry[], runId: string, lengthMax
     place.push({ role: 'assistant', text: body.text, calls })
     place.push(...calls.flatMap(call => resultMessage(call, results.get(call.id), entry.runId !== runId)))
   }
-  const own = live.flatMap(({ runId: ofRun, body }) => (ofRun === runId ? [body] : []))
+  const own = live.flatMap(entry => (entry.runId === runId && !isBegunAnew(entry) ? [entry.body] : []))
   const spoken = own.flatMap(body => (body.kind === 'message' || body.kind === 'input' ? [body] : [])).at(-1)
   return {
     messages: [...summaryMessage(summary), ...withinLength([...messages, ...open], lengthMax)],

@@ -20,11 +20,14 @@ import type { Runner } from './runner.ts'
 export const RETRY_MS = 1_000
 export const RETRY_MS_MAX = 30_000
 
+/** Whose tools are asked for: a turn with what its job lets it have, or a session's turns. */
+export type ToolUser = Pick<RunRow, 'sessionKey' | 'agentId'> & Partial<Pick<RunRow, 'rules'>>
+
 /** What the config says of turns; read anew by each turn, so that all change at once. */
 export interface TurnSettings {
   readonly zone: string
   readonly timeoutMs: number
-  readonly toolboxFor: (run: Pick<RunRow, 'sessionKey' | 'agentId'>) => Toolbox
+  readonly toolboxFor: (run: ToolUser) => Toolbox
   /** Who an agent is to its turns. */
   readonly personaOf: (agentId: string) => Persona
   readonly traitsOf: (ref: string) => ModelTraits
@@ -56,6 +59,12 @@ export interface EngineParts {
   readonly settings: () => TurnSettings
   /** Makes what a tool of this turn is handed to reach the gateway; its calls are the turn's own. */
   readonly reachFor: (run: RunRow, standing: Standing, call: CallName) => { call: ToolCaller; cause: () => string }
+  /** When a run that failed so is tried again by its job's policy; undefined: it ends. */
+  readonly retryAt: (run: RunRow, end: RunEnd) => number | undefined
+  /** Whether a run that was to be tried again still is: its job is there and switched on. */
+  readonly isWanted: (run: RunRow) => boolean
+  /** Its end as its job sees it, which also wants it delivered. */
+  readonly endFor: <E extends RunEnd>(run: RunRow, end: E) => E
   /** What a finished run tells another session, if anything. */
   readonly noticeFor: (run: RunRow, end: RunEnd) => NewNotice | undefined
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void

@@ -16,6 +16,8 @@ import type { TurnOutcome } from './runner.ts'
 
 /** Attempts of one run that may be lost before it ends as failed: a turn that kills its runner must not do so for ever. */
 export const LOSSES_MAX = 3
+/** One that is tried again later looks at the clock so often: suspend and clock steps are seen. */
+const LOOK_MS = 20_000
 /** How long an aborted runner may take to end by itself before the run is ended without it and fenced off (T3). */
 const ABORT_GRACE_MS = 5_000
 
@@ -162,11 +164,14 @@ export class TurnEngine {
   async #untilClaimed(carried: Carried): Promise<void> {
     const { slots, clock, log } = this.#parts
     const pools = poolsOf(carried.run)
+    let { retryAtMs } = carried.run
     for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      if (retryAtMs !== undefined) await this.#untilDue(carried, retryAtMs)
       const slot = await slots.take(pools, carried.abort.signal)
       try {
-        const lost = await this.#claimed(carried, slot)
-        if (!lost || this.#draining) return
+        const again = await this.#claimed(carried, slot)
+        if (!again || this.#draining) return
+        ;({ retryAtMs } = again)
         // The next attempt takes a slot of its own: the lost one's may still be parked by a wait that is just ending.
         carried.attempt = undefined
         continue
@@ -183,14 +188,27 @@ export class TurnEngine {
     }
   }
 
-  /** True when the attempt was lost with its runner and the run is queued again. */
-  async #claimed(carried: Carried, slot: Slot): Promise<boolean> {
+  /** A turn that is tried again later holds its lane meanwhile, and nothing else. Throws when it is not to be any more. */
+  async #untilDue(carried: Carried, atMs: number): Promise<void> {
+    const { clock, isWanted } = this.#parts
+    const { signal } = carried.abort
+    while (clock.now() < atMs && !signal.aborted) {
+      await pause(clock, Math.min(atMs - clock.now(), LOOK_MS), signal)
+    }
+    signal.throwIfAborted()
+    if (isWanted(carried.run)) return
+    carried.stop = { reason: 'rpc', silent: false }
+    throw new SluiceError('CANCELLED', 'Its job is gone or switched off.', { outcome: 'cancelled' })
+  }
+
+  /** The run as it is queued again, when another attempt is to go on with it. */
+  async #claimed(carried: Carried, slot: Slot): Promise<RunRow | undefined> {
     const { clock, store } = this.#parts
     const { attempt } = store.read.run(carried.run.runId) ?? carried.run
     const events = new RunEvents({ ...carried.run, attempt: attempt + 1 }, clock, this.#parts.publish)
     const nowMs = clock.now()
     const run = await this.#claim(carried.run.runId, nowMs, events.started(nowMs))
-    if (!run) return false
+    if (!run) return undefined
     carried.attempt = run
     carried.events = events
     // Taken with the claim, or by an earlier attempt that did not hear that it was.
@@ -210,8 +228,11 @@ export class TurnEngine {
     }
   }
 
-  /** One attempt; true when the runner was lost and the turn should go on with another. */
-  async #attempt(carried: Carried, attempt: { run: RunRow; events: RunEvents; slot: Slot }): Promise<boolean> {
+  /** One attempt; answers the run when it goes on with another: its runner was lost, or its job has it tried again. */
+  async #attempt(
+    carried: Carried,
+    attempt: { run: RunRow; events: RunEvents; slot: Slot },
+  ): Promise<RunRow | undefined> {
     const { run, events, slot } = attempt
     const timeoutMs = run.timeoutMs ?? this.#parts.settings().timeoutMs
     // Whatever the attempt still waits for when it is over, it waits for no more.
@@ -227,9 +248,9 @@ export class TurnEngine {
       outcome = run.losses >= LOSSES_MAX ? givenUp(run) : await this.#bounded(run, live.perform(), deadline)
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (error.code === 'STALE' || this.#draining) return false
+      if (error.code === 'STALE' || this.#draining) return undefined
       this.#parts.log('warn', `turn ${run.runId} lost its runner`, { error: error.message, attempt: run.attempt })
-      if (error.code === 'UNAVAILABLE') return await this.#requeue(run)
+      if (error.code === 'UNAVAILABLE') return await this.#requeue(run, { lost: true })
       // Stopped while it waited for a place at its provider: the loop had no chance to say so.
       outcome = deadline.signal.aborted
         ? { state: 'aborted', reply: '' }
@@ -239,11 +260,25 @@ export class TurnEngine {
       deadline.end()
       over.abort(new SluiceError('CANCELLED', 'The attempt is over.', { outcome: 'cancelled' }))
     }
-    if (this.#draining) return false
+    if (this.#draining) return undefined
     // The turn's code has run; its end only waits for the disk.
     slot.release()
-    await this.#end(run, events, { ...this.#endOf(carried, deadline, outcome), silent: carried.stop?.silent === true })
-    return false
+    const end = this.#parts.endFor(run, this.#endOf(carried, deadline, outcome))
+    const retry = this.#retryOf(run, end, live)
+    if (retry) {
+      events.flush()
+      return await this.#requeue(run, { lost: false, retry })
+    }
+    await this.#end(run, events, { ...end, silent: carried.stop?.silent === true })
+    return undefined
+  }
+
+  #retryOf(run: RunRow, end: RunEnd, live: LiveRun): { atMs: number; error: string } | undefined {
+    const atMs = this.#parts.retryAt(run, end)
+    if (atMs === undefined || !live.mayBeTriedAgain()) return undefined
+    const { error = end.state } = end
+    this.#parts.log('warn', `turn ${run.runId} failed and is tried again`, { error, atMs })
+    return { atMs, error }
   }
 
   /** A runner that does not end after an abort is let go: the end that follows fences it off (T3). */
@@ -355,21 +390,23 @@ export class TurnEngine {
   }
 
   /** Back to `queued` under the same journal, so that the next attempt goes on from its last entry. */
-  async #requeue(run: RunRow): Promise<boolean> {
+  async #requeue(
+    run: RunRow,
+    why: { lost: boolean; retry?: { atMs: number; error: string } },
+  ): Promise<RunRow | undefined> {
     const { store, clock, log } = this.#parts
     const fence = { runId: run.runId, epoch: store.epoch, attempt: run.attempt }
     for (let delayMs = RETRY_MS; !this.#draining; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
-        await store.write.requeueRun({ fence, lost: true, nowMs: clock.now() })
-        return true
+        return (await store.write.requeueRun({ fence, ...why, nowMs: clock.now() })).value
       } catch (thrown) {
         const error = asSluiceError(thrown)
-        if (error.code === 'STALE') return false
+        if (error.code === 'STALE') return undefined
         log('error', `turn ${run.runId} cannot be queued again; trying again`, { error: error.message })
         await pause(clock, delayMs)
       }
     }
-    return false
+    return undefined
   }
 
   async #cancelQueued(carried: Carried): Promise<void> {
@@ -380,7 +417,7 @@ export class TurnEngine {
     const told = events.ended({ state: 'aborted', reply: '', stopReason: carried.stop?.reason ?? 'rpc' })
     const { value } = await store.write.cancelQueuedRun({
       runId: carried.run.runId,
-      reason: 'stopped before it began',
+      reason: run.retryAtMs === undefined ? 'stopped before it began' : 'stopped before it was tried again',
       awaited: this.#isAwaited(carried.run),
       silent: carried.stop?.silent === true,
       nowMs: clock.now(),

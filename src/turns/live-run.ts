@@ -5,7 +5,7 @@ import { asSluiceError, SluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import { parked, type Standing } from '../coordination/joins.ts'
 import type { ModelChoice } from '../providers/choice.ts'
-import type { ModelMessage, ModelUsage } from '../providers/model.ts'
+import { type ModelMessage, type ModelUsage, THINKING, type Thinking } from '../providers/model.ts'
 import type { DurableEvent, WriteValue } from '../store/port.ts'
 import type { EntryBody, EntryUsage, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
@@ -70,6 +70,12 @@ export class LiveRun implements TurnLink {
     return this.#open.has(callId) ? this.#surroundings : undefined
   }
 
+  /** Whether all calls of the run so far may be made again; what did something outside may not be done twice. */
+  mayBeTriedAgain(): boolean {
+    const { run, toolbox } = this.#surroundings
+    return this.#parts.store.read.toolsCalled(run.runId).every(name => toolbox.replayOf(name) === 'safe')
+  }
+
   async perform(): Promise<TurnOutcome> {
     const { run } = this.#attempt
     let turn: CompactedTurn
@@ -117,10 +123,14 @@ export class LiveRun implements TurnLink {
     const calls = message.calls.map((call, ordinal) => ({ ordinal, name: call.name, args: call.args }))
     const { text, model } = message
     const usage = message.usage && this.#priced(model, message.usage)
-    const { ids, merged } = await this.#append([{ kind: 'message', text, calls, model, ...(usage && { usage }) }], {
-      // Between a call and its result there is no place for what a person writes, nor after an answer that broke off.
-      merges: calls.length === 0 && !message.isCut,
-    })
+    const cut = message.isCut && { isCut: message.isCut }
+    const { ids, merged } = await this.#append(
+      [{ kind: 'message', text, calls, model, ...(usage && { usage }), ...cut }],
+      {
+        // Between a call and its result there is no place for what a person writes, nor after an answer that broke off.
+        merges: calls.length === 0 && !message.isCut,
+      },
+    )
     return { entry: ids[0] as number, merged }
   }
 
@@ -263,9 +273,16 @@ export class LiveRun implements TurnLink {
       promptFiles: { folder: persona.folder, lengthMax: persona.lengthMax },
       ...context,
       tools: this.#surroundings.toolbox.descriptions,
+      ...thinkingOf(run),
       limits: TURN_LIMITS,
     }
   }
+}
+
+/** A word that no model knows says nothing; whoever made the job was told so. */
+function thinkingOf({ rules }: RunRow): { thinking?: Thinking } {
+  const thinking = THINKING.find(word => word === rules?.thinking)
+  return thinking === undefined ? {} : { thinking }
 }
 
 function lost(cause: SluiceError): SluiceError {

@@ -1,15 +1,18 @@
 // The loop of one turn: ask the model, hand out its message, run its calls, ask again. A pure function of its context,
 // model, tools and signal; it keeps no journal and knows no gateway. Whoever pulls it commits each event before it
 // pulls the next (L2). A model that fails is data: the loop ends, it never throws.
-import type {
-  Model,
-  ModelCall,
-  ModelEvent,
-  ModelFailure,
-  ModelMessage,
-  ModelUsage,
-  ToolSpec,
+import {
+  type Model,
+  type ModelCall,
+  type ModelEvent,
+  type ModelFailure,
+  type ModelMessage,
+  type ModelUsage,
+  PASSING,
+  type Thinking,
+  type ToolSpec,
 } from '../providers/model.ts'
+import type { FailureKind } from '../store/rows.ts'
 
 export interface TurnLimits {
   /** Model answers in one turn. */
@@ -44,6 +47,7 @@ export interface LoopInput {
   /** The last message asked for nothing more: only the end was not written. */
   readonly answered: boolean
   readonly tools: readonly ToolSpec[]
+  readonly thinking?: Thinking
   /** Runs a call. A tool's failure is a result; it throws only to end the turn. */
   readonly invoke: (call: TurnCall) => Promise<CallResult>
   readonly signal: AbortSignal
@@ -79,18 +83,23 @@ export interface LoopEnd {
   /** All texts of the turn's messages, in order. */
   readonly reply: string
   readonly error?: string
+  /** Of a failed one. */
+  readonly failure?: FailureKind
   /** Its last request was longer than the model takes, and nothing of an answer to it was shown. */
   readonly tooLong?: true
 }
+
+/** Without a kind it is a limit that the turn has reached. */
+type Ending = (state: LoopEnd['state'], error?: string, failure?: FailureKind) => LoopEnd
 
 export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, LoopEnd, LoopAnswer> {
   const messages = [...input.messages]
   const breaker = new CallBreaker(input.limits.identicalCallsMax)
   const texts = [...input.said]
-  const end = (state: LoopEnd['state'], error?: string): LoopEnd => ({
+  const end: Ending = (state, error, failure = 'refused') => ({
     state,
     reply: texts.filter(text => text !== '').join('\n\n'),
-    ...(error !== undefined && state === 'failed' && { error }),
+    ...(error !== undefined && state === 'failed' && { error, failure }),
   })
   if (input.answered) return end('ok')
   await runCalls(input, input.pending, messages)
@@ -121,10 +130,11 @@ export async function* runLoop(input: LoopInput): AsyncGenerator<LoopEvent, Loop
 function failedEnd(
   input: LoopInput,
   { kind, message, unsaid }: ModelFailure & { readonly unsaid: boolean },
-  end: (state: LoopEnd['state'], error?: string) => LoopEnd,
+  end: Ending,
 ): LoopEnd {
   if (kind === 'aborted' || input.signal.aborted) return end('aborted')
-  return { ...end('failed', message), ...(kind === 'too-long' && unsaid && { tooLong: true as const }) }
+  const failure = PASSING.has(kind) ? 'transient' : kind === 'refused' ? 'refused' : 'permanent'
+  return { ...end('failed', message, failure), ...(kind === 'too-long' && unsaid && { tooLong: true as const }) }
 }
 
 function toMessage(input: LoopInput, answer: Done): LoopEvent {
@@ -151,7 +161,8 @@ async function* ask(
   input: LoopInput,
   messages: readonly ModelMessage[],
 ): AsyncGenerator<LoopEvent, Answer, LoopAnswer> {
-  const stream = input.model.stream({ system: input.system, messages, tools: input.tools, signal: input.signal })
+  const { model, system, tools, signal, thinking } = input
+  const stream = model.stream({ system, messages, tools, signal, ...(thinking && { thinking }) })
   let unsaid = true
   for await (const event of stream) {
     if (event.type === 'failed') return { ...event, unsaid }

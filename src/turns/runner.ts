@@ -1,7 +1,8 @@
 // The port to whatever runs turns: in this thread, in a worker thread, later in a sandbox. A runner holds no state of a
 // turn that matters: all of it is in the journal, kept by the gateway over the link that the turn already has (W1).
 import type { ModelChoice } from '../providers/choice.ts'
-import type { ModelCall, ModelMessage, ModelUsage, ToolSpec } from '../providers/model.ts'
+import type { ModelCall, ModelMessage, ModelUsage, Thinking, ToolSpec } from '../providers/model.ts'
+import type { FailureKind } from '../store/rows.ts'
 import type { CallResult, LoopAnswer, TurnCall, TurnLimits } from './loop.ts'
 import type { PromptFolder } from './prompt-files.ts'
 
@@ -17,6 +18,7 @@ export interface TurnTask {
   readonly said: readonly string[]
   readonly answered: boolean
   readonly tools: readonly ToolSpec[]
+  readonly thinking?: Thinking
   readonly limits: TurnLimits
 }
 
@@ -43,6 +45,8 @@ export interface TurnOutcome {
   readonly state: 'ok' | 'failed' | 'aborted'
   readonly reply: string
   readonly error?: string
+  /** Of a failed one; absent: `permanent`. */
+  readonly failure?: FailureKind
   /** Its last request was longer than the model takes, and nothing of an answer to it was shown. */
   readonly tooLong?: true
 }

@@ -17,6 +17,7 @@ import { planJob } from '../../src/scheduler/plan.ts'
 import { Scheduler } from '../../src/scheduler/scheduler.ts'
 import type { Store } from '../../src/store/port.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
+import { Toolbox } from '../../src/tools/toolbox.ts'
 import { FakeClock } from '../fakes/clock.ts'
 
 const closers: (() => Promise<void>)[] = []
@@ -52,12 +53,15 @@ async function openDesk() {
         agentOf: () => 'main',
         mainSession: agentId => `agent:${agentId}:main`,
         jobSession: (agentId, jobId) => `agent:${agentId}:cron:${jobId}`,
+        targetOf: () => ({ kind: 'none' }),
       }),
     log: () => undefined,
   })
   const facts = { zone: 'UTC', stateDir: folder }
   const settings = () => ({ hopsMax: HOPS_MAX, agents: [{ id: 'main', allowAgents: [] }], defaultAgent: 'main' })
-  const parts = { store, clock, random, scheduler, facts, settings, joins: { forget: () => undefined } }
+  const outside = { toolboxOf: () => new Toolbox([], { allow: undefined, deny: [] }) }
+  const rooms = { store, clock, random, scheduler, facts, settings, outside, channels: [] }
+  const parts = { ...rooms, joins: { forget: () => undefined } }
   const dispatcher = new Dispatcher(cronHandlers(parts as unknown as MethodParts) as Handlers, clock)
   closers.push(async () => {
     await store.close()

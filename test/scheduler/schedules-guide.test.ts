@@ -63,7 +63,7 @@ test('every member of a policy is there, with its flag and its default', () => {
     const holds = defaults[word(name)]
     expect([word(name), given === 'none' ? undefined : word(given)]).toEqual([
       word(name),
-      holds === undefined ? undefined : String(holds),
+      typeof holds === 'object' ? JSON.stringify(holds) : holds === undefined ? undefined : String(holds),
     ])
   }
 })

@@ -91,7 +91,8 @@ function claimantsOf(moment: Moment, world: { seen: Sightings; scenario: Scenari
   const firsts = live.filter(run => {
     if (run.state !== 'queued' || busy.has(run.sessionKey)) return false
     busy.add(run.sessionKey)
-    return true
+    // One that is to be tried again later keeps its lane meanwhile.
+    return run.retryAtMs === null
   })
   const wanting = held.filter(attempt => attempt.place === 'wanted')
   const back = open.filter(call => running.has(call.runId) && isOver(call, moment, world))

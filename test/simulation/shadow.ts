@@ -13,10 +13,12 @@ export interface LiveRun {
   readonly source: string
   readonly parent: string | null
   readonly tells: string | null
+  /** It is to be tried again then. */
+  readonly retryAtMs: number | null
 }
 
 const LIVE = `SELECT id, run_id AS runId, session_key AS sessionKey, state, job_id AS jobId, source,
-  parent, tells FROM runs
+  parent, tells, retry_at_ms AS retryAtMs FROM runs
   WHERE state IN ('queued', 'running') ORDER BY id`
 
 const MERGED = `SELECT merged.run_id AS runId, merged_into AS "into" FROM runs AS merged

@@ -97,7 +97,10 @@ describe('the tools', () => {
     })
     const job = { name: 'n', schedule: { at: '2026-11-23T09:00' }, payload: { kind: 'message', text: 't' } }
     const result = await new Toolbox([cronTool], all).run({ name: 'cron', args: { action: 'add', job } }, context)
-    expect(asked).toEqual([['cron.add', job]])
+    expect(asked).toEqual([
+      ['cron.add', job],
+      ['cron.next', { jobId: 'j', count: 1 }],
+    ])
     expect(JSON.parse(result.text).next).toBe('Mon 2026-11-23 09:00 Europe/Berlin (+01:00)')
   })
 

@@ -96,13 +96,13 @@ describe('L2: a turn is a journal', () => {
 describe('how turns end', () => {
   test('a model that fails is data', async () => {
     const { end } = await play({ model: scripted([{ type: 'failed', kind: 'auth', message: 'no key' }]) })
-    expect(end).toEqual({ state: 'failed', reply: '', error: 'no key' })
+    expect(end).toEqual({ state: 'failed', reply: '', error: 'no key', failure: 'permanent' })
   })
 
   test('text before a failure is kept in the reply', async () => {
     const first: Answer = { type: 'done', text: 'let me look', calls: [call('a')] }
     const { end } = await play({ model: scripted([first, { type: 'failed', kind: 'unavailable', message: 'gone' }]) })
-    expect(end).toEqual({ state: 'failed', reply: 'let me look', error: 'gone' })
+    expect(end).toEqual({ state: 'failed', reply: 'let me look', error: 'gone', failure: 'transient' })
   })
 
   test('an abort ends it as aborted and starts no further call', async () => {

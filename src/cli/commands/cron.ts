@@ -3,7 +3,7 @@ import { DAY, formatDuration, parseDuration } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
 import { formatInstant, formatOffset, offsetMs } from '../../base/zoned-time.ts'
 import type { Result } from '../../protocol/catalogue.ts'
-import type { Job, OccurrenceState, RunLog } from '../../protocol/job.ts'
+import type { Job, JobMaker, OccurrenceState, RunLog } from '../../protocol/job.ts'
 import { parseInstant } from '../../protocol/job-leniency.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
@@ -15,10 +15,13 @@ import { sanitizeLine } from '../text/sanitize.ts'
 import { type Column, renderTable } from '../text/table.ts'
 import { relative, shortInstant, shortSchedule } from '../text/times.ts'
 
+const MAKERS = ['operator', 'agent', 'import'] as const satisfies readonly JobMaker['kind'][]
+
 export const list: Run = async (args, shell) => {
+  const madeBy = args.oneOf('made-by', MAKERS)
   const { jobs, zone, total } = await withGateway(args, shell, async ({ call }) => {
     const [listed, scheduler] = await Promise.all([
-      call('cron.list', { includeDisabled: args.has('all') }),
+      call('cron.list', { includeDisabled: args.has('all'), ...(madeBy && { madeBy }) }),
       // Only for the zone; a list without it is still a list.
       call('cron.status', {}).catch(() => undefined),
     ])
@@ -58,11 +61,13 @@ function jobColumns({ zone, nowMs, paint, isWide }: Look): Column<Job>[] {
     { title: 'Status', cell: statusOf, leaves: 4, paint: (text, job) => statusPaint(statusOf(job), paint)(text) },
     { title: 'Target', cell: job => job.sessionTarget, leaves: 2 },
     { title: 'Agent', cell: job => sanitizeLine(job.agentId ?? 'default'), leaves: 1 },
+    { title: 'Made by', cell: job => job.madeBy?.kind ?? '-', leaves: 0 },
   ]
 }
 
 function statusOf(job: Job): string {
   if (!job.enabled) return 'disabled'
+  if (job.state.retryAtMs !== undefined) return 'retrying'
   return job.state.runningAtMs !== undefined ? 'running' : (job.state.lastStatus ?? 'idle')
 }
 
@@ -161,7 +166,7 @@ const STATES = [
 /** The ledger of all jobs, or of one, since some time. */
 export const history: Run = async (args, shell) => {
   const reference = args.positionals[0]
-  const limit = args.whole('limit', { min: 1, max: 500 }) ?? RUNS_SHOWN_DEFAULT
+  const limit = args.whole('limit', { min: 1, max: 5_000 }) ?? RUNS_SHOWN_DEFAULT
   const state = args.oneOf('state', STATES)
   const { entries, zone, names } = await withGateway(args, shell, async link => {
     const { call } = link
@@ -226,7 +231,7 @@ export const when: Run = async (args, shell) => {
 }
 
 /** The words of a schedule and its next times; of a single time, which is its own words, the time. */
-function readingLines({ words, times, zone }: Result<'cron.next'>): string {
+function readingLines({ words, times, zone }: Pick<Result<'cron.next'>, 'words' | 'times' | 'zone'>): string {
   const lines = nextLines(times, zone)
   return `on ${lines[0]}` === `${words}\n` ? (lines[0] ?? '') : [`${words}\n`, ...lines].join('')
 }

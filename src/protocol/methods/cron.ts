@@ -2,7 +2,9 @@
 import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
 import {
+  jobDeliverySchema,
   jobInputSchema,
+  jobMakerSchema,
   jobPatchSchema,
   jobSchema,
   OCCURRENCE_STATES,
@@ -32,6 +34,9 @@ function namesOneJob(params: unknown): boolean {
   return (id === undefined) !== (jobId === undefined)
 }
 
+/** What would make a job's runs fail as things stand. */
+const warnings = { warnings: z.array(z.string()).optional() }
+
 /** Which rows of the ledger; times are those of the claim. */
 const ledgerFilter = {
   limit: z.int().min(1).max(5_000).optional(),
@@ -48,6 +53,8 @@ export const CRON_METHODS = {
     summary: 'List jobs, soonest first.',
     params: z.strictObject({
       includeDisabled: z.boolean().optional(),
+      /** Only those that this kind of caller made. */
+      madeBy: jobMakerSchema.shape.kind.optional(),
       limit: z.int().min(1).max(JOBS_LISTED_MAX).optional(),
     }),
     result: z.object({ jobs: z.array(jobSchema), total: z.number() }),
@@ -82,11 +89,16 @@ export const CRON_METHODS = {
       allowDuplicate: z.boolean().optional(),
       idempotencyKey: key,
     }),
-    result: jobSchema.extend({ deduplicated: z.boolean().optional() }),
+    result: jobSchema.extend({ deduplicated: z.boolean().optional(), ...warnings }),
     scope: 'operator.admin',
     tool: 'cron',
     replay: 'transactional',
     deadlineMs: DEADLINE_MS,
+    example: {
+      name: 'tea',
+      schedule: { kind: 'cron', expr: '0 16 * * 1-5', tz: 'Europe/London' },
+      payload: { kind: 'message', text: 'Tea is ready.' },
+    },
     lenient: lenientJobInput,
   }),
   'cron.update': method({
@@ -95,11 +107,12 @@ export const CRON_METHODS = {
       patch: jobPatchSchema.extend({ schedule: scheduleWishSchema.optional() }),
       idempotencyKey: key,
     }),
-    result: jobSchema,
+    result: jobSchema.extend(warnings),
     scope: 'operator.admin',
     tool: 'cron',
     replay: 'transactional',
     deadlineMs: DEADLINE_MS,
+    example: { id: 'the id of the job', patch: { schedule: { kind: 'every', everyMs: 3_600_000 } } },
     lenient: lenientJobPatch,
   }),
   'cron.remove': method({
@@ -142,7 +155,7 @@ export const CRON_METHODS = {
     deadlineMs: DEADLINE_MS,
   }),
   'cron.history': method({
-    summary: 'Show the ledger of all jobs, oldest first; of the newest 5,000 rows before `before`.',
+    summary: 'Show the ledger of all jobs, oldest first; the newest rows, or those before `before`.',
     params: z.strictObject(ledgerFilter),
     result: z.object({ entries: z.array(runLogSchema) }),
     scope: 'operator.read',
@@ -151,13 +164,16 @@ export const CRON_METHODS = {
     deadlineMs: DEADLINE_MS,
   }),
   'cron.next': method({
-    summary: 'Say when a job runs next, as often as asked; nothing for a job that is disabled or done.',
+    summary:
+      'Say when a job runs next, as often as asked, and where its result goes; no times for one that is disabled.',
     params: withJobId({ count: z.int().min(1).max(NEXT_TIMES_MAX).optional() }),
     result: z.object({
       times: z.array(z.number()),
       zone: z.string(),
       /** Its schedule in words. */
       words: z.string(),
+      delivery: jobDeliverySchema,
+      ...warnings,
     }),
     scope: 'operator.read',
     tool: 'cron',

@@ -6,7 +6,11 @@ import type { ServedChoice } from '../choice.ts'
 import type { Model } from '../model.ts'
 import { chatModel } from './chat-model.ts'
 
-const NEEDS = { personAround: true, cacheMark: { anthropic: { cacheControl: { type: 'ephemeral' } } } }
+const NEEDS = {
+  wantsThoughtsBack: true,
+  personAround: true,
+  cacheMark: { anthropic: { cacheControl: { type: 'ephemeral' } } },
+}
 
 export function anthropicModel(choice: ServedChoice, { fetch, clock }: Pick<World, 'fetch' | 'clock'>): Model {
   const provider = createAnthropic({

@@ -56,9 +56,15 @@ async function ask({ language, needs = {}, options }: Spoken, request: ModelRequ
     prompt: toPrompt(request, needs),
     tools: toTools(request, needs),
     abortSignal: AbortSignal.any([request.signal, silence]),
+    ...thinkingOf(request, needs),
     ...(options && { providerOptions: options }),
   })
   return stream
+}
+
+function thinkingOf({ thinking, messages }: ModelRequest, { wantsThoughtsBack }: PromptNeeds) {
+  if (thinking === undefined || (wantsThoughtsBack && messages.at(-1)?.role === 'tool')) return {}
+  return { reasoning: thinking === 'off' ? ('none' as const) : thinking }
 }
 
 function tooSilent({ ref, provider, silenceMsMax }: ServedChoice): ModelFailure {

@@ -5,6 +5,8 @@ import type { ModelMessage, ModelRequest } from '../model.ts'
 import { userContent } from './attachments.ts'
 
 export interface PromptNeeds {
+  /** Thoughts have to come back with the calls that followed them; as they are not kept, it thinks before its calls only. */
+  readonly wantsThoughtsBack?: boolean
   /** The conversation begins with the person and ends with the person or a result. */
   readonly personAround?: boolean
   /** What marks the end of a part that will come again as it is, for the provider's prompt cache. */

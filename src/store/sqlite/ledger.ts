@@ -4,6 +4,7 @@ import type { OccurrenceState } from '../../protocol/job.ts'
 import { policyOf } from '../../protocol/job-policy.ts'
 import { outageStep, outageWords } from '../job-outage.ts'
 import type { Advance, JobRow } from '../port.ts'
+import type { FailureKind, RunRow } from '../rows.ts'
 import { emitCron } from './events.ts'
 import { JOB_COLUMNS, type JobColumns, type OccurrenceColumns, toJob } from './rows.ts'
 import type { Tx } from './tx.ts'
@@ -16,8 +17,10 @@ const LOST = 'the gateway stopped before this ended; whether it took effect is u
 
 const FIND_JOB = `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`
 const FIND_OCCURRENCE = 'SELECT * FROM occurrences WHERE job_id = ? AND occurrence = ?'
-const FINISH = `UPDATE occurrences SET state = :state, error = :error, summary = :summary, ended_at_ms = :nowMs
+const FINISH = `UPDATE occurrences SET state = :state, error = :error, summary = :summary, failure = :failure, ended_at_ms = :nowMs
   WHERE id = :id`
+const NOTE_ATTEMPT = `UPDATE occurrences SET attempt = :attempt, started_at_ms = :startedAtMs
+  WHERE job_id = :jobId AND occurrence = :occurrence AND state = 'running'`
 // What the run's row and its usage say is kept with the ledger, which outlives them.
 const KEEP_RUN = `UPDATE occurrences SET (started_at_ms, attempt) = (SELECT started_at_ms, attempt FROM runs WHERE run_id = :runId),
   (model, input_tokens, output_tokens, cost_micro_usd) = (SELECT max(model), sum(input_tokens), sum(output_tokens),
@@ -63,11 +66,17 @@ function isSpent(tx: Tx, { job }: JobRow): boolean {
   return job.enabled && job.state.nextRunAtMs === undefined && !tx.get(UNDER_WAY, [job.id])
 }
 
+function failureOf({ state, failure = 'permanent' }: Finish): FailureKind | null {
+  return state === 'failed' ? failure : null
+}
+
 export interface Finish {
   readonly jobId: string | undefined
   readonly occurrence: string | undefined
   readonly state: Exclude<OccurrenceState, 'running' | 'skipped'>
   readonly error?: string | undefined
+  /** Of a failed one; absent: `permanent`. */
+  readonly failure?: FailureKind | undefined
   readonly summary?: string | undefined
   readonly nowMs: number
 }
@@ -87,7 +96,14 @@ export function finishOccurrence(tx: Tx, finish: Finish): void {
   const summary = finish.summary?.slice(0, SUMMARY_LENGTH_MAX)
   const runAtMs = row.claimed_at_ms
   const durationMs = Math.max(0, nowMs - runAtMs)
-  tx.run(FINISH, { id: row.id, state, nowMs, error: error ?? null, summary: summary ?? null })
+  tx.run(FINISH, {
+    id: row.id,
+    state,
+    nowMs,
+    error: error ?? null,
+    summary: summary ?? null,
+    failure: failureOf(finish),
+  })
   if (row.run_id !== null) tx.run(KEEP_RUN, { id: row.id, runId: row.run_id, scope: `run:${row.run_id}` })
   tx.run(LAST_RUN, { jobId, runAtMs, status, durationMs, error: error ?? null })
   noteOutage(tx, row, { state, error, nowMs })
@@ -97,6 +113,12 @@ export function finishOccurrence(tx: Tx, finish: Finish): void {
   if (!found || !isSpent(tx, found)) return
   if (status === 'ok' && found.job.deleteAfterRun) deleteJob(tx, jobId)
   else tx.run(DISABLE, [jobId])
+}
+
+/** Of an occurrence that is tried again: the attempt that failed, or that is under way. */
+export function noteAttempt(tx: Tx, { jobId, occurrence, attempt, startedAtMs = 0 }: RunRow): void {
+  if (jobId === undefined || occurrence === undefined) return
+  tx.run(NOTE_ATTEMPT, { jobId, occurrence, attempt, startedAtMs })
 }
 
 /** Counts failures in a row, tells the job's chat of the first and of the recovery, and switches the job off. */

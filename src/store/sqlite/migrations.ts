@@ -242,6 +242,18 @@ CREATE TABLE strangers (
 ) STRICT, WITHOUT ROWID;
 `
 
+/** What a job lets its runs have, which of them are tried again, and indexes for what few rows are: rare ends, jobs of one maker. */
+const JOB_RETRIES = `
+ALTER TABLE runs ADD COLUMN rules TEXT;
+ALTER TABLE runs ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN retry_at_ms INTEGER;
+ALTER TABLE occurrences ADD COLUMN failure TEXT;
+CREATE INDEX occurrences_of_state ON occurrences (state, claimed_at_ms);
+CREATE INDEX occurrences_of_job_state ON occurrences (job_id, state, claimed_at_ms);
+ALTER TABLE jobs ADD COLUMN maker TEXT GENERATED ALWAYS AS (json_extract(body, '$.madeBy.kind')) VIRTUAL;
+CREATE INDEX jobs_of_maker ON jobs (maker, order_ms, id);
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -255,6 +267,7 @@ export const MIGRATIONS: readonly string[] = [
   RUNS_OF_SESSION,
   JOB_POLICIES,
   PEOPLE,
+  JOB_RETRIES,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

@@ -1,6 +1,7 @@
 // The small reads, on a connection that cannot write: by key or page, at most 500 rows, each one statement that is
 // prepared once and read to its end. So they see all that was acknowledged and wait for nobody (W3).
 import type { Database } from 'better-sqlite3'
+import { OCCURRENCE_STATES, type OccurrenceState } from '../../protocol/job.ts'
 import type { LargeReadName, StoreReads } from '../port.ts'
 import type { Entry, UsageRow } from '../rows.ts'
 import { fromJson } from './failures.ts'
@@ -128,7 +129,9 @@ function jobPages(select: Select, remember: Remember): LargeReadsHere['jobs'] {
         ORDER BY order_ms, id LIMIT :limit`,
       columns: JOB_COLUMNS,
       long: ['body', 'last_error'],
-      params: ({ limit, after }: Parameters<StoreReads['jobs']>[0]) => ({
+      params: ({ limit, after, madeBy, includeDisabled }: Parameters<StoreReads['jobs']>[0]) => ({
+        madeBy: madeBy ?? null,
+        all: includeDisabled ? 1 : 0,
         afterMs: after?.nextRunAtMs ?? -1,
         afterId: after?.id ?? '',
         limit: capped(limit),
@@ -137,33 +140,43 @@ function jobPages(select: Select, remember: Remember): LargeReadsHere['jobs'] {
     })
   const all = page('')
   const enabled = page('enabled = 1 AND')
-  const which = ({ includeDisabled }: { includeDisabled: boolean }) => (includeDisabled ? all : enabled)
+  const ofMaker = page('maker = :madeBy AND (:all OR enabled = 1) AND')
+  const which = ({ includeDisabled, madeBy }: Parameters<StoreReads['jobs']>[0]) =>
+    madeBy ? ofMaker : includeDisabled ? all : enabled
   return {
     read: remember(wanted => which(wanted).read(wanted)),
     bytes: remember(wanted => which(wanted).bytes(wanted)),
   }
 }
 
-/** Rows of the ledger that one read looks at: what it does not show costs time as well. */
-const LEDGER_ROWS_MAX = 5_000
+/** When the row was claimed before which a page ends: that one may have been removed meanwhile. */
+const BEFORE_MS = `(CASE WHEN :before IS NULL THEN ${Number.MAX_SAFE_INTEGER} ELSE
+  ifnull((SELECT claimed_at_ms FROM occurrences WHERE id <= :before ORDER BY id DESC LIMIT 1), -1) END)`
+/** Each state by its index: a page costs what it shows, however rare that is. */
+const newestOf = (state: OccurrenceState, which: string) => `SELECT * FROM (SELECT id, claimed_at_ms FROM occurrences
+  WHERE instr(:states, ' ${state} ') > 0 AND ${which} state = '${state}'
+  AND claimed_at_ms >= :since AND claimed_at_ms <= min(:until - 1, ${BEFORE_MS})
+  AND (claimed_at_ms < ${BEFORE_MS} OR id < :before) ORDER BY claimed_at_ms DESC, id DESC LIMIT :limit)`
 const DELIVERY = `(SELECT ifnull((SELECT group_concat(DISTINCT s.state) FROM sends s WHERE s.text_id = o.text_id),
   (SELECT x.state FROM outbox x WHERE x.id = o.text_id))) AS delivery`
+
+const RETRY = `(SELECT retry_at_ms FROM runs r WHERE r.run_id = o.run_id) AS retry_at_ms,
+  (SELECT error FROM runs r WHERE r.run_id = o.run_id AND retry_at_ms IS NOT NULL) AS retry_error`
 
 function ledgerPages(select: Select): LargeReadsHere['occurrences'] {
   const page = (which: string, named: (jobId: string | undefined) => Readonly<Record<string, string>>) =>
     largeRead(select, {
-      sql: columns => `SELECT ${columns} FROM occurrences o WHERE ${which} id < :before
-        AND id > ifnull((SELECT id FROM occurrences WHERE ${which} id < :before ORDER BY id DESC LIMIT 1 OFFSET ${LEDGER_ROWS_MAX}), 0)
-        AND claimed_at_ms >= :since AND claimed_at_ms < :until AND (:states = '' OR instr(:states, ' ' || state || ' ') > 0)
-        ORDER BY id DESC LIMIT :limit`,
-      columns: `o.*, ${DELIVERY}`,
+      sql: columns => `SELECT ${columns} FROM occurrences o WHERE id IN (SELECT id FROM (
+        ${OCCURRENCE_STATES.map(state => newestOf(state, which)).join(' UNION ALL ')}
+        ) ORDER BY claimed_at_ms DESC, id DESC LIMIT :limit) ORDER BY claimed_at_ms DESC, id DESC`,
+      columns: `o.*, ${DELIVERY}, ${RETRY}`,
       long: ['error', 'summary'],
       params: (...[jobId, limit, filter = {}]: Parameters<StoreReads['occurrences']>) => ({
         ...named(jobId),
-        before: filter.before ?? Number.MAX_SAFE_INTEGER,
+        before: filter.before ?? null,
         since: filter.sinceMs ?? 0,
         until: filter.untilMs ?? Number.MAX_SAFE_INTEGER,
-        states: filter.states ? ` ${filter.states.join(' ')} ` : '',
+        states: ` ${(filter.states ?? OCCURRENCE_STATES).join(' ')} `,
         limit: capped(limit),
       }),
       made: (rows: OccurrenceColumns[]) => rows.reverse().map(toOccurrence),
@@ -180,6 +193,7 @@ function jobReads(select: Select, remember: Remember): JobReads {
   const count = (where: string) => select<{ n: number }>(`SELECT count(*) AS n FROM jobs ${where}`)
   const one = select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`)
   const countAll = count('')
+  const countOfMaker = count('WHERE maker = ? AND (? OR enabled = 1)')
   const countEnabled = count('WHERE enabled = 1')
   const due = select<JobColumns>(`SELECT ${JOB_COLUMNS} FROM jobs
     WHERE enabled = 1 AND next_run_at_ms IS NOT NULL AND next_run_at_ms <= ? ORDER BY next_run_at_ms, id LIMIT ?`)
@@ -192,14 +206,19 @@ function jobReads(select: Select, remember: Remember): JobReads {
       const row = one.get([jobId])
       return row && toJob(row)
     },
-    jobCount: remember(({ includeDisabled }) => (includeDisabled ? countAll : countEnabled).get([])?.n ?? 0),
+    jobCount: remember(({ includeDisabled, madeBy }) => {
+      if (madeBy) return countOfMaker.get([madeBy, includeDisabled ? 1 : 0])?.n ?? 0
+      return (includeDisabled ? countAll : countEnabled).get([])?.n ?? 0
+    }),
     dueJobs: (nowMs, limit) => due.all([nowMs, capped(limit)]).map(toJob),
     nextDueAtMs: () => next.get([])?.at ?? undefined,
     newestOccurrenceMs: () => newest.get([])?.at,
   }
 }
 
-function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveChildren' | 'runEntries' | 'mergedInto'> {
+function runReads(
+  select: Select,
+): Pick<StoreReads, 'run' | 'liveRuns' | 'liveChildren' | 'runEntries' | 'toolsCalled' | 'mergedInto'> {
   const merged = select<{ run_id: string }>('SELECT run_id FROM runs WHERE merged_into = ? ORDER BY id')
   const one = select<RunColumns>('SELECT * FROM runs WHERE run_id = ?')
   const liveWhere = (column: string) =>
@@ -207,6 +226,8 @@ function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveCh
       ORDER BY id LIMIT ${READ_ROWS_MAX}`)
   const live = liveWhere('session_key')
   const telling = liveWhere('tells')
+  const called = select<{ name: string }>(`SELECT DISTINCT json_extract(c.value, '$.name') AS name
+    FROM entries e, json_each(e.body, '$.calls') c WHERE e.run_id = ? AND e.kind = 'message'`)
   const journal = select<EntryColumns>('SELECT * FROM entries WHERE run_id = ? ORDER BY id')
   return {
     mergedInto: runId => merged.all([runId]).map(row => row.run_id),
@@ -216,6 +237,7 @@ function runReads(select: Select): Pick<StoreReads, 'run' | 'liveRuns' | 'liveCh
     },
     liveRuns: sessionKey => live.all([sessionKey]).map(toRun),
     liveChildren: sessionKey => telling.all([sessionKey]).map(toRun),
+    toolsCalled: runId => called.all([runId]).map(row => row.name),
     runEntries: runId => journal.all([runId]).map(toEntry),
   }
 }

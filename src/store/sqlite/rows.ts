@@ -2,7 +2,7 @@
 // meet our field names. Missing is NULL here and `undefined` there.
 import type { Job, JobMaker, JobState, OccurrenceState } from '../../protocol/job.ts'
 import type { JobRow, OccurrenceRow, StoredEvent } from '../port.ts'
-import type { ApprovalRow, Entry, Notice, RunRow, RunState, SendRow, SessionRow } from '../rows.ts'
+import type { ApprovalRow, Entry, FailureKind, Notice, RunRow, RunState, SendRow, SessionRow } from '../rows.ts'
 import { fromJson } from './failures.ts'
 
 type Nullable<T> = T | null
@@ -22,6 +22,9 @@ export interface RunColumns {
   model: Nullable<string>
   extra_prompt: Nullable<string>
   timeout_ms: Nullable<number>
+  rules: Nullable<string>
+  retries: number
+  retry_at_ms: Nullable<number>
   job_id: Nullable<string>
   occurrence: Nullable<string>
   fresh_session: number
@@ -56,6 +59,9 @@ export function toRun(row: RunColumns): RunRow {
     model: row.model ?? undefined,
     extraPrompt: row.extra_prompt ?? undefined,
     timeoutMs: row.timeout_ms ?? undefined,
+    rules: row.rules === null ? undefined : fromJson(row.rules),
+    retries: row.retries,
+    retryAtMs: row.retry_at_ms ?? undefined,
     jobId: row.job_id ?? undefined,
     occurrence: row.occurrence ?? undefined,
     createdAtMs: row.created_at_ms,
@@ -230,7 +236,7 @@ export function toEvent(row: { seq: number; event: string; payload: string }): S
   return { seq: row.seq, event: row.event, payload: fromJson(row.payload) }
 }
 
-/** `running_at_ms` is derived from the ledger by whoever selects it. */
+/** `running_at_ms` and `retry_at_ms` are derived from the ledger by whoever selects it. */
 export interface JobColumns {
   id: string
   body: string
@@ -243,6 +249,7 @@ export interface JobColumns {
   last_error: Nullable<string>
   last_duration_ms: Nullable<number>
   running_at_ms: Nullable<number>
+  retry_at_ms: Nullable<number>
   runs: number
   failures: number
   alerted: number
@@ -253,7 +260,9 @@ export interface JobColumns {
 export const JOB_COLUMNS = `jobs.id, body, enabled, revision, kind, next_run_at_ms,
   last_run_at_ms, last_status, last_error, last_duration_ms, runs, failures, alerted, paused_because,
   (SELECT claimed_at_ms FROM occurrences AS o WHERE o.job_id = jobs.id AND o.state = 'running' ORDER BY o.id DESC LIMIT 1)
-  AS running_at_ms`
+  AS running_at_ms,
+  (SELECT r.retry_at_ms FROM occurrences AS o JOIN runs AS r ON r.run_id = o.run_id
+    WHERE o.job_id = jobs.id AND o.state = 'running' ORDER BY o.id LIMIT 1) AS retry_at_ms`
 
 /** What of a job is kept as JSON: all but its state, which has columns. */
 export function jobBody({ state: _, ...rest }: Job): string {
@@ -264,6 +273,7 @@ function toJobState(row: JobColumns): JobState {
   const state: JobState = {}
   if (row.next_run_at_ms !== null) state.nextRunAtMs = row.next_run_at_ms
   if (row.running_at_ms !== null) state.runningAtMs = row.running_at_ms
+  if (row.retry_at_ms !== null) state.retryAtMs = row.retry_at_ms
   if (row.last_run_at_ms !== null) state.lastRunAtMs = row.last_run_at_ms
   if (row.last_status !== null) state.lastStatus = row.last_status
   if (row.last_error !== null) state.lastError = row.last_error
@@ -313,8 +323,20 @@ export interface OccurrenceColumns {
   input_tokens: Nullable<number>
   output_tokens: Nullable<number>
   cost_micro_usd: Nullable<number>
+  failure: Nullable<FailureKind>
+  /** Of one whose run is tried again: when, and why. */
+  retry_at_ms?: Nullable<number>
+  retry_error?: Nullable<string>
   /** What became of what it told, where the select asks for it. */
   delivery?: Nullable<string>
+}
+
+function failureOf(row: OccurrenceColumns): Pick<OccurrenceRow, 'error' | 'failure' | 'retryAtMs'> {
+  return {
+    error: row.error ?? row.retry_error ?? undefined,
+    failure: row.failure ?? undefined,
+    retryAtMs: row.retry_at_ms ?? undefined,
+  }
 }
 
 export function toOccurrence(row: OccurrenceColumns): OccurrenceRow {
@@ -326,7 +348,7 @@ export function toOccurrence(row: OccurrenceColumns): OccurrenceRow {
     claimedAtMs: row.claimed_at_ms,
     endedAtMs: row.ended_at_ms ?? undefined,
     runId: row.run_id ?? undefined,
-    error: row.error ?? undefined,
+    ...failureOf(row),
     summary: row.summary ?? undefined,
     toMs: row.to_ms ?? undefined,
     count: row.count,

@@ -9,9 +9,9 @@ import { ensureSession, touchSession } from './writes-sessions.ts'
 
 const FIND = 'SELECT * FROM runs WHERE run_id = ?'
 const INSERT = `INSERT INTO runs
-  (run_id, session_key, session_id, echo_key, agent_id, source, state, model, extra_prompt, timeout_ms, job_id, occurrence,
+  (run_id, session_key, session_id, echo_key, agent_id, source, state, model, extra_prompt, timeout_ms, rules, job_id, occurrence,
    fresh_session, parent, hops, label, tells, handover, queue_mode, created_at_ms)
-  VALUES (:runId, :sessionKey, :sessionId, :echoKey, :agentId, :source, 'queued', :model, :extraPrompt, :timeoutMs, :jobId,
+  VALUES (:runId, :sessionKey, :sessionId, :echoKey, :agentId, :source, 'queued', :model, :extraPrompt, :timeoutMs, :rules, :jobId,
    :occurrence, :freshSession, :parent, :hops, :label, :tells, :handover, :queueMode,
    :nowMs)`
 const INSERT_INBOX = `INSERT INTO inbox (session_key, run_id, text, created_at_ms)
@@ -65,6 +65,10 @@ function beginsAnew(tx: Tx, { sessionKey, freshSession, resetBeforeMs }: NewRun)
   return last !== undefined && last.at < resetBeforeMs
 }
 
+function jsonOrNull(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value)
+}
+
 /** A queued run with its inbox row, in a session that is made when missing. Throws CONFLICT for a known run id. */
 export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
   const { runId, sessionKey, agentId } = run
@@ -87,6 +91,7 @@ export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
     model: run.model ?? null,
     extraPrompt: run.extraPrompt ?? null,
     timeoutMs: run.timeoutMs ?? null,
+    rules: jsonOrNull(run.rules),
     jobId: run.jobId ?? null,
     occurrence: run.occurrence ?? null,
     freshSession: beginsAnew(tx, run) ? 1 : 0,

@@ -8,7 +8,7 @@ import type { EntryBody, RunRow } from '../rows.ts'
 import { emitAll } from './events.ts'
 import { type Handing, handOver } from './handover.ts'
 import { once } from './keys.ts'
-import { finishOccurrence, loseOccurrences } from './ledger.ts'
+import { finishOccurrence, loseOccurrences, noteAttempt } from './ledger.ts'
 import { hasMerged, mergeWaiting } from './merging.ts'
 import { type RunColumns, toRun } from './rows.ts'
 import { findColumns, findRun, insertRun, requireFence, requireRun } from './runs.ts'
@@ -37,9 +37,10 @@ const COUNT_IN_SESSION = `SELECT count(*) AS n FROM runs WHERE ${LIVE} AND sessi
 const COUNT_TELLING = `SELECT count(*) AS n FROM runs WHERE ${LIVE} AND tells = ?`
 const COUNT_ALL = `SELECT count(*) AS n FROM runs INDEXED BY runs_live WHERE ${LIVE}`
 const CLAIM = `UPDATE runs SET state = 'running', attempt = attempt + 1, epoch = :epoch, session_id = :sessionId,
-  started_at_ms = ifnull(started_at_ms, :nowMs) WHERE run_id = :runId`
+  started_at_ms = ifnull(started_at_ms, :nowMs), retry_at_ms = NULL, error = NULL WHERE run_id = :runId`
 const END = 'UPDATE runs SET state = :state, reply = :reply, error = :error, ended_at_ms = :nowMs WHERE run_id = :runId'
-const REQUEUE = "UPDATE runs SET state = 'queued', losses = losses + :lost WHERE run_id = :runId"
+const REQUEUE = `UPDATE runs SET state = 'queued', losses = losses + :lost, retries = retries + :retried,
+  retry_at_ms = :atMs, error = :error WHERE run_id = :runId`
 const REQUEUE_OLDER = `UPDATE runs SET state = 'queued', losses = losses + 1 WHERE ${LIVE} AND state = 'running' AND epoch < ?`
 const QUEUED = `SELECT * FROM runs INDEXED BY runs_live WHERE ${LIVE} AND state = 'queued' ORDER BY id`
 
@@ -133,6 +134,7 @@ const claimRun: WriteFunctions['claimRun'] = (tx, { runId, epoch, nowMs, events 
   }
   tx.run(CLAIM, { runId, epoch, sessionId, nowMs })
   const run = requireRun(tx, runId)
+  if (row.retry_at_ms !== null) noteAttempt(tx, run)
   consumeInbox(tx, run, nowMs)
   if (run.queueMode === 'collect') mergeWaiting(tx, run, { mode: 'collect', nowMs })
   touchSession(tx, { key: run.sessionKey, nowMs })
@@ -174,14 +176,14 @@ const OCCURRENCE_STATE = { ok: 'ok', failed: 'failed', aborted: 'cancelled', 'ti
 const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, events, ...handing }) => {
   const { nowMs } = handing
   const run = requireFence(tx, fence)
-  const { state, reply, error } = end
+  const { state, reply, error, failure } = end
   insertEntry(tx, { ...run, nowMs }, { kind: 'end', state, ...(error !== undefined && { error }) })
   tx.run(END, { runId: run.runId, state, reply: reply ?? null, error: error ?? null, nowMs })
   touchSession(tx, { key: run.sessionKey, nowMs, text: reply })
   emitAll(tx, events)
   if (run.source === 'chat' || run.source === 'told' || hasMerged(tx, run.runId)) oweEnd(tx, run, { end, nowMs })
   if (notice) writeNotice(tx, notice, nowMs)
-  finishOccurrence(tx, { ...run, state: OCCURRENCE_STATE[state], error, summary: reply, nowMs })
+  finishOccurrence(tx, { ...run, state: OCCURRENCE_STATE[state], error, failure, summary: reply, nowMs })
   return fresh(afterEnd(tx, run.runId, handing))
 }
 
@@ -211,10 +213,13 @@ const cancelQueuedRun: WriteFunctions['cancelQueuedRun'] = (tx, { runId, reason,
   return fresh(afterEnd(tx, runId, handing))
 }
 
-const requeueRun: WriteFunctions['requeueRun'] = (tx, { fence, lost }) => {
+const requeueRun: WriteFunctions['requeueRun'] = (tx, { fence, lost, retry }) => {
   const { runId } = requireFence(tx, fence)
-  tx.run(REQUEUE, { runId, lost: lost ? 1 : 0 })
-  return fresh(requireRun(tx, runId))
+  const again = { retried: retry ? 1 : 0, atMs: retry?.atMs ?? null, error: retry?.error ?? null }
+  tx.run(REQUEUE, { runId, lost: lost ? 1 : 0, ...again })
+  const run = requireRun(tx, runId)
+  if (retry) noteAttempt(tx, run)
+  return fresh(run)
 }
 
 const recoverRuns: WriteFunctions['recoverRuns'] = (tx, { epoch, nowMs }) => {

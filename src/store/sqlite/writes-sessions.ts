@@ -5,7 +5,7 @@ import type { NewNotice, StoreWrites } from '../port.ts'
 import { type EntryBody, type RunRow, replyIds, type SessionRow } from '../rows.ts'
 import { onceSame } from './keys.ts'
 import { type SessionColumns, toSession } from './rows.ts'
-import { forgetPreview, queueSends } from './sends.ts'
+import { forgetPreview, queueSends, queueTo } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 
 /** How much of a message a session's row shows, in UTF-16 units. */
@@ -128,6 +128,10 @@ export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
   if (notice.isReply) {
     // A person wrote meanwhile, and is owed it for that already.
     if (!tx.get(FIND_NOTICE, [replyId(id)])) writeReply(tx, { runId: id, sessionKey }, { text, nowMs })
+    return
+  }
+  if (notice.to) {
+    queueTo(tx, notice.to, { owed: { id, sessionKey, text, source }, nowMs })
     return
   }
   const session = ensureSession(tx, { key: sessionKey, agentId: notice.agentId, nowMs })
