@@ -1,9 +1,12 @@
 // All commands: their names, flags and one line on each. Help, parsing and did-you-mean are derived from this table; what
 // a command does is loaded only when it is called.
+
 import type { Flags } from './arguments.ts'
 import { CHANNEL_COMMANDS } from './catalogue-channels.ts'
 import { SYSTEM_COMMANDS } from './catalogue-system.ts'
 import type { Command } from './command.ts'
+
+import { JOB_FLAGS } from './job-flag-list.ts'
 import { AGENT_FLAG, GATEWAY_FLAGS, JSON_FLAG, RPC_FLAGS } from './shared-flags.ts'
 
 export const GLOBAL_FLAGS: Flags = {
@@ -11,57 +14,6 @@ export const GLOBAL_FLAGS: Flags = {
   'no-color': { summary: 'Plain text; so does NO_COLOR.' },
 }
 
-const SCHEDULE_FLAGS: Flags = {
-  when: { value: '<words>', summary: 'In plain words: "every weekday at 9", "tomorrow at 7:30 in Tokyo".' },
-  cron: { value: '<expr>', aliases: ['schedule'], summary: "Cron expression, 5 or 6 fields: '0 9 * * 1-5'." },
-  every: { value: '<duration>', summary: 'Again and again: 90m, 1h30m, 2d.' },
-  at: { value: '<time>', summary: 'Once: 2026-12-24T18:00, 18:00, or +20m.' },
-  in: { value: '<duration>', summary: 'Once, after this long: 20m.' },
-  tz: { value: '<zone>', summary: "Zone of --cron and --at: Europe/Berlin (else the gateway's)." },
-}
-const JOB_FLAGS: Flags = {
-  name: { value: '<text>', summary: 'What the job is called.' },
-  description: { value: '<text>', summary: 'More on it.' },
-  ...SCHEDULE_FLAGS,
-  message: { value: '<text>', short: 'm', summary: 'An agent runs a turn on this text.' },
-  'system-event': { value: '<text>', summary: 'The main session is told this text.' },
-  text: { value: '<text>', summary: 'This text is sent as it is; no model is asked.' },
-  session: { value: 'main|isolated', summary: 'Where it runs; by default what its payload needs.' },
-  wake: { value: 'now|next-heartbeat', summary: 'When a main session takes it up (next-heartbeat).' },
-  agent: AGENT_FLAG,
-  model: { value: '<model>', summary: 'Model of the turn.' },
-  fallbacks: { value: '<models>', summary: 'Asked when it fails: a/b,c/d.' },
-  thinking: { value: '<level>', summary: 'How much the model thinks: off, minimal, low, medium, high, xhigh.' },
-  tools: { value: '<names>', summary: 'The only tools of the turn: cron,web_fetch.' },
-  'timeout-seconds': { value: '<s>', summary: 'Bound on the work of the turn.' },
-  deliver: { summary: 'Send the reply to a channel.' },
-  channel: { value: '<channel>', summary: 'Which channel (last).' },
-  to: { value: '<address>', summary: 'Whom there.' },
-  'no-deliver': { summary: 'Do not send the reply.' },
-  'best-effort-deliver': { summary: 'A reply that cannot be sent is no failure.' },
-  'post-prefix': { value: '<text>', summary: 'Before what the main session is told of it.' },
-  'post-mode': { value: 'summary|full', summary: 'How much of it.' },
-  'post-max-chars': { value: '<n>', summary: 'At most so many characters.' },
-  'delete-after-run': { summary: 'Remove it once it has run.' },
-  'catch-up': { value: 'skip|latest|all', summary: 'Which missed times are made up (latest).' },
-  'catch-up-window': { value: '<duration>', summary: 'How late one may still be made up (however late).' },
-  overlap: {
-    value: 'skip|queue-one|queue-all|cancel-previous|allow',
-    summary: 'When it falls due while it runs (skip).',
-  },
-  start: { value: '<time>', summary: 'Not before: 2026-12-24, 2026-12-24T18:00.' },
-  end: { value: '<time>', summary: 'Not after.' },
-  'max-runs': { value: '<n>', summary: 'It ends with so many runs by its schedule.' },
-  'no-failure-alert': { summary: 'Say nothing when it begins to fail.' },
-  'pause-after': { value: '<n>', summary: 'Switch it off after so many failures in a row (0: never).' },
-  jitter: { value: '<duration>', summary: 'Fire up to so much later, always by the same delay.' },
-  retries: { value: '<n>', summary: 'How often it tries again after what may pass (2).' },
-  'retry-after': { value: '<durations>', summary: 'After which pauses (1m,5m).' },
-  'run-tokens': { value: '<n>', summary: 'Tokens that one run may use.' },
-  'run-usd': { value: '<amount>', summary: 'US dollars that one run may cost.' },
-  'day-tokens': { value: '<n>', summary: 'Tokens that its runs of a day may use.' },
-  'day-usd': { value: '<amount>', summary: 'US dollars that its runs of a day may cost.' },
-}
 const SESSION_FLAG = { value: '<key>', aliases: ['session-key'], summary: 'Which session (the main one).' }
 
 const approvals = () => import('./commands/approvals.ts')

@@ -164,7 +164,7 @@ describe('cron add', () => {
 describe('other cron commands', () => {
   test('list: a table that scripts can read, and one that fits', async () => {
     const { out } = await cli('cron', 'list')
-    expect(out.split('\n')[0]).toMatch(/^ID +Name +Schedule +Next +Last +Status +Target +Agent +Made by$/)
+    expect(out.split('\n')[0]).toMatch(/^ID +Name +Schedule +Next +Last +Status +Target +Agent$/)
     expect(out).toContain(`${ID} my-job cron 0 */6 * * * @ Europe/Berlin in 5m -`)
     for (const columns of [80, 60, 40, 30]) {
       const shell = testShell(gateway.url, { nowMs: NOW, tty: true })

@@ -34,8 +34,16 @@ export const list: Run = async (args, shell) => {
   const paint = paintFor(shell.color)
   if (jobs.length === 0) shell.stdout.write('No cron jobs.\n')
   else {
+    const made: Column<Job> = {
+      title: 'Made by',
+      cell: ({ madeBy }) => sanitizeLine(madeBy?.sessionKey ?? madeBy?.kind ?? '-'),
+      leaves: 0,
+    }
     const columns = jobColumns({ zone, nowMs: shell.clock.now(), paint, isWide: !shell.stdout.isTTY })
-    shell.stdout.write(renderTable(jobs, columns, { width: shell.stdout.columns(), paint }))
+    // Scripts cut the columns of the plain list.
+    shell.stdout.write(
+      renderTable(jobs, madeBy ? [...columns, made] : columns, { width: shell.stdout.columns(), paint }),
+    )
   }
   if (total > jobs.length) shell.stderr.write(`${jobs.length} of ${total} jobs are shown.\n`)
   return EXIT.ok
@@ -61,7 +69,6 @@ function jobColumns({ zone, nowMs, paint, isWide }: Look): Column<Job>[] {
     { title: 'Status', cell: statusOf, leaves: 4, paint: (text, job) => statusPaint(statusOf(job), paint)(text) },
     { title: 'Target', cell: job => job.sessionTarget, leaves: 2 },
     { title: 'Agent', cell: job => sanitizeLine(job.agentId ?? 'default'), leaves: 1 },
-    { title: 'Made by', cell: job => job.madeBy?.kind ?? '-', leaves: 0 },
   ]
 }
 
