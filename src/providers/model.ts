@@ -16,6 +16,8 @@ export type ModelMessage =
   | {
       readonly role: 'user'
       readonly text: string
+      /** When it was written: the same whenever it is shown. */
+      readonly sentAtMs?: number
       readonly attachments?: readonly ModelAttachment[]
       readonly isSummary?: true
     }
@@ -47,6 +49,8 @@ export type Thinking = (typeof THINKING)[number]
 
 export interface ModelRequest {
   readonly system: string
+  /** Of the person, for the times at which messages were written. */
+  readonly zone: string
   readonly messages: readonly ModelMessage[]
   readonly tools: readonly ToolSpec[]
   /** How much it thinks before it answers; absent: as its provider has it. Models that cannot are not told. */

@@ -23,6 +23,13 @@ export type RunSource =
   | 'compact'
   | 'hook'
 
+/** What the gateway itself has a session told says when, in its own words. */
+const WRITTEN_OUTSIDE: ReadonlySet<RunSource> = new Set(['chat', 'agent', 'hook'])
+
+export function datedOf(source: RunSource): { dated?: true } {
+  return WRITTEN_OUTSIDE.has(source) ? { dated: true } : {}
+}
+
 /**
  * What a message does while a turn of its session runs: `steer` merges into it at its next step, `followup` has a turn of
  * its own after it, `collect` shares one with all that wait, `interrupt` stops it.
@@ -192,11 +199,15 @@ export function usageScopes({ runId, sessionKey, jobId }: Pick<RunRow, 'runId' |
 
 /** What an entry says. Each is durable before the next step begins (L2). */
 export type EntryBody =
-  /** `control`: it was meant for the gateway, and no model is shown it. `of`: the run whose message it was, merged into this. */
+  /**
+   * `dated`: the model is told when it was written. `control`: it was meant for the gateway, and no model is shown it. `of`:
+   * the run whose message it was, merged into this.
+   */
   | {
       readonly kind: 'input'
       readonly text: string
       readonly attachments?: readonly Attachment[]
+      readonly dated?: true
       readonly control?: true
       readonly of?: string
     }

@@ -155,6 +155,7 @@ async function askForSummary(turn: CompactedTurn, { material }: CompactionPlan):
     runId: turn.runId,
     model: summariser(turn.choice),
     system: summaryPrompt(),
+    zone: 'UTC',
     messages: [{ role: 'user', text: material }],
     pending: [],
     said: [],

@@ -47,7 +47,7 @@ export function buildContext(entries: readonly Entry[], runId: string, lengthMax
   const isBegunAnew = ({ runId: ofRun, body }: Entry) => ofRun === runId && body.kind === 'message' && body.isCut
   for (const entry of live.filter(entry => isForModel(entry) && !isBegunAnew(entry))) {
     const { body } = entry
-    if (body.kind === 'input') messages.push(inputMessage(body))
+    if (body.kind === 'input') messages.push(inputMessage(body, entry.createdAtMs))
     // The person heard it in this chat, so the model did say it; providers that want turns to alternate join them.
     if (body.kind === 'notice') messages.push({ role: 'assistant', text: body.text, calls: [] })
     if (body.kind !== 'message') continue
@@ -69,8 +69,11 @@ export function buildContext(entries: readonly Entry[], runId: string, lengthMax
   }
 }
 
-export function inputMessage({ text, attachments }: Extract<Entry['body'], { kind: 'input' }>): ContextMessage {
-  return { role: 'user', text, ...(attachments && { attachments }) }
+export function inputMessage(
+  { text, attachments, dated }: Extract<Entry['body'], { kind: 'input' }>,
+  sentAtMs: number,
+): ContextMessage {
+  return { role: 'user', text, ...(dated && { sentAtMs }), ...(attachments && { attachments }) }
 }
 
 function isForModel({ body }: Entry): boolean {

@@ -190,7 +190,8 @@ export class LiveRun implements TurnLink {
     const { ids, merged } = await this.#written(entries, more)
     if (merged.length > 0) this.#attempt.merged(merged.map(({ runId }) => runId))
     try {
-      return { ids, merged: await this.#shown(merged.map(({ input }) => inputMessage(input))) }
+      const messages = merged.map(({ input }) => inputMessage(input, this.#parts.clock.now()))
+      return { ids, merged: await this.#shown(messages) }
     } catch (error) {
       // The entries are there and are never written again: the next attempt reads them, and the files with them.
       throw lost(asSluiceError(error))
@@ -254,7 +255,7 @@ export class LiveRun implements TurnLink {
 
   #task(model: ModelChoice, context: Pick<TurnTask, 'messages' | 'pending' | 'said' | 'answered'>): TurnTask {
     const { run } = this.#attempt
-    const { store, clock } = this.#parts
+    const { store } = this.#parts
     const { zone } = this.#settings
     const persona = this.#settings.personaOf(run.agentId)
     const job = run.jobId === undefined ? undefined : store.read.job(run.jobId)?.job
@@ -265,11 +266,11 @@ export class LiveRun implements TurnLink {
         persona,
         sessionKey: run.sessionKey,
         zone,
-        nowMs: clock.now(),
         jobName: job?.name,
         isTask: run.source === 'spawn',
         extra: run.extraPrompt,
       }),
+      zone,
       promptFiles: { folder: persona.folder, lengthMax: persona.lengthMax },
       ...context,
       tools: this.#surroundings.toolbox.descriptions,

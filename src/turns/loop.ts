@@ -38,6 +38,8 @@ export interface CallResult {
 export interface LoopInput {
   readonly model: Model
   readonly system: string
+  /** Of the person. */
+  readonly zone: string
   /** Up to where the turn stands; a resumed turn's own messages are in it. */
   readonly messages: readonly ModelMessage[]
   /** Calls of the last message that have no result yet (a resumed turn). */
@@ -161,8 +163,8 @@ async function* ask(
   input: LoopInput,
   messages: readonly ModelMessage[],
 ): AsyncGenerator<LoopEvent, Answer, LoopAnswer> {
-  const { model, system, tools, signal, thinking } = input
-  const stream = model.stream({ system, messages, tools, signal, ...(thinking && { thinking }) })
+  const { model, system, zone, tools, signal, thinking } = input
+  const stream = model.stream({ system, zone, messages, tools, signal, ...(thinking && { thinking }) })
   let unsaid = true
   for await (const event of stream) {
     if (event.type === 'failed') return { ...event, unsaid }

@@ -1,5 +1,5 @@
-// The system prompts of a turn, and of its request for a summary. Short on purpose; tools describe themselves.
-import { formatInstant } from '../base/zoned-time.ts'
+// The system prompts of a turn, and of its request for a summary. Short on purpose; tools describe themselves. What changes
+// from turn to turn, as the time does, is not in it: providers cache a prompt as far as it is the same.
 import type { PromptFolder } from './prompt-files.ts'
 
 /** Who an agent is to its turns. */
@@ -14,7 +14,6 @@ export interface PromptInput {
 
   readonly sessionKey: string
   readonly zone: string
-  readonly nowMs: number
   readonly jobName: string | undefined
   /** Another session's turn has this one do a task. */
   readonly isTask: boolean
@@ -28,7 +27,7 @@ export function systemPrompt(input: PromptInput): string {
     'Use the cron tool for reminders and for work at a later time or again and again. In confirmations show local time, zone and offset as the tool gives them.',
     'Lines that begin with "System:" come from the gateway, not from the person.',
     `This session: ${input.sessionKey}. The person's time zone: ${input.zone}.`,
-    `Current time: ${formatInstant(Math.floor(input.nowMs / 1000) * 1000, input.zone)}.`,
+    'What is written to you begins with the time at which it was written, in brackets; write no such time yourself.',
   ]
   if (input.persona.theme !== undefined) lines.push(`Your manner: ${input.persona.theme}.`)
   if (input.jobName !== undefined)

@@ -11,6 +11,8 @@ export interface TurnTask {
   readonly runId: string
   readonly model: ModelChoice
   readonly system: string
+  /** Of the person. */
+  readonly zone: string
   /** Whose files follow it. */
   readonly promptFiles?: PromptFolder
   readonly messages: readonly ModelMessage[]

@@ -76,9 +76,9 @@ describe('a config that is wrong stops the start, and nothing is made', () => {
   })
 
   test('a key that is not known is said, with what may be meant, and stops nothing', async () => {
-    const own = await perTest.gateway({ config: { gateway: { prot: 1 }, agents: { defaults: { workspace: '.' } } } })
+    const own = await perTest.gateway({ config: { gateway: { prot: 1 }, agents: { defaults: { timeFormat: '24' } } } })
     expect(own.output).toContain('gateway.prot is not known; did you mean gateway.port?')
-    expect(own.output).toContain('not used by this version: agents.defaults.workspace')
+    expect(own.output).toContain('not used by this version: agents.defaults.timeFormat')
   })
 })
 

@@ -127,16 +127,23 @@ function toAsk(
   body: { model: string; messages: WireMessage[]; tools?: { function: { name: string } }[] },
   authorization: string | undefined,
 ): ModelAsk {
-  const lastUser = body.messages.findLastIndex(message => message.role === 'user')
-  const after = body.messages.slice(lastUser + 1)
+  const messages = body.messages.map(undated)
+  const lastUser = messages.findLastIndex(message => message.role === 'user')
+  const after = messages.slice(lastUser + 1)
   return {
     model: body.model,
-    messages: body.messages,
+    messages,
     tools: (body.tools ?? []).map(tool => tool.function.name),
-    user: textOf(body.messages[lastUser]),
+    user: textOf(messages[lastUser]),
     results: after.filter(message => message.role === 'tool').map(textOf),
     authorization,
   }
+}
+
+/** A message without the time at which it was written: scripts go by the words. */
+function undated(message: WireMessage): WireMessage {
+  if (message.role !== 'user' || typeof message.content !== 'string') return message
+  return { ...message, content: message.content.replace(/^\[\w{3} \d{4}-\d\d-\d\d \d\d:\d\d [^\]]*\] /, '') }
 }
 
 function textOf(message: WireMessage | undefined): string {

@@ -31,7 +31,7 @@ export async function request(messages: readonly ModelMessage[], setting: Settin
   const events: ModelEvent[] = []
   const tools = (setting.tools ?? TOOL_NAMES).map(spec)
   const signal = setting.signal ?? new AbortController().signal
-  for await (const event of model.stream({ system: '', messages, tools, signal })) events.push(event)
+  for await (const event of model.stream({ system: '', zone: 'UTC', messages, tools, signal })) events.push(event)
   const last = events.at(-1)
   if (last?.type === 'failed') return { text: '', calls: [], events }
   if (last?.type !== 'done') throw new Error('the stream did not end with done or failed')

@@ -23,7 +23,13 @@ describe('the stream', () => {
     const model = createOfflineModel({ now: () => NOW, zone: ZONE })
     const messages: ModelMessage[] = [{ role: 'user', text: 'help' }]
     const types: string[] = []
-    for await (const event of model.stream({ system: '', messages, tools: [], signal: controller.signal })) {
+    for await (const event of model.stream({
+      system: '',
+      zone: 'UTC',
+      messages,
+      tools: [],
+      signal: controller.signal,
+    })) {
       types.push(event.type === 'failed' ? event.kind : event.type)
       if (types.length === count) controller.abort()
     }

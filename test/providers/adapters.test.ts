@@ -54,6 +54,7 @@ async function ask(model: Model, { messages = go, signal, on }: Ask = {}): Promi
   const events: ModelEvent[] = []
   const request = {
     system: 'be brief',
+    zone: 'UTC',
     messages,
     tools: [
       { name: 'look', description: 'looks', parameters: { type: 'object', properties: { a: { type: 'number' } } } },

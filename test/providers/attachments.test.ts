@@ -25,7 +25,7 @@ async function ask(messages: ModelMessage[]): Promise<ModelEvent | undefined> {
   const choice = chooseModel({ ...NOTHING, providers: { fake: { ...API, baseUrl } }, primary: 'fake/m1' })
   if (choice.kind !== 'openai-completions') throw new Error('not reached')
   let last: ModelEvent | undefined
-  const request = { system: '', messages, tools: [], signal: new AbortController().signal }
+  const request = { system: '', zone: 'UTC', messages, tools: [], signal: new AbortController().signal }
   for await (const event of openAiCompatibleModel(choice, { fetch, clock: nodeClock }).stream(request)) last = event
   return last
 }
@@ -58,7 +58,7 @@ describe('files of a message', () => {
       const summary = { role: 'user', text: 'System: so far.', isSummary: true } as const
       const messages = [summary, { role: 'user', text: 'help', ...attachments } as const]
       let text = ''
-      const request = { system: '', messages, tools: [], signal: new AbortController().signal }
+      const request = { system: '', zone: 'UTC', messages, tools: [], signal: new AbortController().signal }
       for await (const event of model.stream(request)) if (event.type === 'done') text = event.text
       return text
     }

@@ -33,7 +33,8 @@ function room(refs: readonly string[]) {
     asked.length = 0
     const events: ModelEvent[] = []
     const signal = new AbortController().signal
-    for await (const event of chain.stream({ system: '', messages: [], tools: [], signal })) events.push(event)
+    for await (const event of chain.stream({ system: '', zone: 'UTC', messages: [], tools: [], signal }))
+      events.push(event)
     return events
   }
   return { clock, asked, answers, ask }

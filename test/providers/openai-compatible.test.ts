@@ -28,6 +28,7 @@ async function ask(messages: ModelMessage[], options: { signal?: AbortSignal; fr
   const events: ModelEvent[] = []
   const request = {
     system: 'be brief',
+    zone: 'UTC',
     messages,
     tools: [{ name: 'look', description: 'looks', parameters: { type: 'object', properties: {} } }],
     signal: options.signal ?? new AbortController().signal,

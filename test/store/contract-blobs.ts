@@ -32,6 +32,7 @@ export const blobTests: StoreTests = {
       expect(store.read.runEntries('r1')[0]?.body).toEqual({
         kind: 'input',
         text: 'say r1',
+        dated: true,
         attachments: [
           { blob, mime: 'image/png', name: 'a.png', bytes: 10 },
           { blob: other, mime: 'image/png', name: 'large.png', bytes: 5_000_000 },

@@ -23,6 +23,7 @@ function task(script: string): TurnTask {
     runId: `run ${script} ${Math.random()}`,
     model: { kind: 'offline', ref: script as 'sluice/offline', zone: 'UTC' },
     system: '',
+    zone: 'UTC',
     messages: [{ role: 'user', text: 'go' }],
     pending: [],
     said: [],

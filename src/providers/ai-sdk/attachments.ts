@@ -1,13 +1,17 @@
 // A person's message with its files, as the parts that a provider takes: images as files, texts as text under their name.
 // What has no bytes here cannot be shown, and is said in words, so that the model does not speak of what it did not see.
 import type { LanguageModelV4FilePart, LanguageModelV4TextPart } from '@ai-sdk/provider'
+import { MINUTE } from '../../base/durations.ts'
+import { formatInstant } from '../../base/zoned-time.ts'
 import type { ModelAttachment, ModelMessage } from '../model.ts'
 
 type UserMessage = Extract<ModelMessage, { role: 'user' }>
 type Part = LanguageModelV4TextPart | LanguageModelV4FilePart
 
-export function userContent({ text, attachments = [] }: UserMessage): Part[] {
-  return [{ type: 'text', text }, ...attachments.map(partOf)]
+/** The time stands with each message and not in the system prompt: what was said before is then the same in each request. */
+export function userContent({ text, sentAtMs, attachments = [] }: UserMessage, zone: string): Part[] {
+  const sentAt = sentAtMs === undefined ? '' : `[${formatInstant(Math.floor(sentAtMs / MINUTE) * MINUTE, zone)}] `
+  return [{ type: 'text', text: sentAt + text }, ...attachments.map(partOf)]
 }
 
 function partOf({ name, mime, content }: ModelAttachment): Part {

@@ -23,7 +23,10 @@ export function toPrompt(request: ModelRequest, needs: PromptNeeds): LanguageMod
   return [
     { role: 'system', content: request.system, ...marked(true) },
     // All so far comes again with the next step and the next turn.
-    ...messages.map((message, index) => ({ ...toMessage(message), ...marked(index === messages.length - 1) })),
+    ...messages.map((message, index) => ({
+      ...toMessage(message, request.zone),
+      ...marked(index === messages.length - 1),
+    })),
   ]
 }
 
@@ -44,10 +47,10 @@ function personAround(messages: readonly ModelMessage[]): readonly ModelMessage[
   return [...first, ...messages, ...last]
 }
 
-function toMessage(message: ModelMessage): LanguageModelV4Message {
+function toMessage(message: ModelMessage, zone: string): LanguageModelV4Message {
   switch (message.role) {
     case 'user':
-      return { role: 'user', content: userContent(message) }
+      return { role: 'user', content: userContent(message, zone) }
     case 'assistant':
       return {
         role: 'assistant',

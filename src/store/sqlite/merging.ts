@@ -3,12 +3,12 @@
 // was said when it was accepted.
 import type { ChatEvent } from '../../protocol/events.ts'
 import type { MergedMessage } from '../port.ts'
-import type { QueueMode, RunRow } from '../rows.ts'
+import { datedOf, type QueueMode, type RunRow, type RunSource } from '../rows.ts'
 import type { Tx } from './tx.ts'
 import { attachmentsOf, nameBlobs } from './writes-blobs.ts'
 import { findSession, insertEntry } from './writes-sessions.ts'
 
-const WAITING = `SELECT runs.run_id, runs.echo_key, inbox.id, inbox.text, inbox.attachments FROM runs JOIN inbox ON inbox.run_id = runs.run_id
+const WAITING = `SELECT runs.run_id, runs.source, runs.echo_key, inbox.id, inbox.text, inbox.attachments FROM runs JOIN inbox ON inbox.run_id = runs.run_id
   WHERE runs.session_key = ? AND runs.state IN ('queued', 'running') AND runs.state = 'queued' AND runs.attempt = 0
   AND runs.queue_mode = ? AND inbox.state = 'waiting' ORDER BY runs.id`
 const CONSUME = "UPDATE inbox SET state = 'consumed', entry_id = ? WHERE id = ?"
@@ -18,6 +18,7 @@ const MERGED = 'SELECT 1 FROM runs WHERE merged_into = ?'
 
 interface WaitingRow {
   readonly run_id: string
+  readonly source: RunSource
   readonly echo_key: string
   readonly id: number
   readonly text: string
@@ -35,7 +36,7 @@ export function mergeWaiting(
   if (findSession(tx, into.sessionKey)?.sessionId !== into.sessionId) return []
   return tx.all<WaitingRow>(WAITING, [into.sessionKey, mode]).map(row => {
     const attached = attachmentsOf(row.attachments)
-    const input = { kind: 'input', text: row.text, ...attached, of: row.run_id } as const
+    const input = { kind: 'input', text: row.text, ...attached, ...datedOf(row.source), of: row.run_id } as const
     const entryId = insertEntry(tx, { ...into, nowMs }, input)
     nameBlobs(tx, entryId, attached)
     tx.run(CONSUME, [entryId, row.id])

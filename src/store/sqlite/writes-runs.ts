@@ -4,7 +4,7 @@ import { SECOND } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
 import { brokenOff } from '../announcement.ts'
 import type { AcceptLimits, NewRun, RunEnd } from '../port.ts'
-import type { EntryBody, RunRow } from '../rows.ts'
+import { datedOf, type EntryBody, type RunRow } from '../rows.ts'
 import { emitAll } from './events.ts'
 import { type Handing, handOver } from './handover.ts'
 import { once } from './keys.ts'
@@ -116,7 +116,7 @@ function consumeInbox(tx: Tx, run: RunRow, nowMs: number): void {
   const message = tx.get<InboxRow>(WAITING, [run.runId])
   if (!message) return
   const attached = attachmentsOf(message.attachments)
-  const input = { kind: 'input', text: message.text, ...attached } as const
+  const input = { kind: 'input', text: message.text, ...attached, ...datedOf(run.source) } as const
   const entryId = insertEntry(tx, { ...run, nowMs }, { ...input, ...(run.source === 'compact' && { control: true }) })
   nameBlobs(tx, entryId, attached)
   tx.run(CONSUME, [entryId, message.id])
