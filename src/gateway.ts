@@ -309,8 +309,7 @@ function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSet
 function broadcastHealth(house: House, world: World): { stop(): void } {
   const schedule = () =>
     world.clock.after(HEALTH_INTERVAL_MS, () => {
-      house.healthChanged()
-      house.hub.publish(house.healthEvent())
+      house.tellHealth()
       timer = schedule()
     })
   let timer = schedule()

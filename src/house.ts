@@ -122,7 +122,10 @@ export function furnish(building: Building) {
     scheduler.poke()
     void findModel()
   })
-  const exchange: Exchange = exchangeOf(building, live, (name, params, from) => dispatcher.call(name, params, from))
+  const exchange: Exchange = exchangeOf(building, live, {
+    call: (name, params, from) => dispatcher.call(name, params, from),
+    changed: () => picture.tellHealth(),
+  })
   store.onEvents(events => {
     for (const { event, payload } of events) hearHeartbeats(parts, event, payload)
   })
@@ -148,7 +151,7 @@ export function furnish(building: Building) {
   const dispatcher: Dispatcher = new Dispatcher(allHandlers(parts), clock, {
     get: method => live.settings.methodTimeoutsMs.get(method),
   })
-  const picture = healthPicture(parts)
+  const picture = healthPicture(parts, hub)
   return {
     parts,
     dispatcher,
@@ -189,10 +192,10 @@ function controlOf(building: Building, live: LiveSettings, applied: (next: Setti
 function exchangeOf(
   { store, world, channels = [], log }: Building,
   live: LiveSettings,
-  call: Dispatcher['call'],
+  { call, changed }: Pick<Dispatcher, 'call'> & { changed: () => void },
 ): Exchange {
   return new Exchange({
-    ...{ store, log, clock: world.clock, random: world.random, lines: channels },
+    ...{ store, log, changed, clock: world.clock, random: world.random, lines: channels },
     rulesOf: channelId => live.settings.channels.rules[channelId],
     ack: () => live.settings.channels.ack,
     sessionOf: ({ channelId, chatId, group }) => {
@@ -314,14 +317,16 @@ function presenceOn(hub: EventHub, clock: Clock, version: () => Pick<GatewayEven
 }
 
 /** The revisions of what clients call stateVersion. */
-function healthPicture(parts: MethodParts) {
+function healthPicture(parts: MethodParts, hub: EventHub) {
   let health = 0
   const version = () => ({ stateVersion: { presence: parts.presence.revision, health } })
+  const healthEvent = () => ({ event: 'health', payload: healthOf(parts), ...version(), droppable: true })
   return {
     version,
-    healthEvent: () => ({ event: 'health', payload: healthOf(parts), ...version(), droppable: true }),
-    healthChanged: () => {
+    healthEvent,
+    tellHealth: () => {
       health += 1
+      hub.publish(healthEvent())
     },
   }
 }

@@ -56,6 +56,8 @@ export interface ExchangeParts {
   /** The present rules of a channel; undefined: whoever made it lets all in. */
   readonly rulesOf: (channelId: string) => LineRules | undefined
   readonly ack: () => Ack
+  /** How a channel fares has changed. */
+  readonly changed: () => void
   readonly log: DelivererParts['log']
 }
 
@@ -167,6 +169,7 @@ export class Exchange {
     post.state = { ...state, ...(account !== undefined && { account }) }
     const level = state.phase === 'failed' ? 'error' : state.error === undefined ? 'info' : 'warn'
     this.#parts.log(level, `${post.line.id}: ${state.phase}`, { ...state })
+    this.#parts.changed()
     if (state.phase === 'running') post.deliverer.poke()
   }
 

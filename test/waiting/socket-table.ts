@@ -13,9 +13,9 @@ export interface TcpRow {
   readonly inode: number
 }
 
-/** All TCP sockets of this machine (of this network namespace), those that were just closed among them. */
-export function tcpTable(): TcpRow[] {
-  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(rowsOf)
+/** All TCP sockets of this machine, or of the network that a process is in; those that were just closed among them. */
+export function tcpTable(pid: number | 'self' = 'self'): TcpRow[] {
+  return [`/proc/${pid}/net/tcp`, `/proc/${pid}/net/tcp6`].flatMap(rowsOf)
 }
 
 function rowsOf(path: string): TcpRow[] {
@@ -62,15 +62,15 @@ function linkOf(path: string): string {
 /** Connections of a process both of whose ends are its own, by their ports. */
 export function selfConnections(pid: number): string[] {
   const own = socketsOf(pid)
-  const rows = tcpTable().filter(row => own.has(row.inode) && !row.listens)
+  const rows = tcpTable(pid).filter(row => own.has(row.inode) && !row.listens)
   const ends = new Set(rows.map(row => `${row.localPort}>${row.remotePort}`))
   return [...ends].filter(end => ends.has(end.split('>').reverse().join('>')))
 }
 
 /** Ports at the other end of all connections to a port, whoever holds them, and of those that have just ended. */
-export function dialedFrom(port: number): Set<number> {
+export function dialedFrom(port: number, pid?: number): Set<number> {
   // Of one that has ended, only the end that closed first is remembered.
-  const ends = tcpTable().flatMap(({ localPort, remotePort, listens }) => {
+  const ends = tcpTable(pid).flatMap(({ localPort, remotePort, listens }) => {
     if (listens) return []
     return remotePort === port ? [localPort] : localPort === port ? [remotePort] : []
   })

@@ -1,0 +1,232 @@
+// What people do in Telegram chats, before a real gateway: reminders, messages and buttons while tools run, groups, long
+// answers, words of any script. grammY itself talks to a Bot API that is a script.
+import { execFileSync } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Shown } from '../fakes/telegram/chats.ts'
+import { within } from './bound.ts'
+import { call, Gate, resultOf, type Step } from './scripted-model.ts'
+import { sessionOf, TelegramRig } from './telegram-rig.ts'
+
+const rig = new TelegramRig()
+const { api } = rig
+const TURNS_MAX = 2
+
+beforeAll(() =>
+  rig.open({
+    telegram: { groupPolicy: 'open' },
+    defaults: { maxConcurrent: TURNS_MAX },
+    config: { tools: { exec: { security: 'allowlist', allow: ['cat'], ask: 'on-miss' } } },
+  }),
+)
+afterAll(() => rig.close())
+
+const echo: Step = ({ user }) => ({ text: user })
+const script = (chatId: number, ...steps: Step[]) => rig.model.script(sessionOf(chatId), ...steps)
+const asksOf = (chatId: number) => rig.model.asks(sessionOf(chatId))
+
+/** A command that a turn runs, and that ends when it is let. */
+async function heldCommand(): Promise<{ step: Step; begun: () => Promise<void>; end: () => Promise<void> }> {
+  const path = join(rig.scope.stateDir(), 'held')
+  execFileSync('mkfifo', [path])
+  // Opened once somebody reads it.
+  const writer = open(path, 'w')
+  return {
+    step: call('exec', { command: ['cat', path] }),
+    begun: async () => void (await within(writer, 'the command to begin')),
+    end: async () => await (await writer).close(),
+  }
+}
+
+test('a reminder made in a chat arrives in that chat, once', async () => {
+  const ada = api.person('Ada')
+  script(
+    ada.id,
+    () => {
+      const due = { schedule: { kind: 'at', atMs: Date.now() }, payload: { kind: 'message', text: 'stretch!' } }
+      return { calls: [{ name: 'cron', args: { action: 'add', job: { name: 'stretch', ...due } } }] }
+    },
+    { text: 'I will.' },
+  )
+  ada.write('remind me at once to stretch')
+  await rig.told(ada.id, /I will/)
+  await rig.told(ada.id, /stretch!/)
+  expect(rig.texts(ada.id).toSorted()).toEqual(['I will.', expect.stringContaining('stretch!')].toSorted())
+})
+
+describe('while a tool of a chat runs', () => {
+  test('a message joins the turn, and one answer says both', async () => {
+    const ada = api.person('Ada')
+    const { step, begun, end } = await heldCommand()
+    script(ada.id, step, ({ messages }) => ({
+      text: messages.flatMap(({ role, content }) => (role === 'user' ? [content] : [])).join(' + '),
+    }))
+    ada.write('look')
+    await begun()
+    await rig.taken(ada.write('and be quick'))
+    await end()
+    expect((await rig.told(ada.id, /./)).text).toBe('look + and be quick')
+    expect(asksOf(ada.id)).toHaveLength(2)
+  })
+
+  test('in a chat that is asked to, it follows the turn', async () => {
+    const ada = api.person('Ada')
+    const { step, begun, end } = await heldCommand()
+    script(ada.id, step, echo, echo)
+    ada.write('look')
+    await begun()
+    await rig.client.call('sessions.patch', { key: sessionOf(ada.id), queueMode: 'followup' })
+    await rig.taken(ada.write('and be quick'))
+    await end()
+    await rig.told(ada.id, /quick/)
+    expect(rig.texts(ada.id)).toEqual(['look', 'and be quick'])
+  })
+
+  test('W7: /stop and /status are answered while it runs, and every place is taken', async () => {
+    const [ada, bob] = [api.person('Ada'), api.person('Bob')]
+    const held = new Gate()
+    script(bob.id, held.hold({ text: 'held' }))
+    const { step, begun, end } = await heldCommand()
+    script(ada.id, step)
+    ada.write('look')
+    await begun()
+    bob.write('begin')
+    await held.reached
+    ada.write('/status')
+    await rig.told(ada.id, /A turn runs here/)
+    ada.write('/stop')
+    await rig.told(ada.id, /^Stopped\.$/)
+    expect(held.isOpen).toBe(false)
+    held.open()
+    await end()
+    await rig.told(bob.id, /^held$/)
+    expect(asksOf(ada.id)).toHaveLength(1)
+  })
+})
+
+describe('a command that must be asked about', () => {
+  const ASK = call('exec', { command: ['true'] })
+  const outcome: Step = ask => ({ text: resultOf(ask, 0).exitCode === 0 ? 'done' : 'not done' })
+
+  test('W7: is allowed by a button while every place is taken; the next press says so', async () => {
+    const [ada, ...others] = [api.person('Ada'), api.person('Bob'), api.person('Cem')]
+    script(ada.id, ASK, outcome)
+    ada.write('do it')
+    const question = await rig.told(ada.id, /true/)
+    expect(question.buttons.flat().map(({ text }) => text)).toEqual(['Yes', 'No'])
+    const gates = others.map(({ id }) => {
+      const gate = new Gate()
+      script(id, gate.hold({ text: 'held' }))
+      return gate
+    })
+    for (const other of others) other.write('go on')
+    await Promise.all(gates.map(({ reached }) => reached))
+    expect(await within(ada.press('Yes').note, 'the note')).toBe('Allowed.')
+    expect(await within(ada.press('No').note, 'the second note')).toMatch(/allowed before/)
+    for (const gate of gates) gate.open()
+    await rig.told(ada.id, /^done$/)
+    await Promise.all(others.map(({ id }) => rig.told(id, /held/)))
+  })
+
+  test.each([
+    ['yes', 'done'],
+    ['no', 'not done'],
+  ])('is answered by the word %s', async (word, end) => {
+    const ada = api.person('Ada')
+    script(ada.id, ASK, outcome)
+    ada.write('do it')
+    await rig.told(ada.id, /true/)
+    ada.write(word)
+    expect((await rig.told(ada.id, /done$/)).text).toBe(end)
+    expect(asksOf(ada.id)).toHaveLength(2)
+  })
+})
+
+test('T4: of 50 members of a group those are heard who name or answer the bot; the rest is counted', async () => {
+  const group = api.group('Fifty')
+  const members = Array.from({ length: 50 }, (_, index) => api.person(`Member ${index}`))
+  const before = await rig.fares(({ running }) => running)
+  script(group.id, echo, echo)
+  const [first, second, ...others] = members
+  first?.write('@slu_bot hello', { group })
+  const { messageId } = await rig.told(group.id, /hello/)
+  await Promise.all(others.map(other => rig.taken(other.write('lunch?', { group }))))
+  second?.write('and me', { group, replyTo: messageId })
+  await rig.told(group.id, /and me/)
+  expect(rig.texts(group.id)).toEqual(['[Member 0] @slu_bot hello', '[Member 1] and me'])
+  const { dropped } = await rig.fares(() => true)
+  expect((dropped.unaddressed ?? 0) - (before.dropped.unaddressed ?? 0)).toBe(others.length)
+})
+
+test('20,000 characters with code arrive in order, the code as code and whole', async () => {
+  const ada = api.person('Ada')
+  const words = Array.from({ length: 280 }, (_, index) => `Line ${index} of what is said about it, one by one.`)
+  const code = Array.from({ length: 150 }, (_, index) => `const line${index} = compute(${index}, '_*[') // ${index}`)
+  const short = ['if (short) {', '  stays(whole)', '}']
+  const answer = [...words, '```ts', ...code, '```', ...words.slice(0, 40), '```', ...short, '```', 'That is all.'].join(
+    '\n',
+  )
+  expect(answer.length).toBeGreaterThan(20_000)
+  script(ada.id, { text: answer })
+  ada.write('explain')
+  await rig.told(ada.id, /That is all\./)
+  const shown = api.seen(ada.id)
+  expect(shown.every(({ text }) => text.length <= 4_096)).toBe(true)
+  const lines = shown.flatMap(({ text }) => text.split('\n')).filter(line => line !== '')
+  expect(lines).toEqual([...words, ...code, ...words.slice(0, 40), ...short, 'That is all.'])
+  expect(shown.flatMap(codeOf).join('\n')).toBe([...code, ...short].join('\n'))
+  expect(shown.flatMap(codeOf)).toContain(short.join('\n'))
+})
+
+function codeOf({ text, entities }: Shown): string[] {
+  return entities.flatMap(({ type, offset, length }) =>
+    type === 'pre' ? [text.slice(offset, offset + length).trimEnd()] : [],
+  )
+}
+
+test('emoji, right-to-left and zero-width text are the same both ways', async () => {
+  const ada = api.person('עדה')
+  const words = ['👩‍👩‍👧‍👦 🏳️‍🌈 ❤️', 'שלום, עולם 123 (كلام)', 'zero\u200bwidth\u200d\u2060 and n\u0303']
+  for (const said of words) {
+    script(ada.id, echo)
+    ada.write(said)
+    await api.until(() => rig.texts(ada.id).at(-1) === said, said)
+  }
+  expect(rig.texts(ada.id)).toEqual(words)
+})
+
+test('an edited message corrects what was said, and a deleted one changes nothing', async () => {
+  const ada = api.person('Ada')
+  script(ada.id, echo, echo)
+  const { messageId } = ada.write('milk')
+  await rig.told(ada.id, /^milk$/)
+  await rig.taken(ada.edit(messageId, 'oat milk'))
+  await rig.told(ada.id, /oat milk/)
+  ada.remove(messageId)
+  ada.write('/status')
+  await rig.told(ada.id, /Nothing runs here/)
+  expect(rig.texts(ada.id)).toEqual(['milk', '[corrects an earlier message] oat milk', expect.any(String)])
+})
+
+test('500 chats at once: each is answered once, and no more run at once than may', async () => {
+  const people = Array.from({ length: 500 }, (_, index) => api.person(`Person ${index}`))
+  let running = 0
+  let most = 0
+  const full = Promise.withResolvers<void>()
+  for (const { id } of people) {
+    script(id, async ask => {
+      running += 1
+      most = Math.max(most, running)
+      // The first ones stay until as many run as may.
+      if (running === TURNS_MAX) full.resolve()
+      await full.promise
+      running -= 1
+      return { text: ask.user }
+    })
+  }
+  for (const person of people) person.write(`I am ${person.id}`)
+  await api.until(() => people.every(({ id }) => api.seen(id).length > 0), 'an answer in each of 500 chats')
+  expect(people.map(({ id }) => rig.texts(id))).toEqual(people.map(({ id }) => [`I am ${id}`]))
+  expect(most).toBe(TURNS_MAX)
+})
