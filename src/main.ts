@@ -3,7 +3,9 @@
 // old ones. What commands do is in cli/; a gateway is put together in gateway.ts.
 
 import type { TLSSocket } from 'node:tls'
+import type { ChannelError } from './channels/port.ts'
 import type { Backups } from './cli/backups.ts'
+import type { FindBot } from './cli/bots.ts'
 import type { Examine } from './cli/findings.ts'
 import type { PlanImport } from './cli/imports.ts'
 import type { OwnConfig } from './cli/own-config.ts'
@@ -80,6 +82,7 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
     doctor: () => doctorOf(shell),
     imports: () => importsOf(shell),
     services: () => servicesOf(shell),
+    bots: botsOf,
     onInterrupt: listener => on(['SIGINT'], listener),
     onResize: listener => {
       process.stdout.on('resize', listener)
@@ -238,6 +241,27 @@ async function servicesOf({ launcher }: Shell): Promise<FindService> {
   const { env, platform } = process
   const home = homedir()
   return name => serviceOf({ platform, env, home, places: locate(env, home), files: nodeFiles, launcher }, name)
+}
+
+async function botsOf(): Promise<FindBot> {
+  const [{ accountOf }, { secretOf }, { nodeFiles, nodeWorld }, { SluiceError }] = await Promise.all([
+    import('./channels/telegram/telegram.ts'),
+    import('./config/references.ts'),
+    import('./base/node/world.ts'),
+    import('./base/errors.ts'),
+  ])
+  const { fetch, clock } = nodeWorld
+  return async ({ token: given = process.env.TELEGRAM_BOT_TOKEN, file, apiRoot }) => {
+    const token = file === undefined ? given : secretOf(file, nodeFiles, 'channels.telegram.tokenFile')
+    if (!token) return { problem: 'TELEGRAM_BOT_TOKEN is not set here, only perhaps for the gateway.' }
+    try {
+      return { account: await accountOf({ token, apiRoot, fetch, clock }) }
+    } catch (error) {
+      const { kind, message } = error as ChannelError
+      if (kind !== 'permanent') return { problem: message }
+      throw new SluiceError('INVALID_REQUEST', `Nothing was changed: ${message}`, { outcome: 'not-started' })
+    }
+  }
 }
 
 async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {

@@ -31,6 +31,8 @@ const PAGES: ReadonlySet<string> = new Set(['/', '/metrics', ...PROBES])
 
 /** Where a channel's service hands in updates, and how it shows that it is that service. */
 export interface ChannelHook extends Omit<Webhook, 'admits'> {
+  /** How the service names this gateway. */
+  readonly url: string
   readonly secret: string
 }
 
@@ -69,7 +71,10 @@ export function serve(
   })
   const name = ownName().toLowerCase()
   const policy = {
-    names: new Set([name, `${name}.local`, ...access.allowedHosts]),
+    names: new Set([
+      ...[name, `${name}.local`, ...access.allowedHosts],
+      ...webhooks.map(({ url }) => new URL(url).hostname),
+    ]),
     trustedProxies: networksOf(access.trustedProxies),
   }
   const http = httpOf(house, door, { options, webhooks, log })

@@ -3,6 +3,7 @@
 import type { Random, World } from '../base/world.ts'
 import type { GatewayClient } from '../client/client.ts'
 import type { Backups } from './backups.ts'
+import type { FindBot } from './bots.ts'
 import type { Examine } from './findings.ts'
 import type { PlanImport } from './imports.ts'
 import type { OwnConfig } from './own-config.ts'
@@ -56,6 +57,8 @@ export interface Shell {
   imports(): Promise<PlanImport>
   /** The service that keeps a gateway of the environment's state folder running. */
   services(): Promise<FindService>
+  /** Asks a channel's service whose a token is. */
+  bots(): Promise<FindBot>
   /** While a listener stands, Ctrl-C calls it instead of ending the process. Answers how to stop. */
   onInterrupt(listener: () => void): () => void
   /** Stands while the terminal changes its size. Answers how to stop. */

@@ -83,6 +83,7 @@ export function testShell(url: string, options: { tty?: boolean; nowMs?: number;
     ownConfig: () => Promise.reject(new Error('this test has no config file')),
     imports: () => Promise.reject(new Error('this test has nothing to import')),
     services: () => Promise.reject(new Error('this test has no services')),
+    bots: () => Promise.reject(new Error('this test has no bots')),
     doctor: () => Promise.reject(new Error('this test has no doctor')),
     onInterrupt: listener => listen(interrupts, listener),
     onResize: listener => listen(resizes, listener),

@@ -53,6 +53,8 @@ interface Surroundings {
   readonly env: Readonly<Record<string, string>>
   readonly fileKbMax?: number | undefined
   readonly under?: readonly string[] | undefined
+  /** What it reads; absent: nothing is there to read. */
+  readonly input?: string | undefined
 }
 
 /** A process of ours: what it says, line by line, and how it ends. */
@@ -63,13 +65,15 @@ class Process {
   stderr = ''
   readonly #waiting = new Set<() => void>()
 
-  constructor(args: readonly string[], { env, fileKbMax, under = [] }: Surroundings) {
+  constructor(args: readonly string[], { env, fileKbMax, under = [], input }: Surroundings) {
     const limited = ['-c', `ulimit -f ${2 * (fileKbMax ?? 0)} && exec "$0" "$@"`, LAUNCHER, ...args]
     const [command = LAUNCHER, ...words] = [
       ...under,
       ...(fileKbMax === undefined ? [LAUNCHER, ...args] : ['/bin/sh', ...limited]),
     ]
-    this.child = spawn(command, words, { env, cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const stdin = input === undefined ? 'ignore' : 'pipe'
+    this.child = spawn(command, words, { env, cwd: tmpdir(), stdio: [stdin, 'pipe', 'pipe'] })
+    this.child.stdin?.end(input)
     running.add(this.child)
     const heard = (write: (text: string) => void) => (chunk: Buffer) => {
       write(chunk.toString('utf8'))
@@ -227,9 +231,12 @@ export class GatewayProcess {
   }
 
   /** The real CLI, which finds this gateway by its environment. */
-  async cli(args: readonly string[], options: { env?: Readonly<Record<string, string>> } = {}): Promise<Ended> {
+  async cli(
+    args: readonly string[],
+    options: { env?: Readonly<Record<string, string>>; input?: string } = {},
+  ): Promise<Ended> {
     const env = { ...this.#env(), SLUICE_GATEWAY_PORT: String(this.port), NO_COLOR: '1', ...options.env }
-    const { ended } = new Process(args, { env, under: this.#options.under })
+    const { ended } = new Process(args, { env, under: this.#options.under, input: options.input })
     return await within(ended, `sluice ${args.join(' ')}`)
   }
 

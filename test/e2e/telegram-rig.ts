@@ -81,7 +81,7 @@ export class TelegramRig {
 
   /** How the channel of a gateway fares, once it fares so; looked at whenever the gateway says that something changed. */
   async fares(fits: (account: Account) => boolean, { events, call }: TestClient = this.client): Promise<Account> {
-    const told = () => events.all.filter(({ event }) => event === 'health').length
+    const told = () => events.all.filter(({ event }) => (event as string) === 'health').length
     for (;;) {
       const before = told()
       const [account] = (await call('channels.status', {})).channelAccounts.telegram ?? []

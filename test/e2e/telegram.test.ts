@@ -164,9 +164,17 @@ test('20,000 characters with code arrive in order, the code as code and whole', 
   const words = Array.from({ length: 280 }, (_, index) => `Line ${index} of what is said about it, one by one.`)
   const code = Array.from({ length: 150 }, (_, index) => `const line${index} = compute(${index}, '_*[') // ${index}`)
   const short = ['if (short) {', '  stays(whole)', '}']
-  const answer = [...words, '```ts', ...code, '```', ...words.slice(0, 40), '```', ...short, '```', 'That is all.'].join(
-    '\n',
-  )
+  const answer = [
+    ...words,
+    '```ts',
+    ...code,
+    '```',
+    ...words.slice(0, 40),
+    '```',
+    ...short,
+    '```',
+    'That is all.',
+  ].join('\n')
   expect(answer.length).toBeGreaterThan(20_000)
   script(ada.id, { text: answer })
   ada.write('explain')

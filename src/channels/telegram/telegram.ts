@@ -93,6 +93,16 @@ export function telegram(options: TelegramOptions): Telegram {
   }
 }
 
+/** Whose a token is: the bot's handle. Rejects with ChannelError, `permanent` where Telegram does not know the token. */
+export async function accountOf(options: ServiceOptions): Promise<string> {
+  const { api, bounded, failure } = serviceOf(options)
+  try {
+    return (await bounded(over => api.getMe(over), { timeoutMs: START_TIMEOUT_MS })).username
+  } catch (thrown) {
+    throw isUnknownToken(thrown) ? new ChannelError('permanent', UNKNOWN_TOKEN.error) : failure(thrown)
+  }
+}
+
 /** The way in: from the first word of the service until the stop. */
 class Line {
   readonly id: string

@@ -2,6 +2,7 @@
 // taken from the command line, where others on the machine could read it.
 import type { Result } from '../../protocol/catalogue.ts'
 import type { Arguments } from '../arguments.ts'
+import type { FindBot } from '../bots.ts'
 import type { Run } from '../command.ts'
 import { withGateway, writeJson } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
@@ -9,7 +10,7 @@ import { paintFor } from '../text/paint.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 import { type Column, renderTable } from '../text/table.ts'
 import { relative } from '../text/times.ts'
-import { change } from './config.ts'
+import { change, written } from './config.ts'
 
 type Account = Result<'channels.status'>['channelAccounts'][string][number] & { readonly id: string }
 type Listed = Result<'channels.pairing.list'>
@@ -48,16 +49,33 @@ export const status: Run = async (args, shell) => {
 export const add: Run = async (args, shell) => {
   if (args.positionals[0] !== 'telegram') throw args.usage('Which channel? There is: telegram')
   const file = args.text('token-file')
-  const set = (key: string, to: unknown) => change(args, shell, { written: `channels.telegram.${key}`, to })
-  if (file !== undefined) await set('tokenFile', file)
-  else if (args.has('use-env')) await set('enabled', true)
-  else await set('botToken', await tokenFrom(args, shell))
-  if (!args.has('json')) {
-    shell.stdout.write(
-      'Next: sluice channels status says whether Telegram knows the token. Then write to the bot: it answers with a code, and sluice pairing approve <code> lets you in.\n',
-    )
+  const token = file === undefined && !args.has('use-env') ? await tokenFrom(args, shell) : undefined
+  const { enabled, botToken, tokenFile, ...kept } = {
+    ...((await written(args, shell, KEY)) as TelegramKeys | undefined),
   }
+  const find = await shell.bots()
+  const bot = await find({ token, file, apiRoot: kept.apiRoot })
+  const to = {
+    ...kept,
+    ...(token !== undefined && { botToken: token }),
+    ...(file !== undefined && { tokenFile: file }),
+  }
+  await change(args, shell, { written: KEY, to })
+  if (!args.has('json')) shell.stdout.write(`${[...knownAs(bot), ...NEXT].map(sanitizeLine).join('\n')}\n`)
   return EXIT.ok
+}
+
+const KEY = 'channels.telegram'
+type TelegramKeys = Readonly<Partial<Record<'enabled' | 'botToken' | 'tokenFile' | 'apiRoot', string>>>
+
+const NEXT = [
+  'Next: write to the bot in Telegram. It answers with a code.',
+  'Then: sluice pairing approve <code> lets you in. Nobody else can talk to your agent.',
+]
+
+function knownAs(bot: Awaited<ReturnType<FindBot>>): string[] {
+  if ('account' in bot) return [`Telegram knows this bot as @${bot.account}.`]
+  return [`Telegram was not asked whether it knows the token: ${bot.problem}`, 'sluice channels status will say it.']
 }
 
 async function tokenFrom(args: Arguments, shell: Shell): Promise<string> {

@@ -75,6 +75,11 @@ export const validate: Run = async (args, shell) => {
   return issues.length > 0 ? EXIT.failed : EXIT.ok
 }
 
+/** What the file says there; undefined: nothing. */
+export async function written(args: Arguments, shell: Shell, path: string): Promise<unknown> {
+  return valueAt((await atPlace(args, shell, place => place.shown())).parsed, pathOf(args, path))
+}
+
 /** `to` undefined takes the key away. */
 export async function change(args: Arguments, shell: Shell, { written, to }: { written: string; to: unknown }) {
   const keys = pathOf(args, written)

@@ -1,6 +1,13 @@
 // Telegram's Bot API over HTTP on loopback: the wire, updates by polling and by webhook, and what goes wrong on the way,
 // all as a test says. No real time passes in it but what its clock is given; whoever waits is woken by events.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Update } from 'grammy/types'
 import { nodeClock } from '../../../src/base/node/world.ts'
@@ -53,6 +60,8 @@ export class BotApi implements Doings {
   readonly posts: { readonly updateId: number; readonly status: number }[] = []
   commands: Doings['commands'] = []
   hook: Hook | undefined
+  /** Where a public address leads to, as a proxy before a gateway does: that gateway, asked by its public name. */
+  proxied: ((url: URL) => URL) | undefined
   #updates: Update[] = []
   #poll: Poll | undefined
   #allowed: readonly string[] | undefined
@@ -76,8 +85,8 @@ export class BotApi implements Doings {
   /** Listens, always at the same place. */
   async up(): Promise<void> {
     if (this.#server) return
-    const server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy())
+    const server = createServer((asked, response) => {
+      this.#serve(asked, response).catch(() => response.destroy())
     })
     this.#server = server
     await new Promise<void>(resolve => server.listen(this.#port, '127.0.0.1', resolve))
@@ -165,12 +174,12 @@ export class BotApi implements Doings {
   }
 
   async #post(update: Update, hook: Hook): Promise<void> {
-    const headers = { 'content-type': 'application/json', ...(hook.secret && { [SECRET_HEADER]: hook.secret }) }
-    const answer = await fetch(hook.url, { method: 'POST', headers, body: JSON.stringify(update) }).catch(
-      () => undefined,
-    )
-    await answer?.body?.cancel()
-    const status = answer?.status ?? 0
+    const publicUrl = new URL(hook.url)
+    const headers = {
+      ...{ host: publicUrl.host, 'content-type': 'application/json' },
+      ...(hook.secret && { [SECRET_HEADER]: hook.secret }),
+    }
+    const status = await post(this.proxied?.(publicUrl) ?? publicUrl, headers, JSON.stringify(update))
     if (status === 200) this.#updates = this.#updates.filter(one => one !== update)
     else this.#clock.after(POST_AGAIN_MS, () => this.hook === hook && void this.#post(update, hook))
     this.posts.push({ updateId: update.update_id, status })
@@ -293,6 +302,16 @@ export class BotApi implements Doings {
 }
 
 export const SECRET_HEADER = 'x-telegram-bot-api-secret-token'
+
+/** Answers the status; 0 where none came. */
+async function post(url: URL, headers: OutgoingHttpHeaders, body: string): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const asking = request(url, { method: 'POST', headers, agent: false }, response => {
+    response.resume().on('end', () => resolve(response.statusCode ?? 0))
+  })
+  asking.on('error', () => resolve(0)).end(body)
+  return await promise
+}
 
 async function isRefused(url: string): Promise<boolean> {
   const error: unknown = await fetch(url).catch((thrown: unknown) => thrown)

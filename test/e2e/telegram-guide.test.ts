@@ -1,0 +1,89 @@
+// The guide to Telegram tells the truth: its commands are run in their order, by the real CLI, from a gateway without a
+// channel to a reminder in a chat; its configs are valid.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { COMMANDS } from '../../src/delivery/commands.ts'
+import { BotApi } from '../fakes/telegram/bot-api.ts'
+import { type GatewayProcess, Scope } from './gateway-process.ts'
+
+const GUIDE = readFileSync(new URL('../../docs/guides/telegram.md', import.meta.url), 'utf8')
+const blocks = (kind: string) =>
+  [...GUIDE.matchAll(new RegExp(`^ *\`\`\`${kind}\\n([\\s\\S]*?)^ *\`\`\`$`, 'gm'))].map(([, text = '']) => text)
+const commands = blocks('sh').flatMap(text => text.trim().split(/\n */))
+
+const scope = new Scope()
+const api = new BotApi()
+let gateway: GatewayProcess
+
+beforeAll(async () => {
+  await api.up()
+  scope.onEnd(() => api.down())
+  const telegram = { enabled: false, apiRoot: api.apiRoot }
+  gateway = await scope.gateway({ config: { channels: { telegram } } })
+})
+afterAll(() => scope.end())
+
+const run = async (command: string, input?: string) => {
+  const [name, ...words] = command.split(' ')
+  expect(name).toBe('sluice')
+  return await gateway.cli(words, input === undefined ? {} : { input })
+}
+
+test('a token that Telegram does not know is not written', async () => {
+  const config = () => readFileSync(join(gateway.stateDir, 'sluice.json'), 'utf8')
+  const before = config()
+  const { code, stderr } = await run('sluice channels add telegram', `${api.token}-wrong\n`)
+  expect([code, config()]).toEqual([1, before])
+  expect(stderr).toMatch(/Nothing was changed: Telegram does not know this token/)
+  expect(stderr).not.toContain(api.token)
+})
+
+test('from BotFather to the first reminder, as the guide says', async () => {
+  expect(commands).toEqual([
+    'sluice channels add telegram',
+    'sluice pairing approve <code>',
+    'sluice channels status',
+    'sluice pairing list',
+  ])
+  const [add = '', approve = '', status = '', list = ''] = commands
+  const added = await run(add, `${api.token}\n`)
+  expect(added).toMatchObject({ code: 0 })
+  expect(added.stdout).toContain('Telegram knows this bot as @slu_bot.')
+  expect(added.stdout).not.toContain(api.token)
+  await gateway.restarted()
+  const person = api.person('Ada')
+  const said = () => api.seen(person.id).map(({ text }) => text)
+  const told = async (words: RegExp) => {
+    await api.until(() => said().some(text => words.test(text)), `${words}`)
+    return said().find(text => words.test(text)) ?? ''
+  }
+  person.write('hello')
+  const code = /^[A-Z2-9]{8}$/m.exec(await told(/with this code/))?.[0] ?? ''
+  expect((await run(approve.replace('<code>', code))).code).toBe(0)
+  await told(/let in/)
+  const words = /Write to the bot: `([^`]+)`/.exec(GUIDE)?.[1] ?? ''
+  person.write(words.replace('5 seconds', '1 second'))
+  await told(/^Done: I will say “stretch”/)
+  await told(/^stretch$/)
+  expect((await run(status)).stdout).toMatch(/telegram +running +slu_bot/)
+  expect((await run(list)).stdout).toContain('Ada')
+})
+
+test('its configs are valid', async () => {
+  const configs = blocks('json5')
+  expect(configs).toHaveLength(2)
+  const secret = join(gateway.stateDir, 'bot-token')
+  writeFileSync(secret, api.token)
+  for (const text of configs) {
+    const file = join(gateway.stateDir, 'guide.json5')
+    writeFileSync(file, text.replace('/run/secrets/bot-token', secret))
+    const env = { TELEGRAM_BOT_TOKEN: api.token, TELEGRAM_WEBHOOK_SECRET: 'a-secret_of-the-webhook' }
+    const { stdout } = await gateway.cli(['config', 'validate', file], { env })
+    expect(stdout.trim()).toMatch(/is right\.$/)
+  }
+})
+
+test('it names every command of a chat', () => {
+  expect(COMMANDS.map(({ name }) => name).filter(name => !GUIDE.includes(`\`/${name}`))).toEqual([])
+})
