@@ -29,7 +29,7 @@ import { allHandlers } from './methods/handlers.ts'
 import { hearHeartbeats, heartbeatNotice, heartbeatsIn } from './methods/heartbeat.ts'
 import { jobTarget } from './methods/job-checks.ts'
 import type { WrittenLog } from './methods/logs.ts'
-import { hookNotice } from './methods/outside.ts'
+import { outsideNotice } from './methods/outside.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
 import { policyOf } from './protocol/job-policy.ts'
@@ -249,7 +249,7 @@ function workers(
     },
     isWanted: run => jobOf(run)?.enabled === true,
     noticeFor: (run, end) => {
-      if (run.source === 'hook') return hookNotice(run, end, clock.now())
+      if (run.source === 'hook' || run.source === 'agent') return outsideNotice(run, end, clock.now())
       if (run.source === 'heartbeat') return heartbeatNotice(run, end, heartbeats.rules())
       const job = jobOf(run)
       return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })

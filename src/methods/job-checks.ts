@@ -7,7 +7,7 @@ import type { Caller } from '../dispatch/caller.ts'
 import type { Job, JobDelivery } from '../protocol/job.ts'
 import { chooseModel, type ModelsConfig } from '../providers/choice.ts'
 import { THINKING } from '../providers/model.ts'
-import { type Target, targetOf } from '../scheduler/delivery-target.ts'
+import { type Target, targetOf, type Whereabouts } from '../scheduler/delivery-target.ts'
 import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import { isAgent } from './agents.ts'
@@ -58,11 +58,18 @@ export function jobTarget(
   job: Job,
   sessionKey: string,
 ): Target {
-  return targetOf(job, {
+  return targetOf(job.payload, whereaboutsOf({ store, channels }, sessionKey))
+}
+
+export function whereaboutsOf(
+  { store, channels }: Pick<MethodParts, 'store' | 'channels'>,
+  sessionKey: string,
+): Whereabouts {
+  return {
     sessionKey,
     route: store.read.route(sessionKey),
     channels: channels.map(({ id, capabilities }) => ({ id, textLengthMax: capabilities.textLengthMax })),
-  })
+  }
 }
 
 /** Where its result goes as things stand. */

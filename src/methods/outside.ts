@@ -6,7 +6,7 @@ import type { Result } from '../protocol/catalogue.ts'
 import { chooseModel } from '../providers/choice.ts'
 import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { NewNotice, RunEnd } from '../store/port.ts'
-import type { RunRow } from '../store/rows.ts'
+import { type RunRow, replyIds } from '../store/rows.ts'
 import type { ToolContext } from '../tools/tool.ts'
 import { sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
@@ -51,8 +51,17 @@ async function hookTurn(parts: MethodParts, call: Call<'hooks.agent'>): Promise<
   return { runId: run.runId, sessionKey: run.sessionKey }
 }
 
+/** What is told of a turn that another program asked for, beside the answer to it. */
+export function outsideNotice(run: RunRow, end: RunEnd, nowMs: number): NewNotice | undefined {
+  if (run.source === 'hook') return hookNotice(run, end, nowMs)
+  const to = run.rules?.deliverTo
+  if (!to || end.state !== 'ok' || !end.reply?.trim()) return undefined
+  const { runId, sessionKey, agentId } = run
+  return { id: replyIds(runId).reply, sessionKey, agentId, text: end.reply, source: 'gateway', atMs: nowMs, to }
+}
+
 /** What the main session is told of a hook's turn; nothing of one that somebody stopped. */
-export function hookNotice(run: RunRow, end: RunEnd, nowMs: number): NewNotice | undefined {
+function hookNotice(run: RunRow, end: RunEnd, nowMs: number): NewNotice | undefined {
   const { label, agentId, runId } = run
   if (label === undefined || end.state === 'aborted') return undefined
   const said = end.state === 'ok' ? end.reply?.trim() : `failed: ${end.error ?? end.state}`

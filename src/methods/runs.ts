@@ -8,6 +8,7 @@ import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { AttachmentInput } from '../protocol/attachments.ts'
 import type { MethodName, Params, Result } from '../protocol/catalogue.ts'
 import { runOfStream } from '../protocol/events.ts'
+import { targetOf } from '../scheduler/delivery-target.ts'
 import { newSessionText, resetBefore } from '../sessions/reset-rule.ts'
 import type { SessionName } from '../sessions/session-key.ts'
 import type { NewRun } from '../store/port.ts'
@@ -15,10 +16,13 @@ import { type QueueMode, type RunRow, type UsageRow, usageScopes } from '../stor
 import { isAgent, sessionNamed, unknownAgent } from './agents.ts'
 import { answerApprovals } from './approvals.ts'
 import { readAttachments } from './attachments.ts'
+import { whereaboutsOf } from './job-checks.ts'
 import type { MethodParts } from './parts.ts'
 
 const STOP_WORDS: ReadonlySet<string> = new Set(['/stop', 'stop', 'esc', 'abort', 'wait', 'exit', 'interrupt'])
 const AGENT_WAIT_MS = 30 * SECOND
+/** What clients of the protocol call a chat that is theirs alone. */
+const OWN_CHANNEL = 'webchat'
 /** A caller that asked for the final answer waits as long as its connection lives. */
 const FINAL_WAIT_MS = 20 * DAY
 
@@ -219,6 +223,7 @@ async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result
     source: 'agent',
     ...(params.extraSystemPrompt !== undefined && { extraPrompt: params.extraSystemPrompt }),
     ...(params.timeout !== undefined && params.timeout > 0 && { timeoutMs: params.timeout * SECOND }),
+    ...(params.deliver && deliveredTo(parts, params, session.key)),
   }
   const { caller, key, signal } = call
   const { run } = await accept(parts, input, { caller, key, signal, ...(call.takesTwo && { waitMs: FINAL_WAIT_MS }) })
@@ -227,6 +232,19 @@ async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result
   call.early(accepted)
   const end = await waitForRun(parts, call, { runId: run.runId, timeoutMs: FINAL_WAIT_MS })
   return finalAnswer(parts, end, run.runId)
+}
+
+/** The chat that is named, else the one where the session's person reads, if they read in one. */
+function deliveredTo(parts: MethodParts, params: Params<'agent'>, sessionKey: string): Pick<NewRun, 'rules'> {
+  const { channel, replyChannel = channel, to, replyTo = to } = params
+  const deliver = replyChannel !== OWN_CHANNEL
+  const named = { kind: 'agentTurn', deliver, channel: replyChannel, to: replyTo } as const
+  const target = targetOf(named, whereaboutsOf(parts, sessionKey))
+  if (target.kind === 'missing') {
+    throw new SluiceError('INVALID_REQUEST', `invalid agent params: ${target.why}`, { outcome: 'not-started' })
+  }
+  const deliverTo = target.kind === 'none' ? undefined : target.route
+  return deliverTo ? { rules: { deliverTo } } : {}
 }
 
 function finalAnswer({ store }: MethodParts, end: RunRow | undefined, runId: string): Result<'agent'> {

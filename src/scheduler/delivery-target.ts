@@ -1,4 +1,4 @@
-// Where the result of a job's own turn goes: to the chat that the job names, to the session that hears of it (and the chat
+// Where the result of a turn goes that a job or a caller of `agent` wanted delivered: to the chat that is named, to the session that hears of it (and the chat
 // where its person reads), or to nobody. Pure. The same rule previews it when the job is made and decides when it has run.
 import type { Job } from '../protocol/job.ts'
 import type { Route } from '../store/port.ts'
@@ -18,18 +18,22 @@ export type Target =
   /** It names a chat that cannot be reached. */
   | { readonly kind: 'missing'; readonly why: string }
 
-export function targetOf({ payload }: Pick<Job, 'payload'>, { sessionKey, route, channels }: Whereabouts): Target {
+type Wish = Pick<Extract<Job['payload'], { kind: 'agentTurn' }>, 'kind' | 'deliver' | 'channel' | 'to'>
+
+export function targetOf(
+  payload: Wish | Exclude<Job['payload'], { kind: 'agentTurn' }>,
+  { sessionKey, route, channels }: Whereabouts,
+): Target {
   const session = { kind: 'session', sessionKey, route } as const
   if (payload.kind !== 'agentTurn') return session
   if (payload.deliver === false) return { kind: 'none' }
   const { channel = 'last', to } = payload
   if (channel === 'last' && to === undefined) return session
   const channelId = channel === 'last' ? route?.channelId : channel
-  if (channelId === undefined)
-    return { kind: 'missing', why: `payload.to "${to}" is a chat of no channel that is known` }
+  if (channelId === undefined) return { kind: 'missing', why: `to "${to}" is a chat of no channel that is known` }
   const found = channels.find(({ id }) => id === channelId)
   if (!found) return { kind: 'missing', why: `there is no channel "${channelId}" here` }
   const chatId = to ?? (route?.channelId === channelId ? route.chatId : undefined)
-  if (chatId === undefined) return { kind: 'missing', why: `payload.to names no chat of "${channelId}"` }
+  if (chatId === undefined) return { kind: 'missing', why: `to names no chat of "${channelId}"` }
   return { kind: 'chat', route: { channelId, chatId, textLengthMax: found.textLengthMax } }
 }

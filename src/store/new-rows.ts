@@ -1,5 +1,5 @@
 // What is to be made, as it crosses the store port: turns, questions, texts told to a session, and where they go.
-import type { QueueMode, RunRow, RunRules } from './rows.ts'
+import type { QueueMode, Route, RunRow, RunRules } from './rows.ts'
 
 /** A file that comes with a message, as it is kept with it. */
 export interface NewAttachment {
@@ -75,11 +75,4 @@ export interface NewNotice {
   readonly to?: Route
   /** It is the reply of the run with this id: the transcript has it already. */
   readonly isReply?: true
-}
-
-/** Where a session's person reads: a chat of a channel, which takes messages of so many UTF-16 units. */
-export interface Route {
-  readonly channelId: string
-  readonly chatId: string
-  readonly textLengthMax: number
 }

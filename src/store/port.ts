@@ -4,11 +4,11 @@
 import type { Job } from '../protocol/job.ts'
 import type { EffectKey } from './effect-key.ts'
 import type { JobFilter, JobRow, OccurrenceFilter, OccurrenceRow } from './job-rows.ts'
-import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun, Route } from './new-rows.ts'
+import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun } from './new-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
 import type { PeopleReads, PeopleWrites } from './port-people.ts'
 import type { UsageReads } from './port-usage.ts'
-import type { ApprovalRow, Entry, EntryBody, FailureKind, Notice, RunRow, SendRow, SessionRow } from './rows.ts'
+import type { ApprovalRow, Entry, EntryBody, FailureKind, Notice, Route, RunRow, SendRow, SessionRow } from './rows.ts'
 
 export type { AcceptLimits, EffectKey, JobRow, NewApproval, NewAttachment, NewNotice, NewRun, OccurrenceRow, Route }
 

@@ -42,7 +42,7 @@ export type Handover = 'none' | 'open' | 'taken'
 /** Why a turn failed: `transient` may pass by itself; `refused` is a limit, a cap or a no of its model; `permanent` would fail again. */
 export type FailureKind = (typeof FAILURES)[number]
 
-/** What a job lets its turns have; what is absent is as for any turn. */
+/** What a job, or who asked for the run, wants of it; what is absent is as for any turn. */
 export interface RunRules {
   /** Asked in this order when the run's model fails. */
   readonly fallbacks?: readonly string[]
@@ -50,6 +50,15 @@ export interface RunRules {
   /** Names of tools; never more than any turn has. */
   readonly tools?: readonly string[]
   readonly budget?: Budget
+  /** The chat of a channel that is sent the reply, beside whoever asked. */
+  readonly deliverTo?: Route
+}
+
+/** Where a session's person reads: a chat of a channel, which takes messages of so many UTF-16 units. */
+export interface Route {
+  readonly channelId: string
+  readonly chatId: string
+  readonly textLengthMax: number
 }
 
 /** One turn of a session; its run id is the caller's idempotency key where there is one. */

@@ -1,5 +1,6 @@
 // More facts of single methods and of the events of a run, in process: shapes and words that clients of the family read.
 import { afterAll, beforeAll, expect } from 'vitest'
+import { loopback } from '../../src/channels/loopback/loopback.ts'
 import { CATALOGUE, type MethodName } from '../../src/protocol/catalogue.ts'
 import { EVENT_NAMES } from '../../src/protocol/events.ts'
 import { settled } from '../fakes/clock.ts'
@@ -244,10 +245,17 @@ conformance('RUN-5', async () => {
 })
 
 conformance('RUN-6', async () => {
-  const wish = { deliver: true, channel: 'line', replyTo: 'someone', sessionKey: 'sent', idempotencyKey: 'sent' }
-  await house.call('agent', { message: 'hi', ...wish })
-  const { sends } = await house.call('outbox.list')
-  expect(sends).toContainEqual(expect.objectContaining({ chatId: 'someone' }))
+  const line = loopback({ id: 'line', dedupesSends: true })
+  const own = await openHouse(() => said, { channels: [line] })
+  const wish = { message: 'hi', deliver: true, channel: 'line', sessionKey: 'sent' }
+  await own.call('agent', { ...wish, replyTo: 'someone', idempotencyKey: 'sent' })
+  await own.call('agent', { ...wish, deliver: false, to: 'nobody', idempotencyKey: 'kept' })
+  await own.call('agent', { ...wish, channel: 'webchat', to: 'nobody', idempotencyKey: 'own' })
+  await settled()
+  expect(line.seen).toMatchObject([{ chatId: 'someone', text: 'said' }])
+  const { code, message } = await refusalOf(own, 'agent', { ...wish, channel: 'pigeon', idempotencyKey: 'pigeon' })
+  expect([code, message]).toEqual(['INVALID_REQUEST', 'invalid agent params: there is no channel "pigeon" here'])
+  await own.close()
 })
 
 conformance('RUN-7', async () => {

@@ -123,10 +123,7 @@ export const REQUIREMENTS = {
   'RUN-3': fact('an agent that is not the one of the session key is refused before anything runs'),
   'RUN-4': fact("all params of the family's CLI are taken by agent, with none of them needed"),
   'RUN-5': fact('a session can be named by its transcript; one that is not there is refused'),
-  'RUN-6': missing(
-    'a reply goes to the named recipient',
-    'a reply goes where its session’s person reads, and nowhere else',
-  ),
+  'RUN-6': fact('a reply goes to the named recipient; one on a channel that is not there is refused'),
   'RUN-7': fact('a repeat of agent is the same run'),
   // Other methods.
   'EXEC-1': fact('a decision on nothing, and one that is none, are refused in known words'),

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Shown } from '../fakes/telegram/chats.ts'
 import { within } from './bound.ts'
+import { jobSession } from './jobs.ts'
 import { call, Gate, resultOf, type Step } from './scripted-model.ts'
 import { sessionOf, TelegramRig } from './telegram-rig.ts'
 
@@ -53,6 +54,22 @@ test('a reminder made in a chat arrives in that chat, once', async () => {
   await rig.told(ada.id, /I will/)
   await rig.told(ada.id, /stretch!/)
   expect(rig.texts(ada.id).toSorted()).toEqual(['I will.', expect.stringContaining('stretch!')].toSorted())
+})
+
+test('what is made elsewhere for a chat arrives in it: the result of a job, and the reply to a program', async () => {
+  const ada = api.person('Ada')
+  const there = ['--deliver', '--channel', 'telegram', '--to', String(ada.id)]
+  const added = await rig.gateway.cli([
+    ...['cron', 'add', '--name', 'news', '--in', '0s', '--message', 'what is new?', '--json'],
+    ...there,
+  ])
+  rig.model.script(jobSession(JSON.parse(added.stdout)), { text: 'the news' })
+  await rig.told(ada.id, /^the news$/)
+  rig.model.script('agent:main:elsewhere', { text: 'the answer' })
+  const asked = rig.gateway.cli(['agent', '--session', 'elsewhere', '--message', 'and?', ...there])
+  await rig.told(ada.id, /^the answer$/)
+  expect((await asked).stdout).toContain('the answer')
+  expect(rig.texts(ada.id)).toEqual(['the news', 'the answer'])
 })
 
 describe('while a tool of a chat runs', () => {

@@ -132,9 +132,10 @@ const RUN_METHODS = {
       /** The session whose present transcript this is, where no key is given. */
       sessionId: z.string().optional(),
       thinking: z.string().optional(),
+      /** The reply is sent to `replyTo` (else `to`) on `replyChannel` (else `channel`), else where the session's person reads. */
       deliver: z.boolean().optional(),
       attachments: attachmentsSchema.optional(),
-      /** What the family says of whom it speaks for: read by nobody, as a reply goes where its session's person reads. */
+      /** What the family says of whom it speaks for; the rest is read by nobody. */
       ...ABOUT_CHATS,
       /** Seconds of work. */
       timeout: z.int().min(0).max(86_400).optional(),
