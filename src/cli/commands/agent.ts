@@ -26,6 +26,7 @@ export const agent: Run = async (args, shell) => {
     ...optional('agentId', args.text('agent')),
     ...optional('thinking', args.text('thinking')),
     ...optional('channel', args.text('channel')),
+    ...optional('replyTo', args.text('to')),
     ...optional('timeout', workSeconds),
     ...(args.has('deliver') && { deliver: true }),
   }
