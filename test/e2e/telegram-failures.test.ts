@@ -1,6 +1,7 @@
 // What goes wrong around a real gateway with a Telegram channel: it is killed at the worst moments, the network is away,
 // the service refuses. What people see of it is: each message answered once, or said that it is not known.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ModelAsk } from '../fakes/model-server.ts'
 import { tooMany } from '../fakes/telegram/bot-api.ts'
 import { Gate, type Step } from './scripted-model.ts'
 import { sessionOf, TelegramRig } from './telegram-rig.ts'
@@ -32,6 +33,9 @@ describe('killed', () => {
     ada.write('and then?')
     await rig.told(ada.id, /and then/)
     expect(rig.texts(ada.id)).toEqual(['said once', 'and then?'])
+    const { messages } = rig.model.asks(sessionOf(ada.id)).at(-1) as ModelAsk
+    const said = messages.filter(({ role }) => role === 'user').map(({ content }) => content)
+    expect(said).toEqual([expect.stringContaining('hello'), expect.stringContaining('and then?')])
     gate.open()
   })
 
