@@ -30,13 +30,24 @@ const run = async (command: string, input?: string) => {
   return await gateway.cli(words, input === undefined ? {} : { input })
 }
 
-test('a token that Telegram does not know is not written', async () => {
-  const config = () => readFileSync(join(gateway.stateDir, 'sluice.json'), 'utf8')
+const config = () => readFileSync(join(gateway.stateDir, 'sluice.json'), 'utf8')
+const add = (...more: string[]) => ['channels', 'add', 'telegram', ...more]
+
+test('a token that Telegram does not know is not written, however it is given', async () => {
   const before = config()
-  const { code, stderr } = await run('sluice channels add telegram', `${api.token}-wrong\n`)
-  expect([code, config()]).toEqual([1, before])
-  expect(stderr).toMatch(/Nothing was changed: Telegram does not know this token/)
-  expect(stderr).not.toContain(api.token)
+  const wrong = `${api.token}-wrong`
+  const file = join(gateway.stateDir, 'wrong-token')
+  writeFileSync(file, `${wrong}\n`)
+  const ends = [
+    await gateway.cli(add(), { input: `${wrong}\n` }),
+    await gateway.cli(add('--token-file', file)),
+    await gateway.cli(add('--use-env'), { env: { TELEGRAM_BOT_TOKEN: wrong } }),
+  ]
+  for (const { code, stderr } of ends) {
+    expect([code, config()]).toEqual([1, before])
+    expect(stderr).toMatch(/Nothing was changed: Telegram does not know this token/)
+    expect(stderr).not.toContain(api.token)
+  }
 })
 
 test('from BotFather to the first reminder, as the guide says', async () => {
@@ -46,8 +57,8 @@ test('from BotFather to the first reminder, as the guide says', async () => {
     'sluice channels status',
     'sluice pairing list',
   ])
-  const [add = '', approve = '', status = '', list = ''] = commands
-  const added = await run(add, `${api.token}\n`)
+  const [first = '', approve = '', status = '', list = ''] = commands
+  const added = await run(first, `${api.token}\n`)
   expect(added).toMatchObject({ code: 0 })
   expect(added.stdout).toContain('Telegram knows this bot as @slu_bot.')
   expect(added.stdout).not.toContain(api.token)
@@ -68,6 +79,16 @@ test('from BotFather to the first reminder, as the guide says', async () => {
   await told(/^stretch$/)
   expect((await run(status)).stdout).toMatch(/telegram +running +slu_bot/)
   expect((await run(list)).stdout).toContain('Ada')
+})
+
+test('another way to give the token takes the place of the first, also while Telegram is not reached', async () => {
+  const file = join(gateway.stateDir, 'bot-token')
+  writeFileSync(file, api.token)
+  await api.down()
+  const { code, stdout } = await gateway.cli(add('--token-file', file))
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/Telegram was not asked whether it knows the token: Telegram was not reached/)
+  expect(JSON.parse(config()).channels.telegram).toEqual({ apiRoot: api.apiRoot, tokenFile: file })
 })
 
 test('its configs are valid', async () => {
