@@ -21,6 +21,7 @@ import { WaitGraph } from './coordination/wait-graph.ts'
 import { Exchange } from './delivery/exchange.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { EventHub, type GatewayEvent } from './dispatch/event-hub.ts'
+import { toolMaker } from './methods/agent-tools.ts'
 import { isAgent, unknownAgent } from './methods/agents.ts'
 import type { ConfigState, Control } from './methods/control.ts'
 import { FoundModel } from './methods/found-model.ts'
@@ -32,27 +33,22 @@ import type { WrittenLog } from './methods/logs.ts'
 import { outsideNotice } from './methods/outside.ts'
 import type { Condition, MethodParts } from './methods/parts.ts'
 import { TurnReach } from './methods/turn-reach.ts'
+import type { Job } from './protocol/job.ts'
 import { policyOf } from './protocol/job-policy.ts'
 import { chooseChain, chooseModel } from './providers/choice.ts'
 import { ModelLists } from './providers/lists.ts'
 import { costMicroUsd, type Price } from './providers/price.ts'
 import { traitsOf } from './providers/traits.ts'
+import { decidedEnd, decidedNotice } from './scheduler/commands.ts'
 import type { Heartbeats } from './scheduler/heartbeat.ts'
 import { supersededRuns } from './scheduler/overlap.ts'
-import { listenerOf, type PlanContext, planJob, resultNotice, withDelivery } from './scheduler/plan.ts'
+import { listenerOf, type Occasion, type PlanContext, planJob, resultNotice, withDelivery } from './scheduler/plan.ts'
 import { retryAtMs } from './scheduler/retry-rule.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { agentOfChat } from './sessions/routing.ts'
-import { canonicalSession, jobSession, MAIN_KEY, taskDepth } from './sessions/session-key.ts'
-import type { Store } from './store/port.ts'
+import { canonicalSession, jobSession, MAIN_KEY } from './sessions/session-key.ts'
+import type { RunEnd, Store } from './store/port.ts'
 import type { ApprovalRow, RunRow } from './store/rows.ts'
-import { cronTool } from './tools/cron-tool.ts'
-import { execTool } from './tools/exec.ts'
-import { gatewayTool } from './tools/gateway-tool.ts'
-import { SESSION_TOOLS } from './tools/session-tools.ts'
-import type { Tool } from './tools/tool.ts'
-import { Toolbox } from './tools/toolbox.ts'
-import { webFetchTool } from './tools/web-fetch.ts'
 import { capReached } from './turns/caps.ts'
 import { TurnEngine } from './turns/engine.ts'
 import type { EngineParts, TurnSettings } from './turns/engine-parts.ts'
@@ -128,6 +124,8 @@ export function furnish(building: Building) {
   })
   store.onEvents(events => {
     for (const { event, payload } of events) hearHeartbeats(parts, event, payload)
+    // A job that fires after another one is due with that one's end, which only the store sees.
+    if (events.some(({ event, payload }) => event === 'cron' && isUpdate(payload))) scheduler.poke()
   })
   // Whatever is owed to a chat comes with an event in its commit.
   store.onEvents(() => exchange.poke())
@@ -167,6 +165,10 @@ export function furnish(building: Building) {
   }
 }
 export type House = ReturnType<typeof furnish>
+
+function isUpdate(payload: unknown): boolean {
+  return (payload as { action?: unknown }).action === 'updated'
+}
 
 /** What the config's methods may do; `applied` tells the rooms that look at settings only when they are told to. */
 function controlOf(building: Building, live: LiveSettings, applied: (next: Settings) => void): Control {
@@ -235,6 +237,11 @@ function workers(
   /** Of a turn of a job's own; what a job tells a session is that session's turn. */
   const jobOf = ({ source, jobId }: RunRow) =>
     source === 'job' && jobId !== undefined ? store.read.job(jobId)?.job : undefined
+  const decided = <E extends RunEnd>(end: E) => ({
+    end,
+    nowMs: clock.now(),
+    plan: (job: Job, occurrence: Occasion) => planJob(job, occurrence, plan),
+  })
   const engine = new TurnEngine({
     ...{ store, clock, runner, log, ...waiting },
     settings: () => live.turns,
@@ -245,6 +252,7 @@ function workers(
     },
     endFor: (run, end) => {
       const job = jobOf(run)
+      if (run.rules?.command?.decides) return decidedEnd(job, run, decided(end))
       return job ? withDelivery(job, end, plan) : end
     },
     isWanted: run => jobOf(run)?.enabled === true,
@@ -252,6 +260,7 @@ function workers(
       if (run.source === 'hook' || run.source === 'agent') return outsideNotice(run, end, clock.now())
       if (run.source === 'heartbeat') return heartbeatNotice(run, end, heartbeats.rules())
       const job = jobOf(run)
+      if (run.rules?.command?.decides) return decidedNotice(job, run, decided(end))
       return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
     },
   })
@@ -349,10 +358,11 @@ interface Address {
 }
 
 function liveSettings(building: Building, address: Address, found: FoundModel): LiveSettings {
-  const toolsOf = toolMaker(building, address, () => live.settings)
+  const port = () => URL.parse(address.url)?.port ?? ''
+  const toolboxFor = toolMaker({ ...building, port, settings: () => live.settings })
   const made = (next: Settings) => ({
     settings: next,
-    turns: turnSettings(found.complete(next), toolsOf(next), building),
+    turns: turnSettings(found.complete(next), toolboxFor(next), building),
     modelRef: modelOf(next, next.defaultAgent),
   })
   const modelOf = (next: Settings, agentId: string) => chooseModel(modelsFor(found.complete(next), agentId)).ref
@@ -364,41 +374,15 @@ function liveSettings(building: Building, address: Address, found: FoundModel): 
   return live
 }
 
-/** Answers the tools there are under given settings; some are there only when the config switches them on. */
-function toolMaker(building: Building, address: Address, settings: () => Settings): (next: Settings) => Tool[] {
-  const { world, places, env, binFolder } = building
-  const { clock, processes, publicGet } = world
-  const port = () => URL.parse(address.url)?.port ?? ''
-  const exec = execTool({
-    ...{ processes, clock, env, binFolder },
-    policy: agentId => {
-      const { agents, exec } = settings()
-      const own = agents.find(({ id }) => id === agentId)?.workspace
-      return { ...exec, cwd: own ?? exec.cwd ?? workspaceFor(settings(), agentId) }
-    },
-    wayBack: () => ({
-      SLUICE_STATE_DIR: places.stateDir,
-      SLUICE_CONFIG_PATH: places.configPath,
-      SLUICE_GATEWAY_PORT: port(),
-    }),
-  })
-  const webFetch = webFetchTool({ get: publicGet, clock, gatewayPort: () => Number(port()) })
-  return next => [
-    ...[cronTool, ...SESSION_TOOLS, gatewayTool],
-    ...(next.exec.security === 'deny' ? [] : [exec]),
-    ...(next.webFetch ? [webFetch] : []),
-  ]
-}
-
-function turnSettings(settings: Settings, tools: readonly Tool[], { store, world }: Building): TurnSettings {
-  const boxes = toolboxes(settings, tools)
+function turnSettings(
+  settings: Settings,
+  toolboxFor: TurnSettings['toolboxFor'],
+  { store, world }: Building,
+): TurnSettings {
   return {
     zone: settings.zone,
     timeoutMs: settings.turnTimeoutMs,
-    toolboxFor: ({ agentId, sessionKey, rules }) => {
-      const box = boxes(agentId)[taskDepth(sessionKey) > 0 ? 'ofTasks' : 'own']
-      return rules?.tools ? box.only(rules.tools) : box
-    },
+    toolboxFor,
     personaOf: agentId => {
       const { name, identity } = settings.agents.find(({ id }) => id === agentId) ?? {}
       const folder = workspaceFor(settings, agentId)
@@ -419,25 +403,6 @@ function turnSettings(settings: Settings, tools: readonly Tool[], { store, world
       return capReached({ read: store.read, caps: models.caps, run, model, zone, nowMs: world.clock.now() })
     },
     costOf: (model, usage) => costMicroUsd(priceOf(settings.models, model), usage),
-  }
-}
-
-/** The tools of each agent's turns: those that all have, as far as its own policy leaves them. */
-function toolboxes({ agents, toolPolicy, subagents }: Settings, tools: readonly Tool[]) {
-  const made = new Map<string, { own: Toolbox; ofTasks: Toolbox }>()
-  return (agentId: string) => {
-    const known = made.get(agentId)
-    if (known) return known
-    const policy = agents.find(({ id }) => id === agentId)?.tools
-    const left = tools.filter(({ name }) => policy?.allow?.includes(name) ?? true)
-    const { allow } = toolPolicy
-    const deny = [...toolPolicy.deny, ...(policy?.deny ?? [])]
-    const boxes = {
-      own: new Toolbox(left, { allow, deny }),
-      ofTasks: new Toolbox(left, { allow, deny: [...deny, ...subagents.deny] }),
-    }
-    made.set(agentId, boxes)
-    return boxes
   }
 }
 

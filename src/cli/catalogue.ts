@@ -63,6 +63,7 @@ const CRON_COMMANDS: readonly Command[] = [
       enable: { summary: 'Switch it on.' },
       disable: { summary: 'Switch it off.' },
       'keep-after-run': { summary: 'Do not remove it after its run.' },
+      'clear-when': { summary: 'Go on without a command that decides.' },
       'clear-agent': { summary: 'Back to the default agent.' },
       'failure-alert': { summary: 'Say when it begins to fail, and when it works again.' },
       'no-best-effort-deliver': { summary: 'A reply that cannot be sent is a failure.' },

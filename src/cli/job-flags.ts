@@ -1,10 +1,12 @@
 // The flags of `cron add` and `cron edit` as the parts of a job. Refuses what contradicts itself before anything is sent;
 // what only the gateway can judge (an expression, a model) is left to it.
+import { splitWords } from '../base/command-words.ts'
 import { formatDuration, parseDuration } from '../base/durations.ts'
+import { SluiceError } from '../base/errors.ts'
 import { formatInstant, isZone } from '../base/zoned-time.ts'
 import type { ParamsInput } from '../protocol/catalogue.ts'
 import { parseInstant } from '../protocol/job-leniency.ts'
-import { type Budget, CATCH_UPS, OVERLAPS, type PolicyInput } from '../protocol/job-policy.ts'
+import { AFTER_ENDS, type Budget, CATCH_UPS, OVERLAPS, type PolicyInput } from '../protocol/job-policy.ts'
 import type { Arguments } from './arguments.ts'
 
 type Patch = ParamsInput<'cron.update'>['patch']
@@ -18,13 +20,11 @@ export interface Now {
 }
 
 const EVERY_MS_MIN = 1_000
-const SCHEDULE_FLAGS = ['when', 'cron', 'every', 'at', 'in'] as const
-const PAYLOAD_FLAGS = ['message', 'system-event', 'text'] as const
+const SCHEDULE_FLAGS = ['when', 'cron', 'every', 'at', 'in', 'after'] as const
+const PAYLOAD_FLAGS = ['message', 'system-event', 'text', 'command'] as const
+const MODEL_FLAGS = ['model', 'fallbacks', 'thinking', 'tools']
 const TURN_FLAGS = [
-  'model',
-  'fallbacks',
-  'thinking',
-  'tools',
+  ...MODEL_FLAGS,
   'timeout-seconds',
   'deliver',
   'no-deliver',
@@ -47,6 +47,7 @@ export function readSchedule(args: Arguments, now: Now): ScheduleWish | undefine
         : '--tz goes with --cron or --at; give one of them too.',
     )
   }
+  if (args.has('after-on') && given !== 'after') throw args.usage('--after-on goes with --after; give it too.')
   if (given === undefined) return undefined
   const value = args.required(given)
   switch (given) {
@@ -56,6 +57,8 @@ export function readSchedule(args: Arguments, now: Now): ScheduleWish | undefine
       return { kind: 'cron', expr: cronExpression(value, args), ...(tz !== undefined && { tz }) }
     case 'every':
       return { kind: 'every', everyMs: span(given, value, args) }
+    case 'after':
+      return { kind: 'after', job: value, on: args.oneOf('after-on', AFTER_ENDS) ?? 'ok' }
     case 'in':
       return { kind: 'at', atMs: now.nowMs + span(given, value, args) }
     case 'at':
@@ -114,21 +117,68 @@ export function readPayload(args: Arguments): PayloadWish | undefined {
       throw args.usage(`--${turnFlag} belongs to a turn of the agent; it goes with --message, not with --${given}.`)
     return { kind: given === 'text' ? 'message' : 'systemEvent', text: args.required(given) }
   }
+  const commandFlag = ['workdir', 'env'].find(flag => args.has(flag))
+  if (given === 'command') return readCommand(args)
+  if (commandFlag) throw args.usage(`--${commandFlag} goes with --command; give it too.`)
   if (given === undefined && turnFlag === undefined) return undefined
-  const timeoutSeconds = args.whole('timeout-seconds', { min: 1, max: 86_400 })
+  const timeoutSeconds = seconds(args, 'timeout-seconds')
   return {
     kind: 'agentTurn',
     ...(given === 'message' && { message: args.required('message') }),
-    ...texts(args, ['model', 'thinking', 'channel', 'to']),
+    ...texts(args, ['model', 'thinking']),
     ...lists(args, ['fallbacks', 'tools']),
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
+    ...readDelivery(args),
+  }
+}
+
+function readDelivery(args: Arguments) {
+  return {
+    ...texts(args, ['channel', 'to']),
     ...switched(args, { on: 'deliver', off: 'no-deliver', as: 'deliver' }),
     ...switched(args, { on: 'best-effort-deliver', off: 'no-best-effort-deliver', as: 'bestEffortDeliver' }),
   }
 }
 
+function readCommand(args: Arguments): PayloadWish {
+  const modelFlag = MODEL_FLAGS.find(flag => args.has(flag))
+  if (modelFlag) throw args.usage(`--${modelFlag} is for a model; a command asks none. Leave it out.`)
+  const timeoutSeconds = seconds(args, 'timeout-seconds')
+  const cwd = args.text('workdir')
+  return {
+    kind: 'command',
+    argv: words(args, 'command'),
+    ...(cwd !== undefined && { cwd }),
+    ...(timeoutSeconds !== undefined && { timeoutSeconds }),
+    ...lists(args, ['env']),
+    ...readDelivery(args),
+  }
+}
+
+/** The command that decides; null takes it back. */
+export function readWhen(args: Arguments): Patch['when'] {
+  const timeoutSeconds = seconds(args, 'when-timeout-seconds')
+  if (args.has('clear-when')) return null
+  if (args.has('when-command'))
+    return { argv: words(args, 'when-command'), ...(timeoutSeconds !== undefined && { timeoutSeconds }) }
+  if (timeoutSeconds !== undefined) throw args.usage('--when-timeout-seconds goes with --when-command; give it too.')
+  return undefined
+}
+
+function seconds(args: Arguments, flag: string): number | undefined {
+  return args.whole(flag, { min: 1, max: 86_400 })
+}
+
+function words(args: Arguments, flag: string): string[] {
+  try {
+    return splitWords(args.required(flag))
+  } catch (error) {
+    throw error instanceof SluiceError ? args.usage(`--${flag}: ${error.message}`) : error
+  }
+}
+
 /** All that is neither schedule nor payload. */
-export function readRest(args: Arguments): Omit<Patch, 'policy'> {
+export function readRest(args: Arguments): Omit<Patch, 'policy' | 'when'> {
   const [name, description, agentId] = [args.text('name'), args.text('description'), args.text('agent')]
   const wakeMode = args.oneOf('wake', ['now', 'next-heartbeat'])
   const sessionTarget = args.oneOf('session', ['main', 'isolated'])

@@ -1,5 +1,6 @@
 // Jobs as people name and read them: by id, the beginning of an id, or name; and what is told of one after a change.
 
+import { quoteWords } from '../base/command-words.ts'
 import { formatDuration } from '../base/durations.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Result } from '../protocol/catalogue.ts'
@@ -61,11 +62,13 @@ export async function newsOf(job: Job, { call }: Link): Promise<JobNews> {
 /** Some lines on a job: what, when, where, and its next times in local time with zone and offset. */
 export function describeJob(headline: string, { job, next }: JobNews, paint: Paint): string {
   const [first, ...later] = next.times.map(time => formatInstant(time, next.zone))
-  const nothing = job.enabled ? 'never again' : 'not while it is disabled'
+  const isAfter = job.schedule.kind === 'after'
+  const nothing = !job.enabled ? 'not while it is disabled' : isAfter ? 'when that job has ended so' : 'never again'
   const rows = [
     ['schedule', shortSchedule(job.schedule, next.zone)],
     ...(job.schedule.kind === 'at' || next.words === undefined ? [] : [['', next.words]]),
     ['does', `${payloadWords(job)} (${job.sessionTarget} session)`],
+    ...(job.when ? [['only if', `this ends with exit code 0: ${commandWords(job.when.argv)}`]] : []),
     ['policy', policyWords(job, next.zone)],
     ...(next.delivery ? [['result', deliveryWords(next.delivery)]] : []),
     ...(job.madeBy ? [['made by', makerWords(job.madeBy)]] : []),
@@ -123,7 +126,12 @@ function retryWords({ retry: { max, backoffMs } }: Policy): string {
   return `${max} after ${backoffMs.slice(0, max).map(formatDuration).join(', ')}`
 }
 
+function commandWords(argv: readonly string[]): string {
+  return truncate(sanitizeLine(sanitize(quoteWords(argv))), TEXT_SHOWN_MAX)
+}
+
 export function payloadWords({ payload }: Pick<Job, 'payload'>): string {
+  if (payload.kind === 'command') return `runs: ${commandWords(payload.argv)}`
   const text = payload.kind === 'agentTurn' ? payload.message : payload.text
   const words = { agentTurn: 'asks the agent', systemEvent: 'tells the agent', message: 'says' }[payload.kind]
   return `${words}: "${truncate(sanitizeLine(sanitize(text)), TEXT_SHOWN_MAX)}"`

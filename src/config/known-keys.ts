@@ -135,6 +135,7 @@ export const USED_KEYS: readonly string[] = [
   'tools.web.fetch.enabled',
   'tools.*.timeoutMs',
   'methods.*.timeoutMs',
+  'cron.commands',
   'cron.enabled',
   'cron.maxConcurrentRuns',
   'logging.level',

@@ -76,6 +76,8 @@ export interface Settings extends Bounds, AgentsSettings {
   readonly sessionReset: SessionReset
   readonly channels: ChannelSettings
   readonly cronEnabled: boolean
+  /** Whose jobs may run commands. */
+  readonly jobCommands: 'off' | 'operator'
   readonly log: LogSettings
   /** What is said at start: keys that are unknown or not used yet. */
   readonly warnings: readonly string[]
@@ -141,6 +143,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     sessionReset: sessionResetOf(config.session?.reset),
     channels,
     cronEnabled: config.cron?.enabled ?? true,
+    jobCommands: config.cron?.commands ?? 'off',
     log: logSettings(config.logging, sources),
     warnings: [...channelWarnings(channels), ...keyWarnings(written)],
     overridden: overriddenKeys(written, sources),

@@ -69,6 +69,7 @@ const PARTS: readonly Part[] = [
   { key: 'tools.web.fetch.enabled', of: settings => settings.webFetch },
   { key: 'tools.*.timeoutMs', of: settings => [...settings.toolTimeoutsMs] },
   { key: 'methods.*.timeoutMs', of: settings => [...settings.methodTimeoutsMs] },
+  { key: 'cron.commands', of: settings => settings.jobCommands },
   { key: 'cron.enabled', of: settings => settings.cronEnabled },
   { key: 'cron.maxConcurrentRuns', of: settings => settings.slots.jobs },
   { key: 'logging.level', of: settings => settings.log.level },

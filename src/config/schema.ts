@@ -165,6 +165,11 @@ export const configSchema = z.looseObject({
     .looseObject({
       enabled: z.boolean().optional().meta({ description: 'Whether jobs fire.', default: true }),
       maxConcurrentRuns: places.optional().meta({ description: 'Turns of jobs at once.', default: 4 }),
+      commands: z.enum(['off', 'operator']).optional().meta({
+        description:
+          'Whether jobs may run commands, as far as tools.exec allows them: jobs that an operator has made, never those of agents.',
+        default: 'off',
+      }),
     })
     .optional(),
   messages: z

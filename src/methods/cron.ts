@@ -11,6 +11,7 @@ import { type Job, type JobInput, OCCURRENCE_STATES, type RunLog } from '../prot
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
 import { policyOf } from '../protocol/job-policy.ts'
 import { type CRON_METHODS, JOBS_LISTED_MAX } from '../protocol/methods/cron.ts'
+import { nextRunId } from '../scheduler/commands.ts'
 import { refuseFasterJob } from '../scheduler/job-pace.ts'
 import { delayMs, nextDue, nextDues } from '../scheduler/job-times.ts'
 import { validateSchedule } from '../scheduler/next-occurrence.ts'
@@ -21,7 +22,7 @@ import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
 import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
 import { clockBehind } from './gateway.ts'
-import { deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
+import { checkCommands, deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
 import type { MethodParts } from './parts.ts'
 import { hopAfter, waitForRun } from './runs.ts'
 import { plainPatch, plainSchedule, previewSchedule } from './spoken-schedule.ts'
@@ -47,7 +48,8 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       const wanted = { zone: parts.facts.zone, count: call.params.count ?? 3 }
       const times = job.enabled ? nextDues(job, parts.clock.now(), wanted) : []
       const zone = zoneOfSchedule(job.schedule, parts.facts.zone)
-      const words = scheduleInWords(job.schedule, zone)
+      const nameOf = (jobId: string) => parts.store.read.job(jobId)?.job.name ?? jobId
+      const words = scheduleInWords(job.schedule, zone, nameOf)
       return { delivery: deliveryOf(parts, job), ...warningsOf(parts, job), times, zone, words }
     },
     'cron.preview': call => previewSchedule(parts, call.params),
@@ -59,7 +61,7 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
         { signal: call.signal },
       )
       parts.scheduler.poke()
-      return { ok: true, removed: value.removed }
+      return { ok: true, ...value }
     },
     'cron.run': call => runJob(parts, call),
     'cron.runs': call => ledgerPage(parts, jobIdOf(call.params), call.params),
@@ -149,6 +151,7 @@ async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Wr
   const input = { ...rest, schedule: plainSchedule(schedule, nowMs, parts.facts.zone) }
   checkJob(parts, input, { turn, nowMs })
   const job = withToolsOf(parts, newJob(parts, { input, caller: call.caller, nowMs }), call)
+  checkCommands(parts, [job], call.caller)
   refuseIdleJob(job)
   if (turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   const { value } = await parts.store.write.addJob(
@@ -230,7 +233,9 @@ function updatedJob(parts: MethodParts, wish: Wish, { before, nowMs }: { before:
   const { turn } = wish.caller
   const { schedule, enabled, policy } = wish.patch
   const isTimed = schedule !== undefined || enabled === true || policy !== undefined
+  const isOther = enabled === true || wish.patch.payload !== undefined || wish.patch.when !== undefined
   const patched = patchedJob(parts, wish, before)
+  if (isOther || turn) checkCommands(parts, [before, patched], wish.caller)
   checkUpdate(parts, { before, after: patched, turn, timedAtMs: isTimed ? nowMs : undefined })
   const begun = before.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
   const job = withToolsOf(parts, withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs), wish)
@@ -270,13 +275,24 @@ async function runJob(parts: MethodParts, call: Call<'cron.run'>) {
   // A turn that finds the job running is told so; to wait for that run is not what it asked for.
   const toldOnly = !ran.ran && call.caller.turn !== undefined
   if (!call.params.wait || toldOnly || ran.runId === undefined) return { ok: true as const, ...ran }
-  const end = await waitForRun(parts, call, { runId: ran.runId, timeoutMs: call.params.timeoutMs ?? RUN_WAIT_MS })
+  const end = await waitForOccurrence(parts, call, ran.runId)
   return {
     ok: true as const,
     ...ran,
     status: end?.state ?? 'timeout',
     ...(end?.error !== undefined && { error: end.error }),
   }
+}
+
+/** Waits for a run, and where its command decided that the job goes on, for the run that does. */
+async function waitForOccurrence(parts: MethodParts, call: Call<'cron.run'>, runId: string) {
+  const { timeoutMs = RUN_WAIT_MS } = call.params
+  const sinceMs = parts.clock.monotonic()
+  const first = await waitForRun(parts, call, { runId, timeoutMs })
+  const next = nextRunId(runId)
+  if (first?.state !== 'ok' || !parts.store.read.run(next)) return first
+  const leftMs = Math.max(0, timeoutMs - (parts.clock.monotonic() - sinceMs))
+  return await waitForRun(parts, call, { runId: next, timeoutMs: leftMs })
 }
 
 /** A wait that would close a cycle is refused before the run exists: a refusal leaves nothing behind (W4). */
@@ -287,7 +303,10 @@ async function runIntended(parts: MethodParts, call: Call<'cron.run'>, jobId: st
   // Jobs that run each other come to an end.
   const asked = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
   const waits =
-    wait === true && turn !== undefined && job.state.runningAtMs === undefined && job.payload.kind !== 'message'
+    wait === true &&
+    turn !== undefined &&
+    job.state.runningAtMs === undefined &&
+    (job.payload.kind !== 'message' || job.when !== undefined)
   const intent = waits ? parts.joins.intend(turn.standing, laneNode(sessionOf(parts, job)), timeoutMs) : undefined
   try {
     return await parts.scheduler.runNow(jobId, { mode, ...keyed(call.key), ...(asked && { asked }) })
@@ -299,7 +318,8 @@ async function runIntended(parts: MethodParts, call: Call<'cron.run'>, jobId: st
 /** Where a job's run will be. */
 function sessionOf(parts: MethodParts, job: Job): string {
   const agentId = agentNamed(parts, job.agentId, undefined)
-  if (job.payload.kind === 'agentTurn') return jobSession(agentId, job.id).key
+  const { kind } = job.payload
+  if (kind === 'agentTurn' || kind === 'command' || job.when) return jobSession(agentId, job.id).key
   return job.sessionKey ?? sessionNamed(parts, MAIN_KEY, { agentId }).key
 }
 
@@ -322,8 +342,8 @@ function withNextRun(parts: MethodParts, job: Job, nowMs: number): Job {
   return { ...job, state: next === undefined ? state : { ...state, nextRunAtMs: next } }
 }
 
-function refuseIdleJob({ enabled, state }: Job): void {
-  if (!enabled || state.nextRunAtMs !== undefined) return
+function refuseIdleJob({ enabled, schedule, state }: Job): void {
+  if (!enabled || state.nextRunAtMs !== undefined || schedule.kind === 'after') return
   throw new SluiceError(
     'INVALID_REQUEST',
     'this job never fires: its policy leaves none of the times of its schedule; look at startAtMs, endAtMs and maxRuns, or give enabled: false',
@@ -345,12 +365,20 @@ function begunAnew({ runs: _, failures: __, pausedBecause: ___, ...state }: Job[
 function equalKey(job: Job): string {
   const schedule = job.schedule.kind === 'at' ? { kind: 'at' } : withoutAnchor(job.schedule)
   const name = job.name.trim().toLowerCase().replaceAll(/\s+/g, ' ')
-  const parts = [schedule, job.payload, job.sessionTarget, job.agentId ?? null, job.sessionKey ?? null, name]
+  const parts = [
+    schedule,
+    job.payload,
+    job.when ?? null,
+    job.sessionTarget,
+    job.agentId ?? null,
+    job.sessionKey ?? null,
+    name,
+  ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
 }
 
 function withoutAnchor(schedule: Exclude<Job['schedule'], { kind: 'at' }>) {
-  if (schedule.kind === 'cron') return schedule
+  if (schedule.kind !== 'every') return schedule
   const { anchorMs: _, ...rest } = schedule
   return rest
 }
@@ -405,6 +433,7 @@ function toRunLog(row: OccurrenceRow): RunLog {
     ...(row.runId !== undefined && { runId: row.runId }),
     ...(row.count > 1 && { count: row.count }),
     ...(row.toMs !== undefined && { toMs: row.toMs }),
+    ...(row.exitCode !== undefined && { exitCode: row.exitCode }),
     ...workOf(row),
   }
 }

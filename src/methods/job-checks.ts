@@ -10,6 +10,7 @@ import { THINKING } from '../providers/model.ts'
 import { type Target, targetOf, type Whereabouts } from '../scheduler/delivery-target.ts'
 import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
+import { whyNoCommand } from './agent-tools.ts'
 import { isAgent } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
@@ -42,9 +43,25 @@ export function withToolsOf(parts: MethodParts, job: Job, { caller }: { readonly
   return payload.tools || !isLimited ? job : { ...job, payload: { ...payload, tools: [...held.names] } }
 }
 
+/** Throws FORBIDDEN where a command of a job is not for the caller, or not for this config. */
+export function checkCommands({ settings }: MethodParts, jobs: readonly Job[], { turn }: Caller): void {
+  if (!jobs.some(runsCommand)) return
+  const why = turn
+    ? 'A turn may not make or change jobs that run commands (payload.kind "command", when). The person may, on the command line (sluice cron add --command), where cron.commands is "operator"'
+    : settings().jobCommands === 'off' &&
+      'Jobs may run no commands here: cron.commands is off. Set it to "operator" (sluice config set cron.commands operator) to allow those of operators'
+  if (why) throw new SluiceError('FORBIDDEN', `${why}. Nothing was changed.`, { outcome: 'not-started' })
+}
+
+function runsCommand({ payload, when }: Job): boolean {
+  return payload.kind === 'command' || when !== undefined
+}
+
 /** What would make its runs fail as things stand. */
 export function warningsOf(parts: MethodParts, job: Job): { warnings?: string[] } {
-  const warnings = [...modelWarnings(parts, job), ...targetWarnings(job, targetNow(parts, job))]
+  const noCommand = runsCommand(job) ? whyNoCommand(parts.settings(), toolsOf(parts, job)) : undefined
+  const commands = noCommand === undefined ? [] : [`command: ${noCommand}; each run fails`]
+  const warnings = [...commands, ...modelWarnings(parts, job), ...targetWarnings(job, targetNow(parts, job))]
   return warnings.length > 0 ? { warnings } : {}
 }
 
@@ -90,7 +107,7 @@ export function deliveryOf(parts: MethodParts, job: Job): JobDelivery {
 
 function targetWarnings({ payload }: Job, target: Target): string[] {
   if (target.kind !== 'missing') return []
-  const best = payload.kind === 'agentTurn' && payload.bestEffortDeliver === true
+  const best = 'bestEffortDeliver' in payload && payload.bestEffortDeliver === true
   const then = best ? 'its session is told the result instead' : 'each run fails until it can be reached'
   return [`delivery: ${target.why}; ${then}. Leave out channel and to, and the session that made the job is told.`]
 }

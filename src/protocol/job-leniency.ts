@@ -117,6 +117,7 @@ const SESSION_TARGETS: Readonly<Record<Payload['kind'], string>> = {
   systemEvent: 'main',
   agentTurn: 'isolated',
   message: 'main',
+  command: 'isolated',
 }
 
 function withDefaults(fields: Fields): Fields {
@@ -184,9 +185,11 @@ function parseOffset(offset: string | undefined): number | undefined {
  * left to the caller, who also owes the result a checkPairing.
  */
 export function applyJobPatch(job: Job, patch: JobPatch): Job {
-  const { payload, agentId, description, policy, ...others } = patch
+  const { payload, agentId, description, policy, when, ...others } = patch
   const patched: Job = { ...job, ...withoutUndefined(others), payload: patchedPayload(job.payload, payload) }
   if (policy !== undefined) patched.policy = patchedPolicy(job.policy ?? {}, policy)
+  if (when === null) delete patched.when
+  else if (when !== undefined) patched.when = when
   if (agentId !== undefined) {
     if (agentId === null || agentId.trim() === '') delete patched.agentId
     else patched.agentId = agentId
@@ -202,7 +205,7 @@ function patchedPayload(payload: Payload, patch: JobPatch['payload']): Payload {
   if (!patch) return payload
   const given = withoutUndefined(patch)
   if (patch.kind === payload.kind) return { ...payload, ...given } as Payload
-  const text = patch.kind === 'agentTurn' ? 'message' : 'text'
+  const text = { agentTurn: 'message', command: 'argv', systemEvent: 'text', message: 'text' }[patch.kind]
   if (!(text in given)) throw refused(`cron.update payload.kind="${patch.kind}" requires ${text}`)
   return given as Payload
 }
@@ -213,9 +216,9 @@ function withoutUndefined<T extends object>(fields: T): { [K in keyof T]: Exclud
   }
 }
 
-/** A main job speaks to its session, an isolated one runs a turn of its own; plain text goes with either. */
+/** A main job speaks to its session, an isolated one runs a turn of its own; plain text and commands go with either. */
 export function checkPairing(sessionTarget: Job['sessionTarget'], payload: Payload): void {
-  if (payload.kind === 'message') return
+  if (payload.kind === 'message' || payload.kind === 'command') return
   const needed = sessionTarget === 'main' ? 'systemEvent' : 'agentTurn'
   if (payload.kind !== needed) throw refused(`${sessionTarget} cron jobs require payload.kind="${needed}"`)
 }

@@ -5,6 +5,8 @@ import { MINUTE } from '../base/durations.ts'
 
 export const CATCH_UPS = ['skip', 'latest', 'all'] as const
 export const OVERLAPS = ['skip', 'queue-one', 'queue-all', 'cancel-previous', 'allow'] as const
+/** Of a run after which another job fires; `failed`: also timed out or unknown; `any`: also one that somebody stopped. */
+export const AFTER_ENDS = ['ok', 'failed', 'any'] as const
 
 export interface Policy {
   /** Of instants that passed while nobody fired them: none is made up, the latest, or all. */

@@ -1,6 +1,7 @@
 // The job: what crosses the wire as a scheduled piece of work, closed schemas for what may be added and patched, and the
 // ledger row of one occurrence. Storage keeps the same shapes. Protocol 3 of the family, plus optional fields of ours.
 import * as z from 'zod'
+import { AFTER_ENDS } from './job-policy.ts'
 import { policyPatchSchema, policySchema } from './job-policy-schema.ts'
 
 const text = z.string().trim().min(1)
@@ -10,6 +11,8 @@ const epochMs = z.int().min(0).max(8.64e15)
 export const EVERY_MS_MIN = 1_000
 export const JOB_NAME_LENGTH_MAX = 200
 export const JOB_TEXT_LENGTH_MAX = 100_000
+
+const COMMAND_WORDS_MAX = 1_000
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'give a time such as 08:00')
 
@@ -31,6 +34,8 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
     tz: text.max(100).optional(),
   }),
   z.strictObject({ kind: z.literal('cron'), expr: text.max(200), tz: text.max(100).optional() }),
+  /** Ours: once after each run of another job that ended so; what was skipped did not run. */
+  z.strictObject({ kind: z.literal('after'), job: text.max(300), on: z.enum(AFTER_ENDS).default('ok') }),
 ])
 export type Schedule = z.infer<typeof scheduleSchema>
 
@@ -61,7 +66,34 @@ const agentTurn = z.strictObject({
 /** Plain text to the session that made the job; no model is asked. */
 const message = z.strictObject({ kind: z.literal('message'), text: payloadText })
 
-export const payloadSchema = z.discriminatedUnion('kind', [systemEvent, agentTurn, message])
+/** The command and its words, as they are: there is no shell. */
+const argv = z
+  .array(z.string().max(32_000))
+  .min(1)
+  .max(COMMAND_WORDS_MAX)
+  .refine(([name]) => name !== undefined && name.trim() !== '', 'name the command first')
+const commandSeconds = z.int().min(1).max(86_400)
+/** Ours: a command of the gateway's machine, only where its owner allows it; no model is asked. */
+const command = z.strictObject({
+  kind: z.literal('command'),
+  argv,
+  /** From the agent's folder for commands on. */
+  cwd: text.max(4_000).optional(),
+  timeoutSeconds: commandSeconds.optional(),
+  /** Names of variables of the gateway's environment that it has too. */
+  env: z
+    .array(z.string().regex(/^[A-Za-z_]\w*$/, 'give names of variables'))
+    .max(100)
+    .optional(),
+  deliver: z.boolean().optional(),
+  channel: text.optional(),
+  to: text.optional(),
+  bestEffortDeliver: z.boolean().optional(),
+})
+/** A command that runs first: by its exit code the job goes on (0) or this occurrence is skipped (any other). */
+const condition = z.strictObject({ argv, timeoutSeconds: commandSeconds.optional() })
+
+export const payloadSchema = z.discriminatedUnion('kind', [systemEvent, agentTurn, message, command])
 export type Payload = z.infer<typeof payloadSchema>
 
 /** In a patch every field but `kind` may be left out; the same kind is merged, another kind needs its text. */
@@ -69,6 +101,7 @@ export const payloadPatchSchema = z.discriminatedUnion('kind', [
   systemEvent.partial({ text: true }),
   agentTurn.partial({ message: true }),
   message.partial({ text: true }),
+  command.partial({ argv: true }),
 ])
 
 const isolationSchema = z.strictObject({
@@ -93,14 +126,16 @@ export const jobInputSchema = z.strictObject({
   isolation: isolationSchema.optional(),
   /** Ours: the session that hears the result (`agent:<agent>:<rest>`); a job made inside a turn has that turn's. */
   sessionKey: text.max(300).optional(),
+  /** Ours: with it, what a command of the gateway's machine decides of each occurrence. */
+  when: condition.optional(),
   /** Ours: how it is carried out. A job that is shown has every member that holds for it, the defaults too. */
   policy: policySchema.optional(),
 })
 export type JobInput = z.infer<typeof jobInputSchema>
 
 export const jobPatchSchema = jobInputSchema
-  .omit({ payload: true, policy: true })
-  .extend({ payload: payloadPatchSchema, policy: policyPatchSchema })
+  .omit({ payload: true, policy: true, when: true })
+  .extend({ payload: payloadPatchSchema, policy: policyPatchSchema, when: condition.nullable() })
   .partial()
 export type JobPatch = z.infer<typeof jobPatchSchema>
 
@@ -194,6 +229,8 @@ export const runLogSchema = z.object({
   outputTokens: z.number().optional(),
   /** US dollars, as far as its answers had a price. */
   costUsd: z.number().optional(),
+  /** Of a command, or of the one that decided that it was skipped. */
+  exitCode: z.number().optional(),
   /** What became of what it told: the states of its sends, or of its text in the outbox. */
   delivery: z.string().optional(),
 })

@@ -25,7 +25,7 @@ export function targetOf(
   { sessionKey, route, channels }: Whereabouts,
 ): Target {
   const session = { kind: 'session', sessionKey, route } as const
-  if (payload.kind !== 'agentTurn') return session
+  if (payload.kind !== 'agentTurn' && payload.kind !== 'command') return session
   if (payload.deliver === false) return { kind: 'none' }
   const { channel = 'last', to } = payload
   if (channel === 'last' && to === undefined) return session

@@ -52,6 +52,9 @@ export function nextOccurrence(schedule: Schedule, afterMs: number, context: Sch
       return schedule.between
         ? nextBetween(schedule.everyMs, schedule.between, { afterMs, zone: schedule.tz ?? context.zone })
         : nextOfInterval(schedule.everyMs, schedule.anchorMs ?? context.createdAtMs, afterMs)
+    case 'after':
+      // The end of another job's run is no instant that could be known before.
+      return undefined
     case 'cron': {
       const expression = compileCron(schedule.expr)
       const zone = schedule.tz ?? context.zone
@@ -145,6 +148,7 @@ function nextOfElapsedTime(expression: CronExpression, afterMs: number, zone: st
  * cannot be read, one that never fires, a one-shot in the past.
  */
 export function validateSchedule(schedule: Schedule, zone: string, nowMs: number): void {
+  if (schedule.kind === 'after') return
   if (schedule.kind === 'cron') compileCron(schedule.expr)
   if (schedule.kind === 'every') checkBetween(schedule)
   const ownZone = (schedule.kind === 'at' ? undefined : schedule.tz) ?? zone

@@ -4,6 +4,7 @@ import type { Job } from '../protocol/job.ts'
 import { policyOf } from '../protocol/job-policy.ts'
 import type { NewNotice, RunEnd } from '../store/port.ts'
 import type { RunRow, RunRules } from '../store/rows.ts'
+import { commandOf, commandRun, firstCommand, withOutput } from './commands.ts'
 import type { Target } from './delivery-target.ts'
 import { overlapRule } from './overlap.ts'
 import type { JobPlan } from './scheduler.ts'
@@ -21,14 +22,43 @@ export interface PlanContext {
   readonly targetOf: (job: Job) => Target
 }
 
-export function planJob(job: Job, occurrence: { atMs: number; runId: string }, context: PlanContext): JobPlan {
+/** What a command that came first wrote; without it such a command is what is planned. */
+export interface Occasion {
+  readonly atMs: number
+  readonly runId: string
+  readonly output?: string
+}
+
+export function planJob(job: Job, occurrence: Occasion, context: PlanContext): JobPlan {
   const agentId = job.agentId ?? context.defaultAgentId
   const listener = listenerOf(job, context)
+  const isThere = context.isAgent(agentId)
+  const command = isThere && occurrence.output === undefined ? firstCommand(job) : commandOf(job)
+  if (isThere && command) {
+    const common = {
+      runId: occurrence.runId,
+      agentId,
+      sessionKey: ownSession(job, { ...occurrence, agentId }, context),
+    }
+    return { listener, run: commandRun(job, command, common) }
+  }
   // Nobody would tell a text in the name of an agent that is gone: its run fails, and says why.
-  const payload = context.isAgent(agentId) ? job.payload : goneTurn(job)
+  const payload = isThere && job.payload.kind !== 'command' ? job.payload : goneTurn(job)
+  return planWork({ job, payload, listener, agentId }, occurrence, context)
+}
+
+interface Work {
+  readonly job: Job
+  readonly payload: Exclude<Job['payload'], { kind: 'command' }>
+  readonly listener: string
+  readonly agentId: string
+}
+
+function planWork({ job, payload, listener, agentId }: Work, occurrence: Occasion, context: PlanContext): JobPlan {
   const stamp = formatInstant(Math.floor(occurrence.atMs / 1000) * 1000, context.zone)
   const rules = rulesOf(job)
   const common = { runId: occurrence.runId, agentId, jobId: job.id, ...(rules && { rules }) }
+  const { output = '' } = occurrence
   switch (payload.kind) {
     case 'message':
       return {
@@ -51,22 +81,19 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
           agentId: context.agentOf(listener),
           sessionKey: listener,
           echoKey: listener,
-          text: `System: [${stamp}] ${payload.text}`,
+          text: withOutput(`System: [${stamp}] ${payload.text}`, output),
           source: 'event',
         },
       }
     case 'agentTurn': {
-      const own = context.jobSession(agentId, job.id)
-      // Two turns of one session wait for each other; those that need not have sessions of their own.
-      const { apart } = overlapRule(policyOf(job).overlap)
-      const sessionKey = apart ? `${own}:${occurrence.runId.toLowerCase()}` : own
+      const sessionKey = ownSession(job, { ...occurrence, agentId }, context)
       return {
         listener,
         run: {
           ...common,
           sessionKey,
           echoKey: sessionKey,
-          text: `[cron:${job.id} ${job.name}] ${payload.message}\nCurrent time: ${stamp}`,
+          text: withOutput(`[cron:${job.id} ${job.name}] ${payload.message}\nCurrent time: ${stamp}`, output),
           source: 'job',
           freshSession: true,
           ...(payload.model !== undefined && { model: payload.model }),
@@ -75,6 +102,12 @@ export function planJob(job: Job, occurrence: { atMs: number; runId: string }, c
       }
     }
   }
+}
+
+/** Two runs of one session wait for each other; those that need not have sessions of their own. */
+function ownSession(job: Job, { agentId, runId }: { agentId: string; runId: string }, context: PlanContext): string {
+  const own = context.jobSession(agentId, job.id)
+  return overlapRule(policyOf(job).overlap).apart ? `${own}:${runId.toLowerCase()}` : own
 }
 
 /** As the job says it when it falls due; what is said later is for the next run. */
@@ -94,7 +127,8 @@ export function listenerOf(job: Job, context: PlanContext): string {
 }
 
 function goneTurn({ payload }: Job): Extract<Job['payload'], { kind: 'agentTurn' }> {
-  return payload.kind === 'agentTurn' ? payload : { kind: 'agentTurn', message: payload.text }
+  if (payload.kind === 'agentTurn') return payload
+  return { kind: 'agentTurn', message: payload.kind === 'command' ? JSON.stringify(payload.argv) : payload.text }
 }
 
 /** Of failures its listener is told by the ledger, once for all that follow each other. */
@@ -105,7 +139,9 @@ function resultText({ state, reply = '' }: RunEnd): string | undefined {
 
 /** A run whose result cannot go where its job wants it has failed, and says so; what it said is kept with it. */
 export function withDelivery<E extends RunEnd>(job: Job, end: E, { targetOf }: PlanContext): E {
-  const isDue = resultText(end) !== undefined && job.payload.kind === 'agentTurn' && !job.payload.bestEffortDeliver
+  const { payload } = job
+  const hasTarget = payload.kind === 'agentTurn' || payload.kind === 'command'
+  const isDue = resultText(end) !== undefined && hasTarget && !payload.bestEffortDeliver
   if (!isDue) return end
   const target = targetOf(job)
   if (target.kind !== 'missing') return end

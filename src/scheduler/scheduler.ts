@@ -8,7 +8,7 @@ import type { Job } from '../protocol/job.ts'
 import { ON_TIME_MS, policyOf } from '../protocol/job-policy.ts'
 import type { EffectKey, JobRow, NewNotice, NewRun, Store } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
-import { decideDue } from './misfire.ts'
+import { type Due, decideDue } from './misfire.ts'
 import { overlapRule } from './overlap.ts'
 
 /** The timer sleeps at most so long and reads the wall clock again: suspend and clock steps are seen. */
@@ -203,7 +203,11 @@ export class Scheduler {
     const { job } = row
     const dueMs = job.state.nextRunAtMs
     if (dueMs === undefined) return
-    const due = decideDue(job, { dueMs, nowMs }, zone)
+    const trigger = job.schedule.kind === 'after' ? store.read.trigger(job.id) : undefined
+    // Whatever it is that such a job fires after, it is never too late for it.
+    const due: Due = trigger
+      ? { kind: 'fire', dueMs, nominalMs: trigger.atMs, nextMs: undefined, skippedMs: undefined }
+      : decideDue(job, { dueMs, nowMs }, zone)
     const claims = { jobId: job.id, expectedRevision: row.revision, advance: { nextRunAtMs: due.nextMs }, nowMs }
     if (due.kind === 'missed') {
       const { fromMs, toMs, count, reason } = due
@@ -214,7 +218,7 @@ export class Scheduler {
     const rule = overlapRule(policyOf(job).overlap)
     const { value } = await store.write.claimOccurrence({
       ...claims,
-      occurrence: `at:${due.nominalMs}`,
+      occurrence: trigger?.occurrence ?? `at:${due.nominalMs}`,
       nominalAtMs: due.nominalMs,
       skipAdvance: { nextRunAtMs: due.skippedMs },
       skipWhenRunning: true,
@@ -222,8 +226,8 @@ export class Scheduler {
       ...this.#plan(job, due.nominalMs),
       epoch: store.epoch,
     })
-    // Of several instants that are made up, the next is due already.
-    if (due.nextMs !== undefined && due.nextMs <= nowMs) this.#again = true
+    // Of several instants that are made up, or ends that it fires after, the next is due already.
+    if (trigger || (due.nextMs !== undefined && due.nextMs <= nowMs)) this.#again = true
     if (!value.claimed) return
     if (value.run) this.#parts.submit(value.run)
     if (rule.cancelsPrevious && value.previous) this.#parts.stopRuns(value.previous)

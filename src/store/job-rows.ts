@@ -37,6 +37,8 @@ export interface OccurrenceRow {
   readonly outputTokens: number | undefined
   /** Millionths of a US dollar, as far as its answers had a price. */
   readonly costMicroUsd: number | undefined
+  /** Of a command, or of the one that decided that it was skipped. */
+  readonly exitCode: number | undefined
   /** What became of the text that it told: the states of its sends, or whether it was shown; undefined: nothing was told. */
   readonly delivery: string | undefined
 }

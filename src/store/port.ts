@@ -72,6 +72,14 @@ export interface RunEnd {
   readonly error?: string
   /** Of a failed run; absent: `permanent`. */
   readonly failure?: FailureKind
+  /** What becomes of its occurrence, where that is not the run's own state; `error` says why. */
+  readonly outcome?: 'skipped' | 'unknown'
+  /** Of a command. */
+  readonly exitCode?: number
+  /** What the ledger shows of it; absent: the reply. */
+  readonly summary?: string
+  /** Carries the occurrence on, which does not end with this run. */
+  readonly next?: NewRun
 }
 
 /**
@@ -127,7 +135,9 @@ export interface StoreWrites extends DeviceWrites, PeopleWrites {
    * turn has not ended meanwhile); else that session is told by a queued run (source `told`, id `told:<run id>`, hops + 1).
    * With `silent` nobody is told, and nobody can take it. What this run asked for, what has ended and was not taken, is
    * told in the same commit; of a run that was stopped (`aborted`) none of that is told, now or later. `told` are the runs
-   * so made, to be submitted.
+   * so made, and `end.next`, to be submitted.
+   *
+   * However an occurrence ends, the enabled jobs that fire after its job (`after`) are due from that commit on.
    */
   endRun(args: {
     fence: Fence
@@ -222,11 +232,20 @@ export interface StoreWrites extends DeviceWrites, PeopleWrites {
     nowMs: number
   }): { job: Job; deduplicated: boolean }
 
-  /** Replaces a job whose `revision` still is the expected one, else CONFLICT. Event `cron updated`. */
+  /**
+   * Replaces a job whose `revision` still is the expected one, else CONFLICT. Event `cron updated`. As with addJob, one that
+   * would wait for itself (`after`), or enabled for a job that is not there, is INVALID_REQUEST, with the cycle in words.
+   */
   replaceJob(args: { job: Job; expectedRevision: number; equalKey: string; key?: EffectKey; nowMs: number }): Job
 
-  /** Removes a job; its ledger rows stay. Event `cron removed` when there was one. */
-  removeJob(args: { jobId: string; key?: EffectKey; nowMs: number }): { removed: boolean }
+  /**
+   * Removes a job; its ledger rows stay. Event `cron removed` when there was one. `waiting` are the enabled jobs that fire
+   * after it: they stay, disabled with the reason, those last that are due or under way.
+   */
+  removeJob(args: { jobId: string; key?: EffectKey; nowMs: number }): {
+    removed: boolean
+    waiting?: { id: string; name: string }[]
+  }
 
   /**
    * Claims one occurrence, or answers why not. In one commit: the ledger row (`running`, or ended at once for a
@@ -240,7 +259,7 @@ export interface StoreWrites extends DeviceWrites, PeopleWrites {
   claimOccurrence(args: {
     jobId: string
     expectedRevision: number
-    /** `at:<ms>` for a nominal instant, else `manual:<request id>`. */
+    /** `at:<ms>` for a nominal instant, `after:<ledger id>` as `trigger` says it, else `manual:<request id>`. */
     occurrence: string
     nominalAtMs?: number
     /** Absent for a manual run: the job's next instant stays. */
@@ -382,6 +401,8 @@ export interface StoreReads extends DeviceReads, PeopleReads, UsageReads {
    * those that come before that row in this order.
    */
   occurrences(jobId: string | undefined, limit: number, filter?: OccurrenceFilter): OccurrenceRow[]
+  /** Of a job that fires after another one, the oldest end for which it is due. */
+  trigger(jobId: string): { occurrence: string; atMs: number } | undefined
   /** When the newest row of the ledger was written. */
   newestOccurrenceMs(): number | undefined
   run(runId: string): RunRow | undefined

@@ -52,6 +52,8 @@ export interface RunRules {
   readonly budget?: Budget
   /** The chat of a channel that is sent the reply, beside whoever asked. */
   readonly deliverTo?: Route
+  /** It is no turn of a model: it runs just this. */
+  readonly command?: JobCommand
 }
 
 /** Where a session's person reads: a chat of a channel, which takes messages of so many UTF-16 units. */
@@ -59,6 +61,16 @@ export interface Route {
   readonly channelId: string
   readonly chatId: string
   readonly textLengthMax: number
+}
+
+export interface JobCommand {
+  readonly argv: readonly string[]
+  readonly cwd?: string | undefined
+  readonly timeoutSeconds?: number | undefined
+  /** Names of variables of the gateway's environment. */
+  readonly env?: readonly string[] | undefined
+  /** By its exit code it says whether the job goes on; else it is what the job does. */
+  readonly decides?: true
 }
 
 /** One turn of a session; its run id is the caller's idempotency key where there is one. */

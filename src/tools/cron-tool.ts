@@ -18,7 +18,7 @@ const parameters = z.object({
     .record(z.string(), z.unknown())
     .optional()
     .describe(
-      'For add. {name, schedule, payload}. schedule: {kind:"at", at:"2026-11-23T09:00"} | {kind:"every", everyMs} | {kind:"cron", expr:"0 9 * * 1-5", tz:"Europe/Berlin"} | {words:"every weekday at 9"} (also "in 20 minutes", "tomorrow at 7:30", "every 90 minutes between 8 and 18", "the last Friday of each month at noon in Tokyo"; what is not understood whole is refused). payload: {kind:"message", text} tells the person a text; {kind:"agentTurn", message} runs a turn of its own; {kind:"systemEvent", text} gives this session an input. Times without a zone are the person\'s. deleteAfterRun:true for one-time reminders. policy (optional): {catchUp:"skip|latest|all", overlap:"skip|queue-one|queue-all|cancel-previous|allow", startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs, retry:{max, backoffMs:[60000]}, budget:{runTokens, runUsd, dayTokens, dayUsd}}. An agentTurn may name model, fallbacks, thinking and tools; its result goes to this chat unless it has deliver:false, or channel and to.',
+      'For add. {name, schedule, payload}. schedule: {kind:"at", at:"2026-11-23T09:00"} | {kind:"every", everyMs} | {kind:"cron", expr:"0 9 * * 1-5", tz:"Europe/Berlin"} | {words:"every weekday at 9"} (also "in 20 minutes", "tomorrow at 7:30", "every 90 minutes between 8 and 18", "the last Friday of each month at noon in Tokyo"; what is not understood whole is refused) | {kind:"after", job:"<id of another job>", on:"ok|failed|any"} (after each of its runs). payload: {kind:"message", text} tells the person a text; {kind:"agentTurn", message} runs a turn of its own; {kind:"systemEvent", text} gives this session an input. Times without a zone are the person\'s. deleteAfterRun:true for one-time reminders. policy (optional): {catchUp:"skip|latest|all", overlap:"skip|queue-one|queue-all|cancel-previous|allow", startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs, retry:{max, backoffMs:[60000]}, budget:{runTokens, runUsd, dayTokens, dayUsd}}. An agentTurn may name model, fallbacks, thinking and tools; its result goes to this chat unless it has deliver:false, or channel and to.',
     ),
   jobId: z.string().optional(),
   id: z.string().optional(),
@@ -109,9 +109,10 @@ function jobIdOf(args: CronArgs): string {
 }
 
 /** `when` and `next`: its schedule in words, and the next time with zone and offset, to be shown to the person. */
-function withNext<J extends Pick<Job, 'state' | 'schedule'>>(job: J, zone: string) {
+function withNext<J extends Pick<Job, 'state' | 'schedule' | 'when'>>(job: J, zone: string) {
   const { nextRunAtMs } = job.state
   const when = scheduleInWords(job.schedule, zone)
-  if (nextRunAtMs === undefined) return { ...job, when }
-  return { ...job, when, next: formatInstant(nextRunAtMs, zoneOfSchedule(job.schedule, zone)) }
+  const shown = { ...job, when, ...(job.when && { whenCommand: job.when }) }
+  if (nextRunAtMs === undefined) return shown
+  return { ...shown, next: formatInstant(nextRunAtMs, zoneOfSchedule(job.schedule, zone)) }
 }

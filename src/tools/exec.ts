@@ -3,16 +3,18 @@
 // itself: after a crash the model is told that the outcome is unknown.
 import { resolve } from 'node:path'
 import * as z from 'zod'
+import { quoteWords, splitWords } from '../base/command-words.ts'
 import { formatDuration, SECOND } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import type { Clock, Processes } from '../base/world.ts'
 import { Deadline } from '../coordination/deadline.ts'
 import { checkNames, childEnv, type Env, pathOf } from './exec-env.ts'
-import { quoteWords, splitWords } from './exec-words.ts'
 import { type Tool, type ToolContext, tool } from './tool.ts'
 
 /** Characters of a command's output that a model is shown. */
 const OUTPUT_LENGTH_MAX = 24_000
+/** The same of a job's command: its answer is read, and must stay whole however it is escaped. */
+const JOB_OUTPUT_LENGTH_MAX = 8_000
 
 export interface ExecPolicy {
   /** `deny`: no command; `allowlist`: those in `allow`, others as `ask` says; `full`: all. */
@@ -39,6 +41,8 @@ export interface ExecOptions {
   readonly binFolder: string
   /** By which our own command finds this gateway: SLUICE_STATE_DIR, SLUICE_CONFIG_PATH, SLUICE_GATEWAY_PORT. */
   readonly wayBack: () => Readonly<Record<string, string>>
+  /** Why jobs of an agent may run no command now. */
+  readonly whyNoJobCommand: (agentId: string) => string | undefined
 }
 
 const parameters = z.object({
@@ -59,6 +63,43 @@ interface Wanted {
   readonly executable: string
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+}
+
+const jobParameters = z.object({
+  argv: z.array(z.string()).min(1),
+  cwd: z.string().optional(),
+  timeoutSeconds: z.number().optional(),
+  env: z.array(z.string()).optional(),
+})
+
+/** Runs a job's command, as the job says it; no model has it. Beside the exec policy it needs one for jobs. */
+export function commandTool(options: ExecOptions): Tool {
+  return tool({
+    name: 'command',
+    description: "Runs a job's command.",
+    parameters: jobParameters,
+    replay: 'never',
+    run: async ({ argv, cwd, timeoutSeconds, env = [] }, context) => {
+      const why = options.whyNoJobCommand(context.agentId)
+      if (why !== undefined) throw refused(why)
+      const policy = options.policy(context.agentId)
+      const handedOn = ownVariables(env, options.env)
+      const wanted = await look({ command: argv, ...(cwd !== undefined && { workdir: cwd }) }, policy, options)
+      await permit(wanted, policy, { options, context })
+      const limits = { timeout: timeoutSeconds, outputLengthMax: JOB_OUTPUT_LENGTH_MAX }
+      return await context.outside(() => run({ ...wanted, env: handedOn }, limits, { options, policy, context }))
+    },
+  })
+}
+
+/** Their values are for the process alone: no journal, no question and no answer has them. */
+function ownVariables(names: readonly string[], env: Env): Record<string, string> {
+  const values = Object.fromEntries(names.map(name => [name, env[name] ?? '']))
+  checkNames(values)
+  const missing = names.find(name => env[name] === undefined)
+  if (missing === undefined) return values
+  const message = `Nothing was run: the gateway has no variable ${missing} in its environment (payload.env). Set it where the gateway is started, or leave it out.`
+  throw new SluiceError('NOT_FOUND', message, { outcome: 'not-started' })
 }
 
 export function execTool(options: ExecOptions): Tool {
@@ -130,7 +171,13 @@ function refused(why: string): SluiceError {
   return new SluiceError('FORBIDDEN', `Nothing was run: ${why}.`, { outcome: 'not-started' })
 }
 
-async function run(wanted: Wanted, args: ExecArgs, around: Around & { policy: ExecPolicy }): Promise<unknown> {
+interface RunLimits {
+  /** Seconds. */
+  readonly timeout?: number | undefined
+  readonly outputLengthMax?: number
+}
+
+async function run(wanted: Wanted, args: RunLimits, around: Around & { policy: ExecPolicy }): Promise<unknown> {
   const { options, policy, context } = around
   const timeoutMs = Math.min(policy.timeoutMs, args.timeout === undefined ? policy.timeoutMs : args.timeout * SECOND)
   const deadline = new Deadline(options.clock, timeoutMs, { what: 'The command', outer: context.signal })
@@ -146,7 +193,7 @@ async function run(wanted: Wanted, args: ExecArgs, around: Around & { policy: Ex
         ...options.wayBack(),
         SLUICE_CAUSE: context.cause(),
       }),
-      outputLengthMax: OUTPUT_LENGTH_MAX,
+      outputLengthMax: args.outputLengthMax ?? OUTPUT_LENGTH_MAX,
       signal: deadline.signal,
     })
     const durationMs = Math.round(options.clock.monotonic() - startedMs)

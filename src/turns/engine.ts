@@ -343,7 +343,7 @@ export class TurnEngine {
         return
       } catch (thrown) {
         const error = asSluiceError(thrown)
-        if (error.code === 'STALE') return this.#foundEnded(run)
+        if (error.code === 'STALE') return this.#foundEnded(run, runEnd.next)
         log('error', `the end of turn ${run.runId} cannot be written; trying again`, { error: error.message })
         await pause(clock, delayMs)
       }
@@ -351,14 +351,14 @@ export class TurnEngine {
   }
 
   /** The end was refused: an earlier try had written it after all, or another attempt holds the run. */
-  #foundEnded({ runId, sessionKey, tells }: RunRow): void {
+  #foundEnded({ runId, sessionKey, tells }: RunRow, next: RunEnd['next']): void {
     const { read } = this.#parts.store
     const run = read.run(runId)
     if (!run || run.state === 'queued' || run.state === 'running') return
     const told = [sessionKey, tells ?? sessionKey]
       .flatMap(key => read.liveRuns(key))
       .filter(({ source }) => source === 'told')
-    this.#ended({ run, told })
+    this.#ended({ run, told: [...told, ...[next].flatMap(end => (end && read.run(end.runId)) ?? [])] })
   }
 
   /** Who waits for one of these waits for the turn from now on. */

@@ -11,6 +11,7 @@ import type { EntryBody, EntryUsage, RunRow } from '../store/rows.ts'
 import type { Toolbox } from '../tools/toolbox.ts'
 import { askPerson } from './approvals.ts'
 import { withContents } from './attachments.ts'
+import { performCommand } from './command-run.ts'
 import { type Begun, type CompactedTurn, performCompacted, performCompaction } from './compacting.ts'
 import { buildContext, type ContextMessage, INTERRUPTED, inputMessage, lengthOf } from './context.ts'
 import { type EngineParts, providerPool, RETRY_MS, RETRY_MS_MAX, type TurnSettings } from './engine-parts.ts'
@@ -78,6 +79,11 @@ export class LiveRun implements TurnLink {
 
   async perform(): Promise<TurnOutcome> {
     const { run } = this.#attempt
+    const command = run.rules?.command
+    if (command) {
+      const entries = this.#parts.store.read.runEntries(run.runId)
+      return await performCommand({ command, entries, link: this, signal: this.#signal })
+    }
     let turn: CompactedTurn
     let begun: Begun | undefined
     try {

@@ -2,6 +2,7 @@
 // turn that matters: all of it is in the journal, kept by the gateway over the link that the turn already has (W1).
 import type { ModelChoice } from '../providers/choice.ts'
 import type { ModelCall, ModelMessage, ModelUsage, Thinking, ToolSpec } from '../providers/model.ts'
+import type { RunEnd } from '../store/port.ts'
 import type { FailureKind } from '../store/rows.ts'
 import type { CallResult, LoopAnswer, TurnCall, TurnLimits } from './loop.ts'
 import type { PromptFolder } from './prompt-files.ts'
@@ -44,13 +45,17 @@ export interface TurnLink {
 }
 
 export interface TurnOutcome {
-  readonly state: 'ok' | 'failed' | 'aborted'
+  readonly state: 'ok' | 'failed' | 'aborted' | 'timed-out'
   readonly reply: string
   readonly error?: string
   /** Of a failed one; absent: `permanent`. */
   readonly failure?: FailureKind
   /** Its last request was longer than the model takes, and nothing of an answer to it was shown. */
   readonly tooLong?: true
+  /** Of a command. */
+  readonly outcome?: NonNullable<RunEnd['outcome']>
+  readonly exitCode?: number
+  readonly summary?: string
 }
 
 export interface Runner {

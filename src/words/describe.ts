@@ -8,20 +8,25 @@ import { ordinalEnding } from './numbers.ts'
 
 /** The zone in which a schedule's times are shown: its own, else the person's. */
 export function zoneOfSchedule(schedule: Schedule | undefined, zone: string): string {
-  return (schedule?.kind === 'at' ? undefined : schedule?.tz) ?? zone
+  return (schedule?.kind === 'every' || schedule?.kind === 'cron' ? schedule.tz : undefined) ?? zone
 }
 
+const AFTER_WORDS = { ok: 'went well', failed: 'failed', any: 'ended' }
+
 /** `every weekday (Monday to Friday) at 09:00 Europe/Berlin`, `on Tue 2026-11-24 08:00 Europe/Berlin (+01:00)`. */
-export function scheduleInWords(schedule: Schedule, zone: string): string {
+export function scheduleInWords(schedule: Schedule, zone: string, nameOf: NameOf = jobId => jobId): string {
+  if (schedule.kind === 'after') return `after job "${nameOf(schedule.job)}" ${AFTER_WORDS[schedule.on]}`
   return schedule.kind === 'at' ? `on ${formatInstant(schedule.atMs, zone)}` : recurringInWords(schedule, zone)
 }
 
+type NameOf = (jobId: string) => string
+
 /** The same of what comes again; undefined for a single instant. */
 export function recurrenceInWords(schedule: Schedule, zone: string): string | undefined {
-  return schedule.kind === 'at' ? undefined : recurringInWords(schedule, zone)
+  return schedule.kind === 'at' ? undefined : scheduleInWords(schedule, zone)
 }
 
-function recurringInWords(schedule: Exclude<Schedule, { kind: 'at' }>, zone: string): string {
+function recurringInWords(schedule: Exclude<Schedule, { kind: 'at' | 'after' }>, zone: string): string {
   if (schedule.kind === 'every') {
     const { everyMs, between, tz = zone } = schedule
     const interval = `every ${intervalInWords(everyMs)}`

@@ -184,6 +184,7 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'tools.web.fetch.enabled': { to: true },
   'tools.cron.timeoutMs': { to: 3, told: 'tools.*.timeoutMs' },
   'methods.cron.add.timeoutMs': { to: 3, told: 'methods.*.timeoutMs' },
+  'cron.commands': { to: 'operator' },
   'cron.enabled': { to: false },
   'cron.maxConcurrentRuns': { to: 3 },
   'logging.level': { to: 'debug' },

@@ -68,6 +68,7 @@ function machine({ policy, answer = { allowed: true }, processes, clock = new Fa
     env: ENV,
     binFolder: '/opt/own',
     wayBack: () => WAY_BACK,
+    whyNoJobCommand: () => undefined,
   })
   const context = {
     signal: abort.signal,

@@ -4,7 +4,16 @@ import type { Job } from '../../protocol/job.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
 import { type Link, withGateway, writeJson } from '../gateway-link.ts'
-import { type PayloadWish, readPayload, readPolicy, readRest, readSchedule, switched } from '../job-flags.ts'
+import {
+  type PayloadWish,
+  readPayload,
+  readPolicy,
+  readRest,
+  readSchedule,
+  readWhen,
+  type ScheduleWish,
+  switched,
+} from '../job-flags.ts'
 import { describeJob, type JobNews, jobReference, newsOf, resolveJobId } from '../jobs.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { paintFor } from '../text/paint.ts'
@@ -20,22 +29,24 @@ export const add: Run = async (args, shell) => {
   const name = args.required('name')
   const payload = newPayload(args)
   const rest = readRest(args)
+  const when = readWhen(args)
   readPolicy(args, BEFORE_ASKING)
   if (!readSchedule(args, BEFORE_ASKING)) {
-    throw args.usage('When? Give --when, --cron, --every, --at or --in.')
+    throw args.usage('When? Give --when, --cron, --every, --at, --in or --after.')
   }
   const { made, news } = await withGateway(args, shell, async link => {
     const now = await nowAt(link, args, shell)
-    const schedule = readSchedule(args, now)
+    const schedule = await namedSchedule(readSchedule(args, now), link)
     const policy = readPolicy(args, now)
     const job = {
       ...rest,
+      ...(when && { when }),
       ...(policy && { policy }),
       name,
       enabled: !args.has('disabled'),
       deleteAfterRun: rest.deleteAfterRun ?? false,
       schedule: schedule as NewJob['schedule'],
-      sessionTarget: rest.sessionTarget ?? (payload.kind === 'agentTurn' ? 'isolated' : 'main'),
+      sessionTarget: rest.sessionTarget ?? (isApart(payload) ? 'isolated' : 'main'),
       wakeMode: rest.wakeMode ?? 'next-heartbeat',
       payload: payload as NewJob['payload'],
       idempotencyKey: args.text('key') ?? shell.random.uuid(),
@@ -48,11 +59,20 @@ export const add: Run = async (args, shell) => {
   return EXIT.ok
 }
 
+/** The job after which it fires may be named as jobs are. */
+async function namedSchedule(schedule: ScheduleWish | undefined, link: Link): Promise<ScheduleWish | undefined> {
+  return schedule?.kind === 'after' ? { ...schedule, job: await resolveJobId(schedule.job, link) } : schedule
+}
+
+function isApart({ kind }: PayloadWish): boolean {
+  return kind === 'agentTurn' || kind === 'command'
+}
+
 /** `--session main` with a message keeps its meaning: the gateway refuses the pair in the family's words. */
 function newPayload(args: Arguments): PayloadWish {
   const payload = readPayload(args)
   const isWhole = payload && (payload.kind !== 'agentTurn' || payload.message !== undefined)
-  if (!payload || !isWhole) throw args.usage('What shall it do? Give --message, --system-event or --text.')
+  if (!payload || !isWhole) throw args.usage('What shall it do? Give --message, --system-event, --text or --command.')
   if (payload.kind !== 'agentTurn') return payload
   return args.has('deliver') && !args.has('channel') ? { ...payload, channel: 'last' } : payload
 }
@@ -60,8 +80,10 @@ function newPayload(args: Arguments): PayloadWish {
 export const edit: Run = async (args, shell) => {
   jobReference(args)
   const schedule = readSchedule(args, BEFORE_ASKING)
+  const when = readWhen(args)
   const patch: Patch = {
     ...readRest(args),
+    ...(when !== undefined && { when }),
     ...switched(args, { on: 'enable', off: 'disable', as: 'enabled' }),
     ...(args.has('clear-agent') && { agentId: null }),
     ...optionalPayload(readPayload(args)),
@@ -90,7 +112,7 @@ async function change(
   const news = await withGateway(args, shell, async link => {
     const id = await resolveJobId(reference, link)
     const now = await nowAt(link, args, shell)
-    const schedule = readSchedule(args, now)
+    const schedule = await namedSchedule(readSchedule(args, now), link)
     const policy = readPolicy(args, now)
     const whole = { ...patch, ...(schedule && { schedule }), ...(policy && { policy }) }
     const job = await link.call('cron.update', { id, patch: whole, idempotencyKey: shell.random.uuid() })

@@ -91,7 +91,12 @@ export const remove: Run = async (args, shell) => {
     return { id, answer: await link.call('cron.remove', { id }) }
   })
   if (args.has('json')) writeJson(shell, answer)
-  else if (answer.removed) shell.stdout.write(`Removed job ${id}.\n`)
+  else if (answer.removed) {
+    const waiting = answer.waiting?.map(({ name }) => sanitizeLine(name)).join(', ')
+    shell.stdout.write(
+      `Removed job ${id}.\n${waiting ? `These jobs fired after it, and are switched off: ${waiting}\n` : ''}`,
+    )
+  }
   if (!answer.removed && !args.has('json')) {
     throw new SluiceError('NOT_FOUND', `There is no job "${reference}". All jobs: sluice cron list --all`)
   }

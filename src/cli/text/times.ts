@@ -46,6 +46,8 @@ export function shortSchedule(schedule: Job['schedule'], zone: string): string {
       return `at ${shortInstant(schedule.atMs, zone)}`
     case 'every':
       return `every ${exactly(schedule.everyMs)}${betweenWords(schedule, zone)}`
+    case 'after':
+      return `after ${schedule.job.slice(0, 8)}${schedule.on === 'ok' ? '' : ` (${schedule.on})`}`
     case 'cron':
       return `cron ${schedule.expr} @ ${schedule.tz ?? zone}`
   }

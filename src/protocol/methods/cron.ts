@@ -116,9 +116,14 @@ export const CRON_METHODS = {
     lenient: lenientJobPatch,
   }),
   'cron.remove': method({
-    summary: 'Remove a job; a run of it that goes on is left to end.',
+    summary: 'Remove a job; a run of it that goes on is left to end. Jobs that fire after it are switched off.',
     params: withJobId({ idempotencyKey: key }),
-    result: z.object({ ok: z.literal(true), removed: z.boolean() }),
+    result: z.object({
+      ok: z.literal(true),
+      removed: z.boolean(),
+      /** The jobs that waited for it, and wait in vain now. */
+      waiting: z.array(z.object({ id: z.string(), name: z.string() })).optional(),
+    }),
     scope: 'operator.admin',
     tool: 'cron',
     replay: 'transactional',

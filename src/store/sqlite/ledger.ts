@@ -2,9 +2,10 @@
 // runs and of occurrences use it, so that one-shots are settled in one place only: never left due, never fired twice.
 import type { OccurrenceState } from '../../protocol/job.ts'
 import { policyOf } from '../../protocol/job-policy.ts'
-import { outageStep, outageWords } from '../job-outage.ts'
-import type { Advance, JobRow } from '../port.ts'
+import { outageStep, outageWords, type RunOutcome } from '../job-outage.ts'
+import type { Advance, JobRow, NewRun } from '../port.ts'
 import type { FailureKind, RunRow } from '../rows.ts'
+import { dropTriggers, isAfterSpent, orphanAfter, triggerAfter } from './after-jobs.ts'
 import { emitCron } from './events.ts'
 import { JOB_COLUMNS, type JobColumns, type OccurrenceColumns, toJob } from './rows.ts'
 import type { Tx } from './tx.ts'
@@ -17,7 +18,8 @@ const LOST = 'the gateway stopped before this ended; whether it took effect is u
 
 const FIND_JOB = `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`
 const FIND_OCCURRENCE = 'SELECT * FROM occurrences WHERE job_id = ? AND occurrence = ?'
-const FINISH = `UPDATE occurrences SET state = :state, error = :error, summary = :summary, failure = :failure, ended_at_ms = :nowMs
+const FINISH = `UPDATE occurrences SET state = :state, error = :error, summary = :summary, failure = :failure, exit_code = :exitCode,
+  ended_at_ms = :nowMs
   WHERE id = :id`
 const NOTE_ATTEMPT = `UPDATE occurrences SET attempt = :attempt, started_at_ms = :startedAtMs
   WHERE job_id = :jobId AND occurrence = :occurrence AND state = 'running'`
@@ -28,9 +30,12 @@ const KEEP_RUN = `UPDATE occurrences SET (started_at_ms, attempt) = (SELECT star
   WHERE id = :id`
 const LAST_RUN = `UPDATE jobs SET last_run_at_ms = :runAtMs, last_status = :status, last_error = :error,
   last_duration_ms = :durationMs WHERE id = :jobId`
+const HAND_ON = `UPDATE occurrences SET run_id = :runId, session_key = :sessionKey, text_id = :runId
+  WHERE job_id = :jobId AND occurrence = :occurrence`
 const LAST_SKIP = "UPDATE jobs SET last_status = 'skipped', last_error = ? WHERE id = ?"
 // Every change of what the scheduler reads moves the revision, so that nobody writes over an instant that has passed.
-const ADVANCE = `UPDATE jobs SET next_run_at_ms = CASE WHEN enabled THEN :nextRunAtMs END, revision = revision + 1
+const ADVANCE = `UPDATE jobs SET next_run_at_ms = CASE WHEN NOT enabled THEN NULL
+  WHEN kind = 'after' THEN (SELECT min(at_ms) FROM triggers WHERE job_id = :jobId) ELSE :nextRunAtMs END, revision = revision + 1
   WHERE id = :jobId`
 const OUTAGE = 'UPDATE jobs SET failures = :failures, alerted = :alerted WHERE id = :jobId'
 const PAUSE = 'UPDATE jobs SET paused_because = ? WHERE id = ?'
@@ -51,10 +56,14 @@ export function findOccurrence(tx: Tx, jobId: string, occurrence: string): Occur
   return tx.get<OccurrenceColumns>(FIND_OCCURRENCE, [jobId, occurrence])
 }
 
-export function deleteJob(tx: Tx, jobId: string): boolean {
-  if (tx.run(DELETE, [jobId]).changes === 0) return false
+/** Answers the jobs that waited for it; undefined when there was none. */
+export function deleteJob(tx: Tx, jobId: string): ReturnType<typeof orphanAfter> | undefined {
+  const found = findJob(tx, jobId)
+  if (!found) return undefined
+  tx.run(DELETE, [jobId])
+  dropTriggers(tx, jobId)
   emitCron(tx, { jobId, action: 'removed' })
-  return true
+  return orphanAfter(tx, found.job)
 }
 
 export function advanceJob(tx: Tx, jobId: string, { nextRunAtMs }: Advance): void {
@@ -63,7 +72,8 @@ export function advanceJob(tx: Tx, jobId: string, { nextRunAtMs }: Advance): voi
 
 /** A job that will never fall due again, and of which nothing is under way. */
 function isSpent(tx: Tx, { job }: JobRow): boolean {
-  return job.enabled && job.state.nextRunAtMs === undefined && !tx.get(UNDER_WAY, [job.id])
+  if (!job.enabled || job.state.nextRunAtMs !== undefined || tx.get(UNDER_WAY, [job.id])) return false
+  return job.schedule.kind !== 'after' || isAfterSpent(tx, job, first => findJob(tx, first) !== undefined)
 }
 
 function failureOf({ state, failure = 'permanent' }: Finish): FailureKind | null {
@@ -73,11 +83,13 @@ function failureOf({ state, failure = 'permanent' }: Finish): FailureKind | null
 export interface Finish {
   readonly jobId: string | undefined
   readonly occurrence: string | undefined
-  readonly state: Exclude<OccurrenceState, 'running' | 'skipped'>
+  /** `skipped`: a command decided so; `error` is the reason. */
+  readonly state: Exclude<OccurrenceState, 'running'>
   readonly error?: string | undefined
   /** Of a failed one; absent: `permanent`. */
   readonly failure?: FailureKind | undefined
   readonly summary?: string | undefined
+  readonly exitCode?: number | undefined
   readonly nowMs: number
 }
 
@@ -91,28 +103,36 @@ export function finishOccurrence(tx: Tx, finish: Finish): void {
   if (jobId === undefined || occurrence === undefined) return
   const row = findOccurrence(tx, jobId, occurrence)
   if (row?.state !== 'running') return
-  const status = state === 'ok' ? 'ok' : 'error'
+  const ended = writeEnd(tx, row, finish)
+  if (state !== 'skipped') {
+    noteOutage(tx, row, { state, error: ended.error, nowMs })
+    triggerAfter(tx, row, { state, nowMs })
+  }
+  const found = findJob(tx, jobId)
+  emitCron(tx, { jobId, action: 'finished', ...ended, nextRunAtMs: found?.job.state.nextRunAtMs })
+  if (!found || !isSpent(tx, found)) return
+  if (ended.status === 'ok' && found.job.deleteAfterRun) deleteJob(tx, jobId)
+  else tx.run(DISABLE, [jobId])
+}
+
+/** The ledger row and the job's last-run fields. */
+function writeEnd(tx: Tx, row: OccurrenceColumns, finish: Finish) {
+  const { state, exitCode = null, nowMs } = finish
+  const status = state === 'ok' || state === 'skipped' ? state : 'error'
   const error = status === 'ok' ? undefined : (finish.error ?? state)
   const summary = finish.summary?.slice(0, SUMMARY_LENGTH_MAX)
   const runAtMs = row.claimed_at_ms
   const durationMs = Math.max(0, nowMs - runAtMs)
-  tx.run(FINISH, {
-    id: row.id,
-    state,
-    nowMs,
-    error: error ?? null,
-    summary: summary ?? null,
-    failure: failureOf(finish),
-  })
+  const said = { error: error ?? null, summary: summary ?? null, failure: failureOf(finish), exitCode }
+  tx.run(FINISH, { id: row.id, state, nowMs, ...said })
   if (row.run_id !== null) tx.run(KEEP_RUN, { id: row.id, runId: row.run_id, scope: `run:${row.run_id}` })
-  tx.run(LAST_RUN, { jobId, runAtMs, status, durationMs, error: error ?? null })
-  noteOutage(tx, row, { state, error, nowMs })
-  const found = findJob(tx, jobId)
-  const nextRunAtMs = found?.job.state.nextRunAtMs
-  emitCron(tx, { jobId, action: 'finished', runAtMs, durationMs, status, error, summary, nextRunAtMs })
-  if (!found || !isSpent(tx, found)) return
-  if (status === 'ok' && found.job.deleteAfterRun) deleteJob(tx, jobId)
-  else tx.run(DISABLE, [jobId])
+  tx.run(LAST_RUN, { jobId: row.job_id, runAtMs, status, durationMs, error: error ?? null })
+  return { runAtMs, durationMs, status, error, summary } as const
+}
+
+/** A run that has ended was only the first step of its occurrence: the next one carries it on. */
+export function handOn(tx: Tx, { jobId, occurrence }: RunRow, { runId, sessionKey }: NewRun): void {
+  tx.run(HAND_ON, { jobId: jobId ?? null, occurrence: occurrence ?? null, runId, sessionKey })
 }
 
 /** Of an occurrence that is tried again: the attempt that failed, or that is under way. */
@@ -125,7 +145,7 @@ export function noteAttempt(tx: Tx, { jobId, occurrence, attempt, startedAtMs = 
 function noteOutage(
   tx: Tx,
   row: OccurrenceColumns,
-  { state, error, nowMs }: Pick<Finish, 'state' | 'error' | 'nowMs'>,
+  { state, error, nowMs }: Pick<Finish, 'error' | 'nowMs'> & { state: RunOutcome },
 ): void {
   const columns = tx.get<JobColumns>(FIND_JOB, [row.job_id])
   if (!columns) return

@@ -254,6 +254,16 @@ ALTER TABLE jobs ADD COLUMN maker TEXT GENERATED ALWAYS AS (json_extract(body, '
 CREATE INDEX jobs_of_maker ON jobs (maker, order_ms, id);
 `
 
+/** Jobs after jobs, and what their commands ended with. */
+const TRIGGERS = `
+CREATE TABLE triggers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, occurrence TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  UNIQUE (job_id, occurrence)
+) STRICT;
+CREATE INDEX jobs_after ON jobs (json_extract(body, '$.schedule.job')) WHERE kind = 'after';
+ALTER TABLE occurrences ADD COLUMN exit_code INTEGER;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -268,6 +278,7 @@ export const MIGRATIONS: readonly string[] = [
   JOB_POLICIES,
   PEOPLE,
   JOB_RETRIES,
+  TRIGGERS,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

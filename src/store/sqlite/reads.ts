@@ -187,7 +187,7 @@ function ledgerPages(select: Select): LargeReadsHere['occurrences'] {
   return { read: (...args) => which(args[0]).read(...args), bytes: (...args) => which(args[0]).bytes(...args) }
 }
 
-type JobReads = Pick<StoreReads, 'newestOccurrenceMs' | 'job' | 'jobCount' | 'dueJobs' | 'nextDueAtMs'>
+type JobReads = Pick<StoreReads, 'newestOccurrenceMs' | 'trigger' | 'job' | 'jobCount' | 'dueJobs' | 'nextDueAtMs'>
 
 function jobReads(select: Select, remember: Remember): JobReads {
   const count = (where: string) => select<{ n: number }>(`SELECT count(*) AS n FROM jobs ${where}`)
@@ -199,6 +199,9 @@ function jobReads(select: Select, remember: Remember): JobReads {
     WHERE enabled = 1 AND next_run_at_ms IS NOT NULL AND next_run_at_ms <= ? ORDER BY next_run_at_ms, id LIMIT ?`)
   const next = select<{ at: number | null }>(
     'SELECT min(next_run_at_ms) AS at FROM jobs WHERE enabled = 1 AND next_run_at_ms IS NOT NULL',
+  )
+  const trigger = select<{ occurrence: string; atMs: number }>(
+    'SELECT occurrence, at_ms AS atMs FROM triggers WHERE job_id = ? ORDER BY id LIMIT 1',
   )
   const newest = select<{ at: number }>('SELECT claimed_at_ms AS at FROM occurrences ORDER BY id DESC LIMIT 1')
   return {
@@ -213,6 +216,7 @@ function jobReads(select: Select, remember: Remember): JobReads {
     dueJobs: (nowMs, limit) => due.all([nowMs, capped(limit)]).map(toJob),
     nextDueAtMs: () => next.get([])?.at ?? undefined,
     newestOccurrenceMs: () => newest.get([])?.at,
+    trigger: jobId => trigger.get([jobId]),
   }
 }
 

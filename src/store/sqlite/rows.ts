@@ -324,6 +324,7 @@ export interface OccurrenceColumns {
   output_tokens: Nullable<number>
   cost_micro_usd: Nullable<number>
   failure: Nullable<FailureKind>
+  exit_code: Nullable<number>
   /** Of one whose run is tried again: when, and why. */
   retry_at_ms?: Nullable<number>
   retry_error?: Nullable<string>
@@ -360,6 +361,7 @@ export function toOccurrence(row: OccurrenceColumns): OccurrenceRow {
     inputTokens: row.input_tokens ?? undefined,
     outputTokens: row.output_tokens ?? undefined,
     costMicroUsd: row.cost_micro_usd ?? undefined,
+    exitCode: row.exit_code ?? undefined,
     delivery: row.delivery ?? undefined,
   }
 }

@@ -3,6 +3,7 @@
 import { SluiceError } from '../../base/errors.ts'
 import type { Job } from '../../protocol/job.ts'
 import type { JobRow } from '../port.ts'
+import { checkAfter, dropTriggers } from './after-jobs.ts'
 import { emitCron } from './events.ts'
 import { onceSame } from './keys.ts'
 import { deleteJob, findJob } from './ledger.ts'
@@ -16,10 +17,12 @@ const INSERT = `INSERT INTO jobs (id, body, enabled, kind, at_ms, equal_key, own
 // What is switched on begins anew: its runs and failures are counted from there.
 const BEGINS = 'enabled = 0 AND :enabled = 1'
 const REPLACE = `UPDATE jobs SET body = :body, enabled = :enabled, kind = :kind, at_ms = :atMs, equal_key = :equalKey,
-  owner = :owner, next_run_at_ms = :nextRunAtMs, revision = revision + 1,
+  owner = :owner, revision = revision + 1,
   runs = CASE WHEN ${BEGINS} THEN 0 ELSE runs END, failures = CASE WHEN ${BEGINS} THEN 0 ELSE failures END,
   alerted = CASE WHEN ${BEGINS} THEN 0 ELSE alerted END,
-  paused_because = CASE WHEN ${BEGINS} THEN NULL ELSE paused_because END
+  paused_because = CASE WHEN ${BEGINS} THEN NULL ELSE paused_because END,
+  next_run_at_ms = CASE WHEN :enabled AND :kind = 'after' THEN (SELECT min(at_ms) FROM triggers WHERE job_id = :id)
+    ELSE :nextRunAtMs END
   WHERE id = :id`
 // A one-shot without a next instant has fired: the same request again asks for another firing.
 const EQUALS = `SELECT ${JOB_COLUMNS}, at_ms FROM jobs
@@ -66,6 +69,7 @@ function insertJob(tx: Tx, job: Job, equalKey: string): Job {
     })
   }
   const { lastRunAtMs, lastStatus, lastError, lastDurationMs } = job.state
+  checkAfter(tx, job)
   tx.run(INSERT, {
     ...columnsOf(job, equalKey),
     lastRunAtMs: lastRunAtMs ?? null,
@@ -88,7 +92,7 @@ const addJob: WriteFunctions['addJob'] = (tx, args) =>
 const replaceJob: WriteFunctions['replaceJob'] = (tx, args) =>
   onceSame(tx, args, () => {
     const { job, expectedRevision, equalKey } = args
-    const { revision } = requireJob(tx, job.id)
+    const { revision, job: before } = requireJob(tx, job.id)
     if (revision !== expectedRevision) {
       throw new SluiceError(
         'CONFLICT',
@@ -99,6 +103,9 @@ const replaceJob: WriteFunctions['replaceJob'] = (tx, args) =>
         },
       )
     }
+    checkAfter(tx, job)
+    // What is switched on begins anew; what fires by a time waits for no job.
+    if (!before.enabled || !job.enabled || job.schedule.kind !== 'after') dropTriggers(tx, job.id)
     tx.run(REPLACE, columnsOf(job, equalKey))
     const replaced = requireJob(tx, job.id).job
     emitCron(tx, { jobId: job.id, action: 'updated', nextRunAtMs: replaced.state.nextRunAtMs })
@@ -106,6 +113,9 @@ const replaceJob: WriteFunctions['replaceJob'] = (tx, args) =>
   })
 
 const removeJob: WriteFunctions['removeJob'] = (tx, args) =>
-  onceSame(tx, args, () => ({ removed: deleteJob(tx, args.jobId) }))
+  onceSame(tx, args, () => {
+    const waiting = deleteJob(tx, args.jobId)
+    return { removed: waiting !== undefined, ...(waiting?.length && { waiting }) }
+  })
 
 export const jobWrites = { addJob, replaceJob, removeJob }

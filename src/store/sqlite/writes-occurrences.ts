@@ -1,6 +1,7 @@
 // The claim of an occurrence and the record of instants that did not fire (L3): one ledger row for each, in the commit
 // that also moves the job on and makes the run or notice that carries it out. An instant is claimed once, ever.
 import type { WriteArgs, WriteValue } from '../port.ts'
+import { takeTrigger } from './after-jobs.ts'
 import { emitCron } from './events.ts'
 import { once } from './keys.ts'
 import { advanceJob, findJob, findOccurrence, finishOccurrence, recordSkip } from './ledger.ts'
@@ -25,6 +26,7 @@ type Claim = WriteValue<'claimOccurrence'>
 function refusal(tx: Tx, args: ClaimArgs): Claim | undefined {
   const { jobId, occurrence, advance, nowMs } = args
   if (findJob(tx, jobId)?.revision !== args.expectedRevision) return { claimed: false, reason: 'stale' }
+  if (advance) takeTrigger(tx, jobId, occurrence)
   const taken = findOccurrence(tx, jobId, occurrence)
   if (taken) {
     // The instant is accounted for; a job that still pointed at it would be due for ever.

@@ -8,7 +8,7 @@ import { datedOf, type EntryBody, type RunRow } from '../rows.ts'
 import { emitAll } from './events.ts'
 import { type Handing, handOver } from './handover.ts'
 import { once } from './keys.ts'
-import { finishOccurrence, loseOccurrences, noteAttempt } from './ledger.ts'
+import { finishOccurrence, handOn, loseOccurrences, noteAttempt } from './ledger.ts'
 import { hasMerged, mergeWaiting } from './merging.ts'
 import { type RunColumns, toRun } from './rows.ts'
 import { findColumns, findRun, insertRun, requireFence, requireRun } from './runs.ts'
@@ -176,15 +176,26 @@ const OCCURRENCE_STATE = { ok: 'ok', failed: 'failed', aborted: 'cancelled', 'ti
 const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, events, ...handing }) => {
   const { nowMs } = handing
   const run = requireFence(tx, fence)
-  const { state, reply, error, failure } = end
+  const { state, reply, error } = end
   insertEntry(tx, { ...run, nowMs }, { kind: 'end', state, ...(error !== undefined && { error }) })
   tx.run(END, { runId: run.runId, state, reply: reply ?? null, error: error ?? null, nowMs })
   touchSession(tx, { key: run.sessionKey, nowMs, text: reply })
   emitAll(tx, events)
   if (run.source === 'chat' || run.source === 'told' || hasMerged(tx, run.runId)) oweEnd(tx, run, { end, nowMs })
   if (notice) writeNotice(tx, notice, nowMs)
-  finishOccurrence(tx, { ...run, state: OCCURRENCE_STATE[state], error, failure, summary: reply, nowMs })
-  return fresh(afterEnd(tx, run.runId, handing))
+  const next = end.next && insertRun(tx, { ...end.next, ...ofJob(run) }, nowMs)
+  if (end.next) handOn(tx, run, end.next)
+  else finishOccurrence(tx, { ...run, ...occurrenceEnd(end), nowMs })
+  const after = afterEnd(tx, run.runId, handing)
+  return fresh(next ? { ...after, told: [...after.told, next] } : after)
+}
+
+function ofJob({ jobId, occurrence }: RunRow): Pick<NewRun, 'jobId' | 'occurrence'> {
+  return { ...(jobId !== undefined && { jobId }), ...(occurrence !== undefined && { occurrence }) }
+}
+
+function occurrenceEnd({ state, outcome, error, failure, exitCode, reply, summary = reply }: RunEnd) {
+  return { state: outcome ?? OCCURRENCE_STATE[state], error, failure, exitCode, summary }
 }
 
 /** A person is owed the reply, and where the turn broke off, that it did and why; one who stopped it knows. */

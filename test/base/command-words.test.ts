@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { quoteWords, splitWords } from '../../src/tools/exec-words.ts'
+import { quoteWords, splitWords } from '../../src/base/command-words.ts'
 
 /** The words that `sh` makes of a line, with globbing off. */
 function wordsOfShell(line: string): string[] {

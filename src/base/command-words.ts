@@ -1,6 +1,6 @@
 // A command line as words, and words as a line for people. Quotes and backslashes mean what they mean to a shell; what
 // only a shell can do is refused by name, never done differently.
-import { SluiceError } from '../base/errors.ts'
+import { SluiceError } from './errors.ts'
 
 /** A gap; a continued line; '…'; "…" without expansions; a backslash and its character; plain text. */
 const TOKEN = /([ \t]+)|\\\n|'([^']*)'|"((?:[^"\\$`]|\\[\s\S])*)"|\\([\s\S])|([^\s'"\\|;&<>$`()]+)/y
