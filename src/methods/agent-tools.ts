@@ -29,24 +29,26 @@ export interface ToolPlace {
 
 type ToolboxFor = TurnSettings['toolboxFor']
 
-/** Answers, for given settings, whose turns have which tools; some are there only when the config switches them on. */
+/** Answers, for the settings that hold from now on, whose turns have which tools; some the config switches on. */
 export function toolMaker(place: ToolPlace): (next: Settings) => ToolboxFor {
   const { world, port } = place
-  const options = execOptions(place, agentId => whyNoCommand(place.settings(), boxes(place.settings())(agentId).own))
-  const exec = execTool(options)
+  let present: ReturnType<typeof toolboxes>
+  const options = execOptions(place, agentId => whyNoCommand(place.settings(), present(agentId).own))
+  const [exec, command] = [execTool(options), commandTool(options)]
   const webFetch = webFetchTool({ get: world.publicGet, clock: world.clock, gatewayPort: () => Number(port()) })
-  const ofCommands = new Toolbox([commandTool(options)], { allow: undefined, deny: [] })
-  const boxes = (next: Settings) =>
-    toolboxes(next, [
+  return next => {
+    const tools = [
       ...[cronTool, ...SESSION_TOOLS, gatewayTool],
       ...(next.exec.security === 'deny' ? [] : [exec]),
       ...(next.webFetch ? [webFetch] : []),
-    ])
-  return next => {
-    const boxesOf = boxes(next)
+    ]
+    const boxesOf = toolboxes(next, tools, command)
+    present = boxesOf
     return ({ agentId, sessionKey, rules }) => {
-      if (rules?.command) return ofCommands
-      const box = boxesOf(agentId)[taskDepth(sessionKey) > 0 ? 'ofTasks' : 'own']
+      const boxes = boxesOf(agentId)
+      // What its process asks of the gateway it may as far as any turn of the agent.
+      if (rules?.command) return boxes.ofCommands()
+      const box = taskDepth(sessionKey) > 0 ? boxes.ofTasks : boxes.own
       return rules?.tools ? box.only(rules.tools) : box
     }
   }
@@ -79,9 +81,15 @@ export function whyNoCommand({ jobCommands }: Pick<Settings, 'jobCommands'>, box
   return 'the agent has no exec tool (tools.exec.security, tools.allow, tools.deny), and its jobs may run no more than it'
 }
 
+interface Toolboxes {
+  readonly own: Toolbox
+  readonly ofTasks: Toolbox
+  readonly ofCommands: () => Toolbox
+}
+
 /** The tools of each agent's turns: those that all have, as far as its own policy leaves them. */
-function toolboxes({ agents, toolPolicy, subagents }: Settings, tools: readonly Tool[]) {
-  const made = new Map<string, { own: Toolbox; ofTasks: Toolbox }>()
+function toolboxes({ agents, toolPolicy, subagents }: Settings, tools: readonly Tool[], command: Tool) {
+  const made = new Map<string, Toolboxes>()
   return (agentId: string) => {
     const known = made.get(agentId)
     if (known) return known
@@ -89,8 +97,14 @@ function toolboxes({ agents, toolPolicy, subagents }: Settings, tools: readonly 
     const left = tools.filter(({ name }) => policy?.allow?.includes(name) ?? true)
     const { allow } = toolPolicy
     const deny = [...toolPolicy.deny, ...(policy?.deny ?? [])]
+    const own = new Toolbox(left, { allow, deny })
+    let withCommand: Toolbox | undefined
     const boxes = {
-      own: new Toolbox(left, { allow, deny }),
+      own,
+      ofCommands: () => {
+        withCommand ??= own.and(command)
+        return withCommand
+      },
       ofTasks: new Toolbox(left, { allow, deny: [...deny, ...subagents.deny] }),
     }
     made.set(agentId, boxes)

@@ -65,6 +65,9 @@ interface Wanted {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** What a person is shown of a variable of ours. */
+const OWN_VALUE = '(of the gateway)'
+
 const jobParameters = z.object({
   argv: z.array(z.string()).min(1),
   cwd: z.string().optional(),
@@ -85,7 +88,8 @@ export function commandTool(options: ExecOptions): Tool {
       const policy = options.policy(context.agentId)
       const handedOn = ownVariables(env, options.env)
       const wanted = await look({ command: argv, ...(cwd !== undefined && { workdir: cwd }) }, policy, options)
-      await permit(wanted, policy, { options, context })
+      const shown = Object.fromEntries(env.map(name => [name, OWN_VALUE]))
+      await permit({ ...wanted, env: shown }, policy, { options, context })
       const limits = { timeout: timeoutSeconds, outputLengthMax: JOB_OUTPUT_LENGTH_MAX }
       return await context.outside(() => run({ ...wanted, env: handedOn }, limits, { options, policy, context }))
     },

@@ -44,6 +44,11 @@ export class Toolbox {
     return new Toolbox([...this.#tools.values()], { allow: names, deny: [] })
   }
 
+  /** The same with one more, whatever the policy. */
+  and(tool: Tool): Toolbox {
+    return new Toolbox([...this.#tools.values(), tool], { allow: undefined, deny: [] })
+  }
+
   get names(): readonly string[] {
     return [...this.#tools.keys()]
   }

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { runCommand } from '../../src/base/node/processes.ts'
 import { nodeClock, nodeWorld } from '../../src/base/node/world.ts'
 import type { Command, Processes } from '../../src/base/world.ts'
-import { type ExecOptions, type ExecPolicy, execTool } from '../../src/tools/exec.ts'
+import { commandTool, type ExecOptions, type ExecPolicy, execTool } from '../../src/tools/exec.ts'
 import type { ApprovalAnswer, ApprovalAsk, ToolContext } from '../../src/tools/tool.ts'
 import { Toolbox } from '../../src/tools/toolbox.ts'
 import { within } from '../e2e/bound.ts'
@@ -61,7 +61,7 @@ function machine({ policy, answer = { allowed: true }, processes, clock = new Fa
     ran.push(command)
     return { exitCode: 0, signal: null, output: 'done', cut: 0 }
   }
-  const exec = execTool({
+  const options: ExecOptions = {
     processes: processes ?? { find, run },
     clock,
     policy: () => ({ ...POLICY, ...policy }),
@@ -69,7 +69,7 @@ function machine({ policy, answer = { allowed: true }, processes, clock = new Fa
     binFolder: '/opt/own',
     wayBack: () => WAY_BACK,
     whyNoJobCommand: () => undefined,
-  })
+  }
   const context = {
     signal: abort.signal,
     cause: () => 'the-cause',
@@ -85,13 +85,40 @@ function machine({ policy, answer = { allowed: true }, processes, clock = new Fa
       return answer
     },
   } as ToolContext
-  const box = new Toolbox([exec], { allow: undefined, deny: [] })
-  const call = async (args: object) => {
-    const { text, isError } = await box.run({ name: 'exec', args }, context)
+  const box = new Toolbox([execTool(options)], { allow: undefined, deny: [] })
+  const ofJobs = box.and(commandTool(options))
+  const call = async (args: object, name = 'exec') => {
+    const { text, isError } = await ofJobs.run({ name, args }, context)
     return { ...JSON.parse(text), isError }
   }
   return { call, ran, asked, abort, box }
 }
+
+describe("a job's command", () => {
+  test('is handed variables of ours by name; no question and no answer has their values', async () => {
+    const { call, ran, asked } = machine({ policy: { ask: 'always' } })
+    const argv = ['git', 'push', '--all']
+    const told = await call({ argv, env: ['OPENAI_API_KEY'] }, 'command')
+    expect(ran).toMatchObject([{ args: ['push', '--all'], env: { OPENAI_API_KEY: 'secret-key' } }])
+    expect(ran[0]?.env).not.toHaveProperty('SLUICE_GATEWAY_TOKEN')
+    expect(JSON.stringify([told, asked])).not.toContain('secret')
+    expect(asked).toMatchObject([{ request: { env: { OPENAI_API_KEY: '(of the gateway)' } } }])
+  })
+
+  test.each(['LD_PRELOAD', 'SLUICE_GATEWAY_TOKEN', 'UNSET', 'NOT_THERE'])('is not run with %s', async name => {
+    const { call, ran } = machine()
+    expect(await call({ argv: ['git'], env: [name] }, 'command')).toMatchObject({ outcome: 'not-started' })
+    expect(ran).toEqual([])
+  })
+
+  test('its answer is whole JSON whatever it wrote: control characters are escaped to six', async () => {
+    const output = '\u0001'.repeat(8_000)
+    const run = async () => ({ exitCode: 0, signal: null, output, cut: 0 })
+    const find = async () => '/usr/bin/git'
+    const { call } = machine({ processes: { find, run } })
+    expect(await call({ argv: ['git'] }, 'command')).toMatchObject({ output })
+  })
+})
 
 describe('the policy', () => {
   const listed = { security: 'allowlist', allow: ['git', '/opt/tool'] } as const
