@@ -1,9 +1,8 @@
 // The port to durable state: named transactional functions with cloneable arguments, and small reads. An adapter is a
 // folder beside this file. Every write answers only after its commit is on disk (L1); it either happened whole or not
 // at all. Reads are synchronous, see all that was acknowledged, and never wait for a writer (W3).
-import type { Job } from '../protocol/job.ts'
 import type { EffectKey } from './effect-key.ts'
-import type { JobFilter, JobRow, OccurrenceFilter, OccurrenceRow } from './job-rows.ts'
+import type { JobRow, OccurrenceRow } from './job-rows.ts'
 import type { AcceptLimits, NewApproval, NewAttachment, NewNotice, NewRun } from './new-rows.ts'
 import type { DeviceReads, DeviceWrites } from './port-devices.ts'
 import type { Advance, JobReads, JobWrites } from './port-jobs.ts'
