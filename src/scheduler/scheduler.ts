@@ -155,7 +155,7 @@ export class Scheduler {
       occurrence,
       skipWhenRunning: false,
       listener: plan.listener,
-      ...('run' in plan ? { run: { ...plan.run, ...options.asked } } : plan),
+      ...('run' in plan ? { run: { ...plan.run, ...options.asked } } : { ...plan, hops: options.asked?.hops ?? 0 }),
       epoch: store.epoch,
       ...(options.key && { key: options.key }),
       nowMs,
@@ -223,7 +223,7 @@ export class Scheduler {
       skipAdvance: { nextRunAtMs: due.skippedMs },
       skipWhenRunning: true,
       underWayMax: rule.underWayMax,
-      ...this.#plan(job, due.nominalMs),
+      ...after(this.#plan(job, due.nominalMs), trigger?.hops ?? 0),
       epoch: store.epoch,
     })
     // Of several instants that are made up, or ends that it fires after, the next is due already.
@@ -233,6 +233,11 @@ export class Scheduler {
     if (rule.cancelsPrevious && value.previous) this.#parts.stopRuns(value.previous)
     if (nowMs - dueMs > DAY) this.#parts.log('warn', `job ${job.id} fired late`, { dueMs, nowMs })
   }
+}
+
+/** Jobs that run each other by their ends come to an end too: what led to the first led to this one. */
+function after(plan: JobPlan, hops: number) {
+  return 'run' in plan ? { ...plan, run: { ...plan.run, hops } } : { ...plan, hops }
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

@@ -65,6 +65,8 @@ export interface JobWrites {
     listener?: string
     run?: NewRun
     notice?: NewNotice
+    /** Turns that led to it, which a notice does not say. */
+    hops?: number
     epoch: number
     key?: EffectKey
     nowMs: number
@@ -99,8 +101,8 @@ export interface JobReads {
    * those that come before that row in this order.
    */
   occurrences(jobId: string | undefined, limit: number, filter?: OccurrenceFilter): OccurrenceRow[]
-  /** Of a job that fires after another one, the oldest end for which it is due. */
-  trigger(jobId: string): { occurrence: string; atMs: number } | undefined
+  /** Of a job that fires after another one, the oldest end for which it is due, and how many turns led to that. */
+  trigger(jobId: string): { occurrence: string; atMs: number; hops: number } | undefined
   /** When the newest row of the ledger was written. */
   newestOccurrenceMs(): number | undefined
 }

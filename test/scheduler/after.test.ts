@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { HOUR, MINUTE } from '../../src/base/durations.ts'
 import type { Job } from '../../src/protocol/job.ts'
 import { settled } from '../fakes/clock.ts'
-import { type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
+import { calls, type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
 
 const open: House[] = []
 afterEach(async () => {
@@ -114,6 +114,27 @@ describe('after another job', () => {
     expect(await states(third)).toEqual(['ok', 'ok'])
     expect((await jobNamed(one, 'twice')).enabled).toBe(false)
   })
+
+  test.each([
+    ['a turn', { kind: 'agentTurn', message: 'x' }],
+    ['a text', { kind: 'message', text: 'x' }],
+  ])(
+    'W7: two jobs that run each other, one by its turn and one (%s) by its end, come to an end',
+    async (_, payload) => {
+      let id = ''
+      const play: Play = ({ messages }) => {
+        const isSecond = JSON.stringify(messages).includes('run the first') && messages.at(-1)?.role !== 'tool'
+        return isSecond ? calls({ name: 'cron', args: { action: 'run', jobId: id } }) : text('done')
+      }
+      const one = await house(play, { config: { session: { agentToAgent: { maxPingPongTurns: 1 } } } })
+      ;({ id } = await one.call('cron.add', { ...first, payload }))
+      const second = { payload: { kind: 'agentTurn', message: 'run the first' }, policy: { overlap: 'queue-all' } }
+      await one.call('cron.add', follows(id, 'any', second))
+      await one.clock.advance(HOUR)
+      for (let minute = 0; minute < 5; minute += 1) await one.clock.advance(MINUTE)
+      expect(await ledger(one, id)).toHaveLength(3)
+    },
+  )
 
   test('one that is switched off misses what ends meanwhile, and says in words what it waits for', async () => {
     const one = await house()

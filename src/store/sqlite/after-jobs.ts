@@ -12,7 +12,7 @@ const WAITING = `SELECT ${JOB_COLUMNS} FROM jobs
   WHERE kind = 'after' AND json_extract(body, '$.schedule.job') = ? AND enabled = 1 ORDER BY rowid`
 const FIND_SCHEDULE = `SELECT json_extract(body, '$.name') AS name, json_extract(body, '$.schedule.job') AS first
   FROM jobs WHERE id = ?`
-const INSERT = 'INSERT OR IGNORE INTO triggers (job_id, occurrence, at_ms) VALUES (?, ?, ?)'
+const INSERT = 'INSERT OR IGNORE INTO triggers (job_id, occurrence, at_ms, hops) VALUES (?, ?, ?, ?)'
 const COUNT = 'SELECT count(*) AS n FROM triggers WHERE job_id = ?'
 const TAKE = 'DELETE FROM triggers WHERE job_id = ? AND occurrence = ?'
 const DROP = 'DELETE FROM triggers WHERE job_id = ?'
@@ -71,14 +71,14 @@ function pendingCount(tx: Tx, jobId: string): number {
 export function triggerAfter(
   tx: Tx,
   ended: Pick<OccurrenceColumns, 'id' | 'job_id'>,
-  { state, nowMs }: { state: OccurrenceState; nowMs: number },
+  { state, nowMs, hops = 0 }: { state: OccurrenceState; nowMs: number; hops: number | undefined },
 ): void {
   for (const job of waitingFor(tx, ended.job_id)) {
     const { on } = job.schedule as AfterSchedule
     const { startAtMs = nowMs, endAtMs = nowMs, maxRuns = Number.POSITIVE_INFINITY } = policyOf(job)
     const hasRoom = (job.state.runs ?? 0) + pendingCount(tx, job.id) < maxRuns
     if (!ENDS[on].some(end => end === state) || startAtMs > nowMs || endAtMs < nowMs || !hasRoom) continue
-    tx.run(INSERT, [job.id, `after:${ended.id}`, nowMs])
+    tx.run(INSERT, [job.id, `after:${ended.id}`, nowMs, hops])
     tx.run(IS_DUE, { id: job.id, nowMs })
     emitCron(tx, { jobId: job.id, action: 'updated', nextRunAtMs: job.state.nextRunAtMs ?? nowMs })
   }

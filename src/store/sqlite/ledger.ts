@@ -90,6 +90,8 @@ export interface Finish {
   readonly failure?: FailureKind | undefined
   readonly summary?: string | undefined
   readonly exitCode?: number | undefined
+  /** Turns that led to it; absent: none. */
+  readonly hops?: number | undefined
   readonly nowMs: number
 }
 
@@ -106,7 +108,7 @@ export function finishOccurrence(tx: Tx, finish: Finish): void {
   const ended = writeEnd(tx, row, finish)
   if (state !== 'skipped') {
     noteOutage(tx, row, { state, error: ended.error, nowMs })
-    triggerAfter(tx, row, { state, nowMs })
+    triggerAfter(tx, row, { state, nowMs, hops: finish.hops })
   }
   const found = findJob(tx, jobId)
   emitCron(tx, { jobId, action: 'finished', ...ended, nextRunAtMs: found?.job.state.nextRunAtMs })

@@ -258,7 +258,7 @@ CREATE INDEX jobs_of_maker ON jobs (maker, order_ms, id);
 const TRIGGERS = `
 CREATE TABLE triggers (
   id INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, occurrence TEXT NOT NULL, at_ms INTEGER NOT NULL,
-  UNIQUE (job_id, occurrence)
+  hops INTEGER NOT NULL, UNIQUE (job_id, occurrence)
 ) STRICT;
 CREATE INDEX jobs_after ON jobs (json_extract(body, '$.schedule.job')) WHERE kind = 'after';
 ALTER TABLE occurrences ADD COLUMN exit_code INTEGER;

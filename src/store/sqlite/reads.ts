@@ -200,8 +200,8 @@ function jobReads(select: Select, remember: Remember): JobReads {
   const next = select<{ at: number | null }>(
     'SELECT min(next_run_at_ms) AS at FROM jobs WHERE enabled = 1 AND next_run_at_ms IS NOT NULL',
   )
-  const trigger = select<{ occurrence: string; atMs: number }>(
-    'SELECT occurrence, at_ms AS atMs FROM triggers WHERE job_id = ? ORDER BY id LIMIT 1',
+  const trigger = select<{ occurrence: string; atMs: number; hops: number }>(
+    'SELECT occurrence, at_ms AS atMs, hops FROM triggers WHERE job_id = ? ORDER BY id LIMIT 1',
   )
   const newest = select<{ at: number }>('SELECT claimed_at_ms AS at FROM occurrences ORDER BY id DESC LIMIT 1')
   return {

@@ -53,7 +53,8 @@ function carryOut(tx: Tx, args: ClaimArgs, previous: readonly string[]): Claim {
   const made = run && insertRun(tx, { ...run, jobId, occurrence }, nowMs)
   if (notice) writeNotice(tx, notice, nowMs)
   // Without a run there is nothing to wait for: what was to be told is told by this very commit.
-  if (notice && !run) finishOccurrence(tx, { jobId, occurrence, state: 'ok', summary: notice.text, nowMs })
+  if (notice && !run)
+    finishOccurrence(tx, { jobId, occurrence, state: 'ok', summary: notice.text, hops: args.hops, nowMs })
   return { claimed: true, ...(made && { run: made }), ...(previous.length > 0 && { previous: [...previous] }) }
 }
 
