@@ -238,7 +238,8 @@ function updatedJob(parts: MethodParts, wish: Wish, { before, nowMs }: { before:
   if (isOther || turn) checkCommands(parts, [before, patched], wish.caller)
   checkUpdate(parts, { before, after: patched, turn, timedAtMs: isTimed ? nowMs : undefined })
   const begun = before.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
-  const job = withToolsOf(parts, withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs), wish)
+  const timed = keepingDue(before, withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs), parts.facts.zone)
+  const job = withToolsOf(parts, timed, wish)
   if (isTimed) refuseIdleJob(job)
   if (isTimed && turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   return job
@@ -340,6 +341,14 @@ function withNextRun(parts: MethodParts, job: Job, nowMs: number): Job {
   if (!job.enabled) return { ...job, state }
   const next = nextDue({ ...job, state }, nowMs, parts.facts.zone) ?? justPassed(job)
   return { ...job, state: next === undefined ? state : { ...state, nextRunAtMs: next } }
+}
+
+/** What was due already stays due, or no row would say what became of it: as long as the job still has that instant. */
+function keepingDue(before: Job, after: Job, zone: string): Job {
+  const dueMs = before.state.nextRunAtMs
+  if (!before.enabled || !after.enabled || dueMs === undefined || dueMs > after.updatedAtMs) return after
+  if (nextDue(after, dueMs - 1, zone) !== dueMs) return after
+  return { ...after, state: { ...after.state, nextRunAtMs: dueMs } }
 }
 
 function refuseIdleJob({ enabled, schedule, state }: Job): void {

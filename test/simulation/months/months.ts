@@ -1,0 +1,481 @@
+// A world of months: one seed, some jobs, the production scheduler with its store, turns and dispatcher. Two months and a
+// half of kills, wrong clocks and people who change jobs, then two calm days in which everything must come right. The
+// ledger is held against what the world itself knows of its jobs; nothing of src says what should have been.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { DAY, HOUR, MINUTE, SECOND } from '../../../src/base/durations.ts'
+import type { Job } from '../../../src/protocol/job.ts'
+import { ask } from '../disk.ts'
+import type { Planted } from '../planting.ts'
+import { Prng } from '../prng.ts'
+import type { Violation } from '../sightings.ts'
+import { settled } from '../virtual-time.ts'
+import { drawAgenda, drawDown, type Planned } from './agenda.ts'
+import { type Calm, type JobBook, LAG_MS_MAX, type LedgerRow, replay } from './books.ts'
+import { type DrawnPolicy, drawPolicy, drawTiming, PAIRS, STARTS_MS } from './drawn-jobs.ts'
+import { Life } from './life.ts'
+import { Effects } from './runs.ts'
+import { MonthsTime } from './time.ts'
+import { MonthsWatch } from './watch.ts'
+
+export interface MonthsOptions extends Planted {
+  readonly listen?: (line: string) => void
+}
+
+export interface MonthsOutcome {
+  readonly seed: number
+  readonly violations: readonly Violation[]
+  readonly counts: Readonly<Record<string, number>>
+  readonly pairs: readonly string[]
+  readonly days: number
+}
+
+const JOBS = 6
+const CALM_MS = 2 * DAY
+const REST_MS_MAX = 12 * HOUR
+const STEPS_MAX = 200_000
+/** Of commits, those with which the gateway is killed. */
+const KILLS = 0.002
+const NEWEST = 'SELECT id, claimed_at_ms AS atMs FROM occurrences ORDER BY id DESC LIMIT 1'
+const RETRY = "SELECT min(retry_at_ms) FROM runs WHERE state IN ('queued', 'running') AND retry_at_ms IS NOT NULL"
+const RUN = 'SELECT job_id AS jobId, occurrence FROM runs WHERE run_id = ?'
+
+export async function simulateMonths(seed: number, options: MonthsOptions = {}): Promise<MonthsOutcome> {
+  const world = new Months(seed, options)
+  const undo = options.plant?.()
+  try {
+    await world.run()
+  } finally {
+    undo?.()
+    await world.clear()
+  }
+  return world.outcome()
+}
+
+class Months {
+  readonly #seed: number
+  readonly #options: MonthsOptions
+  readonly #random: Prng
+  readonly #kills: Prng
+  readonly #startMs: number
+  readonly #time: MonthsTime
+  readonly #root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sluice-months-'))
+  readonly #books: JobBook[] = []
+  readonly #calms: Calm[] = []
+  readonly #violations: Violation[] = []
+  readonly #counts: Record<string, number> = { fired: 0, skipped: 0, missed: 0, paused: 0, alerts: 0, kills: 0, lives: 0 }
+  readonly #effects: Effects
+  readonly #watch: MonthsWatch
+  readonly #dead: Life[] = []
+  #life: Life | undefined
+  #lives = 0
+  #folder = `${this.#root}/s`
+  #steps = 0
+  #uuids = 0
+  #drawn = 0
+  #stormy = true
+  /** Somebody changes a job: it is known then whether that was done. */
+  #spared = false
+  #calmSince: { fromMs: number; afterRow: number } | undefined
+  #sureMs: number
+  #wallMax: number
+  #isWrong = false
+
+  constructor(seed: number, options: MonthsOptions) {
+    this.#seed = seed
+    this.#options = options
+    this.#random = new Prng(`months ${seed}`)
+    this.#kills = new Prng(`months kills ${seed}`)
+    this.#startMs = this.#random.pick(STARTS_MS)
+    this.#time = new MonthsTime(this.#startMs)
+    this.#sureMs = this.#startMs
+    this.#wallMax = this.#startMs
+    const parts = {
+      book: (jobId: string) => this.#books.find(({ id }) => id === jobId),
+      violate: (checker: string, what: string) => this.#violate(checker, what),
+    }
+    this.#effects = new Effects({
+      ...{ ...parts, seed },
+      stormy: () => this.#stormy,
+      step: () => this.#steps,
+      wallMs: () => this.#time.wallMs,
+      runOf: runId => {
+        const found = this.#life && ask(this.#life.reader, RUN).get(runId)
+        return found as { jobId: string; occurrence: string } | undefined
+      },
+    })
+    this.#watch = new MonthsWatch({
+      ...parts,
+      passedMs: () => this.#time.passedMs,
+      count: (what, by) => this.#count(what, by),
+    })
+  }
+
+  outcome(): MonthsOutcome {
+    const pairs = this.#books.map(({ policy }) => `${policy.catchUp} ${policy.overlap}`)
+    const counts = { ...this.#counts, lives: this.#lives, asked: this.#effects.count }
+    return { seed: this.#seed, violations: this.#violations, counts, pairs, days: this.#time.passedMs / DAY }
+  }
+
+  async run(): Promise<void> {
+    await this.#begin()
+    while (this.#books.length < JOBS) await this.#add()
+    const agenda: Planned[] = drawAgenda(this.#random)
+    for (let next = agenda.shift(); next; next = agenda.shift()) {
+      if (!(await this.#until(next.atMs))) return
+      this.#trace(`${next.kind} ${JSON.stringify(next)}`)
+      await this.#act(next, later => agenda.splice(agenda.findIndex(({ atMs }) => atMs > later.atMs) >>> 0, 0, later))
+      if (!(await this.#between())) return
+    }
+    await this.#end()
+  }
+
+  async clear(): Promise<void> {
+    for (const life of [...this.#dead, ...(this.#life ? [this.#life] : [])]) await life.close()
+    rmSync(this.#root, { recursive: true, force: true })
+  }
+
+  // --- time ---
+
+  /** Up to an instant of what has passed; a gateway that is down comes up on the way. False when something was found. */
+  async #until(atMs: number): Promise<boolean> {
+    while (this.#time.passedMs < atMs || !this.#life) {
+      if (this.#violations.length > 0) return false
+      if (!this.#life) {
+        this.#time.passedMs += Math.round(this.#stormy ? drawDown(this.#random) : MINUTE)
+        await this.#begin()
+        if (!(await this.#between())) return false
+        continue
+      }
+      const between = async () => (await this.#between()) && this.#life !== undefined
+      await this.#time.advanceTo(atMs, { between, quietMs: lookMs => this.#quietMs(lookMs) })
+    }
+    return this.#violations.length === 0
+  }
+
+  /** For how long production's looks at the clock find nothing. */
+  #quietMs(lookMs: number): number {
+    const life = this.#life
+    // The shorter one may be the grace of a turn that was stopped.
+    if (!life || (lookMs < 20 * SECOND && this.#effects.active.size > 0)) return 0
+    const { wallMs } = this.#time
+    const isBehind = this.#behindMs() > 0
+    const dueMs = isBehind ? wallMs + this.#behindMs() : (life.store.read.nextDueAtMs() ?? Number.POSITIVE_INFINITY)
+    const retryMs = (ask(life.reader, RETRY).pluck().get() as number | null) ?? Number.POSITIVE_INFINITY
+    return Math.min(dueMs, retryMs) - wallMs
+  }
+
+  /** How long until the clock is believed again. */
+  #behindMs(): number {
+    const newest = this.#newest()
+    return newest ? newest.atMs - MINUTE - this.#time.wallMs : 0
+  }
+
+  #newest(): { id: number; atMs: number } | undefined {
+    return this.#life && (ask(this.#life.reader, NEWEST).get() as { id: number; atMs: number } | undefined)
+  }
+
+  async #between(): Promise<boolean> {
+    this.#steps += 1
+    await settled()
+    this.#wallMax = Math.max(this.#wallMax, this.#time.wallMs)
+    if (this.#life?.dead) this.#bury(this.#life)
+    else if (this.#life?.changed) {
+      this.#life.changed = false
+      this.#look(this.#life)
+    }
+    if (this.#steps > STEPS_MAX) this.#violate('rest', `still going on after ${STEPS_MAX} steps`)
+    return this.#violations.length === 0
+  }
+
+  #look(life: Life): void {
+    this.#watch.look(life.reader)
+    const on = new Set(ask(life.reader, 'SELECT id FROM jobs WHERE enabled = 1').pluck().all())
+    for (const book of this.#books) if (book.on && !on.has(book.id)) this.#switchedItselfOff(book)
+  }
+
+  /** It failed too often, which the watch has judged, or none of its instants is left. */
+  #switchedItselfOff(book: JobBook): void {
+    const { pauseAfterFailures } = book.policy
+    const paused = pauseAfterFailures > 0 && book.outage.failures >= pauseAfterFailures
+    this.#close(book, { spent: !paused })
+    book.on = false
+  }
+
+  // --- calm, and what is sure by it ---
+
+  #disturb(): void {
+    const since = this.#calmSince
+    const { wallMs } = this.#time
+    this.#calmSince = undefined
+    if (!since || wallMs <= since.fromMs) return
+    this.#calms.push({ ...since, toMs: wallMs })
+    if (wallMs - LAG_MS_MAX > since.fromMs) this.#sureMs = Math.max(this.#sureMs, wallMs - LAG_MS_MAX)
+  }
+
+  #calm(): void {
+    if (!this.#life) return
+    const fromMs = this.#time.wallMs + Math.max(0, this.#behindMs()) + SECOND
+    this.#calmSince = { fromMs, afterRow: this.#newest()?.id ?? 0 }
+  }
+
+  #close(book: JobBook, { spent = false } = {}): void {
+    const stretch = book.stretches.at(-1)
+    if (!stretch || stretch.closed) return
+    const { wallMs } = this.#time
+    const isSure = this.#calmSince && wallMs - LAG_MS_MAX > this.#calmSince.fromMs
+    const sureMs = isSure ? Math.max(this.#sureMs, wallMs - LAG_MS_MAX) : this.#sureMs
+    stretch.closed = { lastRow: this.#newest()?.id ?? 0, sureMs, spent }
+  }
+
+  // --- lives ---
+
+  async #begin(): Promise<void> {
+    this.#lives += 1
+    this.#life = await Life.begin({
+      number: this.#lives,
+      folder: this.#folder,
+      time: this.#time,
+      effects: this.#effects,
+      uuid: () => {
+        this.#uuids += 1
+        return `u${this.#seed}-${this.#uuids}`
+      },
+      killAt: () => this.#killAt(),
+      wrapStore: this.#options.wrapStore ?? (store => store),
+      trace: line => this.#trace(line),
+    })
+    this.#trace(`life ${this.#lives}`)
+    this.#watch.begins()
+    this.#calm()
+    await settled()
+  }
+
+  #killAt(): 'before' | 'after' | undefined {
+    if (!this.#stormy || this.#spared || !this.#life || !this.#kills.chance(KILLS)) return undefined
+    return this.#kills.pick(['before', 'after'])
+  }
+
+  #bury(life: Life): void {
+    this.#trace('killed')
+    this.#count('kills', 1)
+    this.#disturb()
+    this.#dead.push(life)
+    this.#effects.forget(this.#steps)
+    this.#folder = life.image ?? life.folder
+    this.#life = undefined
+  }
+
+  async #stop(downMs: number): Promise<void> {
+    const life = this.#life
+    if (!life) return
+    this.#disturb()
+    this.#spared = true
+    this.#look(life)
+    this.#folder = life.folder
+    await life.stop()
+    await settled()
+    this.#spared = false
+    this.#effects.forget(this.#steps)
+    this.#life = undefined
+    this.#time.passedMs += downMs
+    await this.#begin()
+  }
+
+  // --- what happens ---
+
+  async #act(event: Planned, plan: (later: Planned) => void): Promise<void> {
+    switch (event.kind) {
+      case 'kill':
+        return this.#life?.kill()
+      case 'stop':
+        return await this.#stop(event.downMs)
+      case 'suspend':
+        return this.#setClock(event.byMs)
+      case 'wrong':
+        if (this.#isWrong) return
+        this.#isWrong = true
+        this.#setClock(event.byMs)
+        plan({ kind: 'suspend', byMs: -event.byMs, atMs: event.atMs + event.forMs })
+        return
+      case 'board': {
+        if (this.#isWrong || !this.#life) return
+        this.#isWrong = true
+        this.#life.kill()
+        await this.#between()
+        const byMs = this.#time.wallMs - 10 * MINUTE
+        this.#time.wrongMs -= byMs
+        plan({ kind: 'suspend', byMs, atMs: this.#time.passedMs + event.forMs })
+        return
+      }
+      default:
+        this.#spared = true
+        await this.#change(event.kind)
+        this.#spared = false
+    }
+  }
+
+  #setClock(byMs: number): void {
+    if (byMs < 0 || this.#time.wallMs < this.#wallMax) this.#isWrong = false
+    this.#disturb()
+    this.#time.wrongMs += byMs
+    this.#calm()
+  }
+
+  async #change(kind: 'add' | 'rename' | 'edit' | 'disable' | 'enable' | 'remove' | 'run'): Promise<void> {
+    if (!this.#life) return
+    const book = this.#random.pick(this.#books.filter(({ removed }) => !removed).slice(-2 * JOBS))
+    // A time that is known to be wrong is no time to say when a job is due.
+    const isRight = this.#time.wallMs >= this.#wallMax
+    if (kind === 'add') return isRight ? await this.#add() : undefined
+    if (!book) return
+    const { id } = book
+    switch (kind) {
+      case 'rename':
+        await this.#life.call('cron.update', { id, patch: { description: `at step ${this.#steps}` } })
+        return
+      case 'run':
+        this.#disturb()
+        await this.#life.call('cron.run', { id, mode: 'force' })
+        this.#calm()
+        return
+      case 'disable':
+        if (book.on) await this.#disable(book)
+        return
+      case 'remove':
+        this.#close(book)
+        Object.assign(book, { on: false, removed: true })
+        await this.#life.call('cron.remove', { id })
+        return
+      case 'enable':
+        if (isRight && !book.on) await this.#redefine(book, { enabled: true })
+        return
+      case 'edit':
+        if (isRight && book.on) await this.#redefine(book, {})
+    }
+  }
+
+  async #disable(book: JobBook): Promise<void> {
+    this.#close(book)
+    book.on = false
+    await this.#life?.call('cron.update', { id: book.id, patch: { enabled: false } })
+  }
+
+  async #add(): Promise<void> {
+    if (!this.#life) return
+    const { wallMs } = this.#time
+    this.#drawn += 1
+    const random = new Prng(`job ${this.#seed} ${this.#drawn}`)
+    const pair = PAIRS[(this.#seed * JOBS + this.#books.length) % PAIRS.length] as (typeof PAIRS)[number]
+    const policy = drawPolicy(random, pair, wallMs)
+    const timing = drawTiming(random, this.#startMs, wallMs)
+    const name = `job ${this.#books.length}`
+    const payload = random.chance(0.15)
+      ? { kind: 'message', text: name }
+      : { kind: 'agentTurn', message: name, timeoutSeconds: random.int(10 * 60, 28 * 3_600) }
+    const job = await this.#asked(() => this.#life?.call('cron.add', { name, schedule: timing.schedule, payload, policy }))
+    if (!job) return
+    const nominals = timing.instants(job.createdAtMs)
+    const book: JobBook = {
+      ...{ id: job.id, name, policy, delayMs: 0, createdAtMs: job.createdAtMs, nominals },
+      ...{ on: true, removed: false, stretches: [], outage: { failures: 0, alerted: false } },
+    }
+    this.#books.push(book)
+    this.#trace(`job ${job.id} ${JSON.stringify({ ...timing.schedule, ...policy, payload })}`)
+    this.#open(book, job, { begins: true, wallMs })
+  }
+
+  /** An edit gives it another schedule or another catch-up; what is switched on may have either. */
+  async #redefine(book: JobBook, patch: { enabled?: true }): Promise<void> {
+    const { wallMs } = this.#time
+    const random = this.#random
+    const timing = random.chance(0.5) ? drawTiming(random, this.#startMs, wallMs) : undefined
+    const catchUp = random.pick(PAIRS).catchUp
+    const change = timing ? { schedule: timing.schedule } : { policy: { catchUp } }
+    const lastRow = this.#newest()?.id ?? 0
+    const job = await this.#asked(() => this.#life?.call('cron.update', { id: book.id, patch: { ...patch, ...change } }))
+    // A schedule whose time is over, or a job that has none of its runs left: nothing was changed.
+    if (!job) return
+    this.#trace(`redefined ${book.id} ${JSON.stringify(change)}`)
+    const begins = !book.on
+    this.#close(book)
+    if (!begins) Object.assign(book.stretches.at(-1)?.closed as object, { lastRow })
+    if (begins) book.outage = { failures: 0, alerted: false }
+    if (timing) book.nominals = timing.instants(book.createdAtMs)
+    else book.policy = { ...book.policy, catchUp }
+    book.on = true
+    this.#open(book, job, { begins, wallMs })
+  }
+
+  async #asked(ask: () => Promise<Job> | undefined): Promise<Job | undefined> {
+    try {
+      return await ask()
+    } catch (error) {
+      this.#trace(`refused: ${String(error)}`)
+      return undefined
+    }
+  }
+
+  /** What a job says of its next instant tells its delay, which must be within its jitter and stay as it is. */
+  #open(book: JobBook, job: Job, { begins, wallMs }: { begins: boolean; wallMs: number }): void {
+    const { nextRunAtMs } = job.state
+    const { jitterMs = 0, startAtMs = 0 } = book.policy
+    if (nextRunAtMs !== undefined) {
+      const nominal = book.nominals.findLast(each => each <= nextRunAtMs && each >= startAtMs) ?? Number.NaN
+      const delayMs = nextRunAtMs - nominal
+      if (!(delayMs <= jitterMs)) this.#violate('due', `${book.id} is due at ${nextRunAtMs}, ${delayMs} after its instant`)
+      if (book.stretches.length > 0 && delayMs !== book.delayMs) this.#violate('due', `the delay of ${book.id} changed`)
+      book.delayMs = delayMs
+    }
+    const { policy, nominals, delayMs } = book
+    // What had passed and was not decided yet stays due.
+    const fromMs = nextRunAtMs === undefined ? wallMs : Math.min(wallMs, nextRunAtMs - 1)
+    book.stretches.push({ policy, nominals, delayMs, fromMs, afterRow: this.#newest()?.id ?? 0, begins })
+  }
+
+  // --- the end ---
+
+  async #end(): Promise<void> {
+    this.#stormy = false
+    if (!(await this.#until(this.#time.passedMs))) return
+    this.#setClock(Math.max(0, this.#wallMax - this.#time.wallMs) + SECOND)
+    if (!(await this.#until(this.#time.passedMs + CALM_MS))) return
+    for (const book of this.#books) if (book.on) await this.#disable(book)
+    const byMs = this.#time.passedMs + REST_MS_MAX
+    while (this.#watch.running > 0 && this.#time.passedMs < byMs) {
+      if (!(await this.#until(this.#time.passedMs + MINUTE))) return
+    }
+    if (this.#watch.running > 0) this.#violate('rest', `${this.#watch.running} occurrences are under way for ever`)
+    const rows = this.#life?.reader.prepare('SELECT * FROM occurrences ORDER BY id').all() as LedgerRow[]
+    const ofJobs = Map.groupBy(rows, row => row.job_id)
+    for (const book of this.#books) {
+      const wrong = replay(book, ofJobs.get(book.id) ?? [], this.#calms)
+      if (wrong) this.#violate('L3', `${book.name}: ${wrong}`)
+    }
+    this.#judgeClock(rows)
+  }
+
+  /** Nothing fires by a clock that is behind what has happened. */
+  #judgeClock(rows: readonly LedgerRow[]): void {
+    rows.forEach((row, index) => {
+      const before = rows[index - 1]
+      if (!before || row.occurrence.startsWith('manual:') || row.claimed_at_ms >= before.claimed_at_ms - MINUTE) return
+      this.#violate('clock', `row ${row.id} was written at ${row.claimed_at_ms}, after ${before.claimed_at_ms}`)
+    })
+  }
+
+  #violate(checker: string, what: string): void {
+    this.#trace(`VIOLATION ${checker}: ${what}`)
+    this.#violations.push({ checker, atMs: this.#time.passedMs, what })
+  }
+
+  #count(what: string, by: number): void {
+    this.#counts[what] = (this.#counts[what] ?? 0) + by
+  }
+
+  #trace(line: string): void {
+    this.#options.listen?.(`${new Date(this.#time.wallMs).toISOString()} ${this.#steps} ${line}`)
+  }
+}
