@@ -238,8 +238,9 @@ function updatedJob(parts: MethodParts, wish: Wish, { before, nowMs }: { before:
   if (isOther || turn) checkCommands(parts, [before, patched], wish.caller)
   checkUpdate(parts, { before, after: patched, turn, timedAtMs: isTimed ? nowMs : undefined })
   const begun = before.enabled ? patched : { ...patched, state: begunAnew(patched.state) }
-  const timed = keepingDue(before, withNextRun(parts, { ...begun, updatedAtMs: nowMs }, nowMs), parts.facts.zone)
-  const job = withToolsOf(parts, timed, wish)
+  const changed = { ...begun, updatedAtMs: nowMs }
+  const next = isTimed ? keepingDue(before, withNextRun(parts, changed, nowMs), parts.facts.zone) : changed
+  const job = withToolsOf(parts, next, wish)
   if (isTimed) refuseIdleJob(job)
   if (isTimed && turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   return job

@@ -81,6 +81,28 @@ test('L3: a clock behind what has happened fires nothing and is told; a run by h
   expect(await call('cron.status')).not.toHaveProperty('clockBehindMs')
 })
 
+test('L3: what passed while the gateway did not run stays due when its job is edited before it was decided', async () => {
+  const { call, clock } = await house()
+  const job = await call('cron.add', hourly)
+  clock.step(5 * HOUR)
+  for (const patch of [{ description: 'x' }, { policy: { jitterMs: 0 } }, { enabled: true }])
+    await call('cron.update', { id: job.id, patch })
+  await clock.advance(MINUTE)
+  expect((await call('cron.runs', { id: job.id })).entries).toMatchObject([
+    { state: 'skipped', count: 4, nominalAtMs: job.createdAtMs + HOUR },
+    { state: 'ok', nominalAtMs: job.createdAtMs + 5 * HOUR },
+  ])
+})
+
+test('L3: a job that is renamed while the clock is wrong is due when it was', async () => {
+  const { call, clock } = await house()
+  const daily = { ...hourly, schedule: { kind: 'cron', expr: '0 12 * * *', tz: 'UTC' } }
+  const job = await call('cron.add', daily)
+  clock.step(-20_000 * DAY)
+  const renamed = await call('cron.update', { id: job.id, patch: { name: 'other' } })
+  expect(renamed.state.nextRunAtMs).toBe(job.state.nextRunAtMs)
+})
+
 test.each([DAY, -DAY])(
   'W6: a turn under way is bounded by what it took, whatever the wall clock did (%i ms)',
   async byMs => {

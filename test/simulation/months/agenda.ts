@@ -13,17 +13,15 @@ export type Event =
 
 export type Planned = Event & { readonly atMs: number }
 
-/** How long the stormy part of a world is. */
-export const SPAN_MS = 75 * DAY
-
 const WEIGHTS = {
   ...{ add: 3, rename: 4, edit: 4, disable: 3, enable: 4, remove: 1.5, run: 8 },
   ...{ kill: 8, stop: 5, suspend: 4, wrong: 3, board: 0.7 },
 } as const
 
-export function drawAgenda(random: Prng): Planned[] {
+/** What happens in so long a time. */
+export function drawAgenda(random: Prng, spanMs: number): Planned[] {
   const planned: Planned[] = []
-  for (let atMs = random.span(MINUTE, DAY); atMs < SPAN_MS; atMs += random.span(MINUTE, 6 * DAY)) {
+  for (let atMs = random.span(MINUTE, DAY); atMs < spanMs; atMs += random.span(MINUTE, 6 * DAY)) {
     planned.push({ atMs, ...drawEvent(random) })
     // What happens at once with another thing finds other faults.
     if (random.chance(0.25)) planned.push({ atMs: atMs + random.pick([0, 1, SECOND]), ...drawEvent(random) })

@@ -28,6 +28,8 @@ export interface Stretch {
   readonly afterRow: number
   /** It was switched on with this one: its runs are counted from here. */
   readonly begins: boolean
+  /** Calm times that were over by then. */
+  readonly calmsBefore: number
   closed?: { readonly lastRow: number; readonly sureMs: number; readonly spent: boolean }
 }
 
@@ -92,7 +94,7 @@ class Telling {
 
   constructor(stretch: Stretch, { runs, calms }: { runs: number; calms: readonly Calm[] }) {
     this.#stretch = stretch
-    this.#calms = calms
+    this.#calms = calms.slice(stretch.calmsBefore)
     this.runs = runs
     const { policy, nominals, delayMs, fromMs } = stretch
     const { startAtMs = 0, endAtMs = Number.POSITIVE_INFINITY } = policy
@@ -150,7 +152,11 @@ class Telling {
 }
 
 /** Which of the instants that passed fire now. What is at most a minute late is on time. */
-function madeUp({ catchUp, catchUpWindowMs }: DrawnPolicy, passed: readonly number[], nowMs: number): readonly number[] {
+function madeUp(
+  { catchUp, catchUpWindowMs }: DrawnPolicy,
+  passed: readonly number[],
+  nowMs: number,
+): readonly number[] {
   const lateMax = catchUp === 'skip' ? ON_TIME : Math.max(ON_TIME, catchUpWindowMs ?? Number.POSITIVE_INFINITY)
   const inTime = passed.filter(due => nowMs - due <= lateMax)
   return inTime.slice(catchUp === 'all' ? -MADE_UP_MAX : -1)

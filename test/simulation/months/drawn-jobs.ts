@@ -12,6 +12,8 @@ const ZONES = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Amer
 export const STARTS_MS = [Date.UTC(2026, 8, 20, 7), Date.UTC(2027, 1, 20, 13), Date.UTC(2026, 11, 1, 9)]
 /** As far as any wall clock comes. */
 const HORIZON_MS = 200 * DAY
+/** A wall clock that is put back may be so much before the start. */
+export const EARLY_MS = 3 * DAY
 
 /** All pairs of catch-up and overlap. */
 export const PAIRS = CATCH_UPS.flatMap(catchUp => OVERLAPS.map(overlap => ({ catchUp, overlap })))
@@ -44,7 +46,7 @@ const workdays = { text: '1-5', allows: (midnightMs: number) => weekdayOf(midnig
 const tables = new Map<string, OffsetTable>()
 function tableOf(zone: string, startMs: number): OffsetTable {
   const name = `${zone} ${startMs}`
-  const known = tables.get(name) ?? offsetTable(zone, [startMs - DAY, startMs + HORIZON_MS])
+  const known = tables.get(name) ?? offsetTable(zone, [startMs - EARLY_MS - DAY, startMs + HORIZON_MS])
   tables.set(name, known)
   return known
 }
@@ -105,7 +107,7 @@ export function drawPolicy(random: Prng, pair: (typeof PAIRS)[number], nowMs: nu
     ...pair,
     ...(random.chance(0.3) && { catchUpWindowMs: random.span(20 * MINUTE, 2 * DAY) }),
     ...(random.chance(0.15) && { startAtMs: nowMs + random.span(HOUR, 10 * DAY) }),
-    ...(random.chance(0.15) && { endAtMs: nowMs + random.span(25 * DAY, 60 * DAY) }),
+    ...(random.chance(0.15) && { endAtMs: nowMs + random.span(11 * DAY, 60 * DAY) }),
     ...(random.chance(0.15) && { maxRuns: random.int(3, 40) }),
     ...(random.chance(0.4) && { jitterMs: random.span(1_000, 20 * MINUTE) }),
     failureAlert: random.chance(0.8),

@@ -69,7 +69,10 @@ export class Life {
   }
 
   async call<M extends MethodName>(method: M, params: unknown): Promise<Result<M>> {
-    return (await this.#house.dispatcher.call(method, params, { caller: operator, early: () => undefined })) as Result<M>
+    return (await this.#house.dispatcher.call(method, params, {
+      caller: operator,
+      early: () => undefined,
+    })) as Result<M>
   }
 
   async #begin(): Promise<void> {

@@ -1,10 +1,9 @@
 // A world of months: one seed, some jobs, the production scheduler with its store, turns and dispatcher. Two months and a
 // half of kills, wrong clocks and people who change jobs, then two calm days in which everything must come right. The
 // ledger is held against what the world itself knows of its jobs; nothing of src says what should have been.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { existsSync } from 'node:fs'
 import { DAY, HOUR, MINUTE, SECOND } from '../../../src/base/durations.ts'
 import type { Job } from '../../../src/protocol/job.ts'
 import { ask } from '../disk.ts'
@@ -14,7 +13,7 @@ import type { Violation } from '../sightings.ts'
 import { settled } from '../virtual-time.ts'
 import { drawAgenda, drawDown, type Planned } from './agenda.ts'
 import { type Calm, type JobBook, LAG_MS_MAX, type LedgerRow, replay } from './books.ts'
-import { type DrawnPolicy, drawPolicy, drawTiming, PAIRS, STARTS_MS } from './drawn-jobs.ts'
+import { drawPolicy, drawTiming, EARLY_MS, PAIRS, STARTS_MS } from './drawn-jobs.ts'
 import { Life } from './life.ts'
 import { Effects } from './runs.ts'
 import { MonthsTime } from './time.ts'
@@ -22,6 +21,8 @@ import { MonthsWatch } from './watch.ts'
 
 export interface MonthsOptions extends Planted {
   readonly listen?: (line: string) => void
+  /** How many days are stormy; two calm ones follow. */
+  readonly days?: number
 }
 
 export interface MonthsOutcome {
@@ -33,6 +34,9 @@ export interface MonthsOutcome {
 }
 
 const JOBS = 6
+const DAYS = 75
+/** The ledger so far is replayed at each so manieth start, so that a fault is found early. */
+const REPLAY_EVERY = 6
 const CALM_MS = 2 * DAY
 const REST_MS_MAX = 12 * HOUR
 const STEPS_MAX = 200_000
@@ -65,7 +69,15 @@ class Months {
   readonly #books: JobBook[] = []
   readonly #calms: Calm[] = []
   readonly #violations: Violation[] = []
-  readonly #counts: Record<string, number> = { fired: 0, skipped: 0, missed: 0, paused: 0, alerts: 0, kills: 0, lives: 0 }
+  readonly #counts: Record<string, number> = {
+    fired: 0,
+    skipped: 0,
+    missed: 0,
+    paused: 0,
+    alerts: 0,
+    kills: 0,
+    lives: 0,
+  }
   readonly #effects: Effects
   readonly #watch: MonthsWatch
   readonly #dead: Life[] = []
@@ -79,7 +91,6 @@ class Months {
   /** Somebody changes a job: it is known then whether that was done. */
   #spared = false
   #calmSince: { fromMs: number; afterRow: number } | undefined
-  #sureMs: number
   #wallMax: number
   #isWrong = false
 
@@ -90,7 +101,6 @@ class Months {
     this.#kills = new Prng(`months kills ${seed}`)
     this.#startMs = this.#random.pick(STARTS_MS)
     this.#time = new MonthsTime(this.#startMs)
-    this.#sureMs = this.#startMs
     this.#wallMax = this.#startMs
     const parts = {
       book: (jobId: string) => this.#books.find(({ id }) => id === jobId),
@@ -122,7 +132,7 @@ class Months {
   async run(): Promise<void> {
     await this.#begin()
     while (this.#books.length < JOBS) await this.#add()
-    const agenda: Planned[] = drawAgenda(this.#random)
+    const agenda: Planned[] = drawAgenda(this.#random, (this.#options.days ?? DAYS) * DAY)
     for (let next = agenda.shift(); next; next = agenda.shift()) {
       if (!(await this.#until(next.atMs))) return
       this.#trace(`${next.kind} ${JSON.stringify(next)}`)
@@ -212,7 +222,6 @@ class Months {
     this.#calmSince = undefined
     if (!since || wallMs <= since.fromMs) return
     this.#calms.push({ ...since, toMs: wallMs })
-    if (wallMs - LAG_MS_MAX > since.fromMs) this.#sureMs = Math.max(this.#sureMs, wallMs - LAG_MS_MAX)
   }
 
   #calm(): void {
@@ -224,9 +233,11 @@ class Months {
   #close(book: JobBook, { spent = false } = {}): void {
     const stretch = book.stretches.at(-1)
     if (!stretch || stretch.closed) return
-    const { wallMs } = this.#time
-    const isSure = this.#calmSince && wallMs - LAG_MS_MAX > this.#calmSince.fromMs
-    const sureMs = isSure ? Math.max(this.#sureMs, wallMs - LAG_MS_MAX) : this.#sureMs
+    const since = this.#calmSince
+    const calms = this.#calms.slice(stretch.calmsBefore)
+    if (since) calms.push({ ...since, toMs: this.#time.wallMs })
+    const sure = calms.map(({ fromMs, toMs }) => (toMs - LAG_MS_MAX > fromMs ? toMs - LAG_MS_MAX : 0))
+    const sureMs = Math.max(0, ...sure)
     stretch.closed = { lastRow: this.#newest()?.id ?? 0, sureMs, spent }
   }
 
@@ -251,6 +262,7 @@ class Months {
     this.#watch.begins()
     this.#calm()
     await settled()
+    if (this.#lives % REPLAY_EVERY === 0 && !this.#life.dead) this.#replayAll()
   }
 
   #killAt(): 'before' | 'after' | undefined {
@@ -329,7 +341,7 @@ class Months {
     const book = this.#random.pick(this.#books.filter(({ removed }) => !removed).slice(-2 * JOBS))
     // A time that is known to be wrong is no time to say when a job is due.
     const isRight = this.#time.wallMs >= this.#wallMax
-    if (kind === 'add') return isRight ? await this.#add() : undefined
+    if (kind === 'add') return this.#time.wallMs > this.#startMs - EARLY_MS ? await this.#add() : undefined
     if (!book) return
     const { id } = book
     switch (kind) {
@@ -338,7 +350,8 @@ class Months {
         return
       case 'run':
         this.#disturb()
-        await this.#life.call('cron.run', { id, mode: 'force' })
+        // Somebody who clicks twice.
+        await Promise.all([1, 2].map(() => this.#life?.call('cron.run', { id, mode: 'force' })))
         this.#calm()
         return
       case 'disable':
@@ -375,7 +388,9 @@ class Months {
     const payload = random.chance(0.15)
       ? { kind: 'message', text: name }
       : { kind: 'agentTurn', message: name, timeoutSeconds: random.int(10 * 60, 28 * 3_600) }
-    const job = await this.#asked(() => this.#life?.call('cron.add', { name, schedule: timing.schedule, payload, policy }))
+    const job = await this.#asked(() =>
+      this.#life?.call('cron.add', { name, schedule: timing.schedule, payload, policy }),
+    )
     if (!job) return
     const nominals = timing.instants(job.createdAtMs)
     const book: JobBook = {
@@ -395,7 +410,9 @@ class Months {
     const catchUp = random.pick(PAIRS).catchUp
     const change = timing ? { schedule: timing.schedule } : { policy: { catchUp } }
     const lastRow = this.#newest()?.id ?? 0
-    const job = await this.#asked(() => this.#life?.call('cron.update', { id: book.id, patch: { ...patch, ...change } }))
+    const job = await this.#asked(() =>
+      this.#life?.call('cron.update', { id: book.id, patch: { ...patch, ...change } }),
+    )
     // A schedule whose time is over, or a job that has none of its runs left: nothing was changed.
     if (!job) return
     this.#trace(`redefined ${book.id} ${JSON.stringify(change)}`)
@@ -425,14 +442,23 @@ class Months {
     if (nextRunAtMs !== undefined) {
       const nominal = book.nominals.findLast(each => each <= nextRunAtMs && each >= startAtMs) ?? Number.NaN
       const delayMs = nextRunAtMs - nominal
-      if (!(delayMs <= jitterMs)) this.#violate('due', `${book.id} is due at ${nextRunAtMs}, ${delayMs} after its instant`)
+      if (!(delayMs <= jitterMs))
+        this.#violate('due', `${book.id} is due at ${nextRunAtMs}, ${delayMs} after its instant`)
       if (book.stretches.length > 0 && delayMs !== book.delayMs) this.#violate('due', `the delay of ${book.id} changed`)
       book.delayMs = delayMs
     }
     const { policy, nominals, delayMs } = book
     // What had passed and was not decided yet stays due.
     const fromMs = nextRunAtMs === undefined ? wallMs : Math.min(wallMs, nextRunAtMs - 1)
-    book.stretches.push({ policy, nominals, delayMs, fromMs, afterRow: this.#newest()?.id ?? 0, begins })
+    book.stretches.push({
+      policy,
+      nominals,
+      delayMs,
+      fromMs,
+      afterRow: this.#newest()?.id ?? 0,
+      begins,
+      calmsBefore: this.#calms.length,
+    })
   }
 
   // --- the end ---
@@ -448,6 +474,10 @@ class Months {
       if (!(await this.#until(this.#time.passedMs + MINUTE))) return
     }
     if (this.#watch.running > 0) this.#violate('rest', `${this.#watch.running} occurrences are under way for ever`)
+    this.#replayAll()
+  }
+
+  #replayAll(): void {
     const rows = this.#life?.reader.prepare('SELECT * FROM occurrences ORDER BY id').all() as LedgerRow[]
     const ofJobs = Map.groupBy(rows, row => row.job_id)
     for (const book of this.#books) {

@@ -41,9 +41,13 @@ export class MonthsTime {
    * Fires what falls due, one timer after the other; `between` is awaited after each and ends it with false. `quietMs` is
    * asked before a look of such a delay: for how long it would find nothing.
    */
-  async advanceTo(untilMs: number, { between, quietMs }: { between: () => Promise<boolean>; quietMs: (lookMs: number) => number }) {
+  async advanceTo(
+    untilMs: number,
+    { between, quietMs }: { between: () => Promise<boolean>; quietMs: (lookMs: number) => number },
+  ) {
     for (let next = this.#earliest(); next && next.atMs <= untilMs; next = this.#earliest()) {
-      if (LOOKS.has(next.delayMs) && this.#isLeftOut(next, Math.min(untilMs, this.passedMs + quietMs(next.delayMs)))) continue
+      if (LOOKS.has(next.delayMs) && this.#isLeftOut(next, Math.min(untilMs, this.passedMs + quietMs(next.delayMs))))
+        continue
       this.#pending.delete(next)
       this.passedMs = Math.max(this.passedMs, next.atMs)
       next.callback()

@@ -71,7 +71,10 @@ export class MonthsWatch {
     const { book, violate, passedMs, count } = this.#parts
     const line = this.#lineOf(jobId)
     const row = ask(reader, NEXT_BEGUN).get(jobId, line.begun) as LedgerRow | undefined
-    if (!row) return violate('L3', `something of ${jobId} began and is in no row`)
+    if (!row) {
+      violate('L3', `something of ${jobId} began and is in no row`)
+      return
+    }
     line.begun = row.id
     const overlap = book(jobId)?.policy.overlap ?? 'skip'
     const room = isByHand(row) ? 0 : ROOM[overlap]
@@ -90,7 +93,10 @@ export class MonthsWatch {
       return
     }
     const row = ask(reader, NEXT_SKIPPED).get(jobId, line.skipped) as LedgerRow | undefined
-    if (!row) return violate('L3', `something of ${jobId} was skipped and is in no row`)
+    if (!row) {
+      violate('L3', `something of ${jobId} was skipped and is in no row`)
+      return
+    }
     line.skipped = row.id
     count(isMissed(row) ? 'missed' : 'skipped', row.count)
     const overlap = book(jobId)?.policy.overlap ?? 'skip'
