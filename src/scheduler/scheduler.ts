@@ -8,7 +8,9 @@ import type { Job } from '../protocol/job.ts'
 import { ON_TIME_MS, policyOf } from '../protocol/job-policy.ts'
 import type { EffectKey, JobRow, NewNotice, NewRun, Store } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
+import { nextDue } from './job-times.ts'
 import { type Due, decideDue } from './misfire.ts'
+import { decideDue } from './misfire.ts'
 import { overlapRule } from './overlap.ts'
 
 /** The timer sleeps at most so long and reads the wall clock again: suspend and clock steps are seen. */
@@ -211,7 +213,9 @@ export class Scheduler {
     const claims = { jobId: job.id, expectedRevision: row.revision, advance: { nextRunAtMs: due.nextMs }, nowMs }
     if (due.kind === 'missed') {
       const { fromMs, toMs, count, reason } = due
-      await store.write.skipOccurrences({ ...claims, fromMs, toMs, count, reason })
+      // The first may have been told before the clock was put back; of the others nothing is known yet.
+      const takenAdvance = { nextRunAtMs: nextDue(job, dueMs, zone) }
+      await store.write.skipOccurrences({ ...claims, fromMs, toMs, count, reason, takenAdvance })
       this.#again = true
       return
     }

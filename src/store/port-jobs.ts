@@ -83,6 +83,8 @@ export interface JobWrites {
     count: number
     reason: string
     advance: Advance
+    /** Where the job's next instant is when the first one is in the ledger already; default: as in `advance`. */
+    takenAdvance?: Advance
     nowMs: number
   }): { recorded: boolean }
 }

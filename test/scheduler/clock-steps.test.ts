@@ -94,6 +94,22 @@ test('L3: what passed while the gateway did not run stays due when its job is ed
   ])
 })
 
+test('L3: what was told before the clock was put back and the job edited is told once, and what came after it too', async () => {
+  const { call, clock } = await house()
+  const job = await call('cron.add', hourly)
+  await clock.advance(3 * HOUR)
+  clock.step(-90 * MINUTE)
+  await call('cron.update', { id: job.id, patch: { policy: { catchUp: 'latest' } } })
+  clock.step(6 * HOUR)
+  await clock.advance(MINUTE)
+  const at = (hours: number) => job.createdAtMs + hours * HOUR
+  expect((await call('cron.runs', { id: job.id })).entries).toMatchObject([
+    ...[1, 2, 3].map(hours => ({ state: 'ok', nominalAtMs: at(hours) })),
+    { state: 'skipped', count: 3, nominalAtMs: at(4), toMs: at(6) },
+    { state: 'ok', nominalAtMs: at(7) },
+  ])
+})
+
 test('L3: a job that is renamed while the clock is wrong is due when it was', async () => {
   const { call, clock } = await house()
   const daily = { ...hourly, schedule: { kind: 'cron', expr: '0 12 * * *', tz: 'UTC' } }

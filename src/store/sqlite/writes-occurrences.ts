@@ -100,7 +100,7 @@ const skipOccurrences: WriteFunctions['skipOccurrences'] = (tx, args) => {
   if (findJob(tx, jobId)?.revision !== args.expectedRevision) return fresh({ recorded: false })
   const occurrence = `at:${fromMs}`
   if (findOccurrence(tx, jobId, occurrence)) {
-    advanceJob(tx, jobId, advance)
+    advanceJob(tx, jobId, args.takenAdvance ?? advance)
     return fresh({ recorded: false })
   }
   recordSkip(tx, { jobId, occurrence, fromMs, toMs, count, reason, advance, nowMs })

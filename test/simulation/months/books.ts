@@ -70,12 +70,13 @@ export function replay(book: JobBook, rows: readonly LedgerRow[], calms: readonl
   const scheduled = rows.filter(row => !isByHand(row))
   const counted = new Set(byHand.map(row => row.id))
   let runs = 0
+  const known = new Set<number>()
   for (const stretch of book.stretches) {
     const { afterRow, closed, begins } = stretch
     if (begins) runs = 0
     const own = scheduled.filter(({ id }) => id > afterRow && id <= (closed?.lastRow ?? Number.POSITIVE_INFINITY))
     for (const row of own) counted.add(row.id)
-    const told = new Telling(stretch, { runs, calms })
+    const told = new Telling(stretch, { runs, calms, known })
     const wrong = told.tell(own)
     if (wrong) return wrong
     runs = told.runs
@@ -90,15 +91,18 @@ class Telling {
   readonly #stretch: Stretch
   readonly #calms: readonly Calm[]
   readonly #dues: readonly number[]
+  /** Nominal instants that are in rows; those of the stretches before are told no more. */
+  readonly #known: Set<number>
   #told = 0
 
-  constructor(stretch: Stretch, { runs, calms }: { runs: number; calms: readonly Calm[] }) {
+  constructor(stretch: Stretch, { runs, calms, known }: { runs: number; calms: readonly Calm[]; known: Set<number> }) {
     this.#stretch = stretch
     this.#calms = calms.slice(stretch.calmsBefore)
     this.runs = runs
+    this.#known = known
     const { policy, nominals, delayMs, fromMs } = stretch
     const { startAtMs = 0, endAtMs = Number.POSITIVE_INFINITY } = policy
-    const within = nominals.filter(nominal => nominal >= startAtMs && nominal <= endAtMs)
+    const within = nominals.filter(nominal => nominal >= startAtMs && nominal <= endAtMs && !known.has(nominal))
     this.#dues = within.map(nominal => nominal + delayMs).filter(due => due > fromMs)
   }
 
@@ -136,6 +140,7 @@ class Telling {
       const what = missed.length > 0 ? `tell as missed ${count} up to` : 'fire'
       return `should ${what} ${new Date(to).toISOString()}, of ${passed.length} since ${new Date(from).toISOString()}`
     }
+    for (const due of passed.slice(0, count)) this.#known.add(due - delayMs)
     this.#told += count
     if (row.state !== 'skipped') this.runs += 1
     return undefined

@@ -339,9 +339,9 @@ class Months {
   async #change(kind: 'add' | 'rename' | 'edit' | 'disable' | 'enable' | 'remove' | 'run'): Promise<void> {
     if (!this.#life) return
     const book = this.#random.pick(this.#books.filter(({ removed }) => !removed).slice(-2 * JOBS))
-    // A time that is known to be wrong is no time to say when a job is due.
-    const isRight = this.#time.wallMs >= this.#wallMax
-    if (kind === 'add') return this.#time.wallMs > this.#startMs - EARLY_MS ? await this.#add() : undefined
+    // A clock of 1970 is no time to say when a job is due.
+    const isTime = this.#time.wallMs > this.#startMs - EARLY_MS
+    if (kind === 'add') return isTime ? await this.#add() : undefined
     if (!book) return
     const { id } = book
     switch (kind) {
@@ -363,10 +363,10 @@ class Months {
         await this.#life.call('cron.remove', { id })
         return
       case 'enable':
-        if (isRight && !book.on) await this.#redefine(book, { enabled: true })
+        if (isTime && !book.on) await this.#redefine(book, { enabled: true })
         return
       case 'edit':
-        if (isRight && book.on) await this.#redefine(book, {})
+        if (isTime && book.on) await this.#redefine(book, {})
     }
   }
 
