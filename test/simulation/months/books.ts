@@ -91,7 +91,10 @@ class Telling {
   readonly #stretch: Stretch
   readonly #calms: readonly Calm[]
   readonly #dues: readonly number[]
-  /** Nominal instants that are in rows; those of the stretches before are told no more. */
+  /**
+   * Instants with rows of their own: when the clock was put back and the job edited, these do not fire again. What was
+   * only among the missed ones of a wrong clock may.
+   */
   readonly #known: Set<number>
   #told = 0
 
@@ -140,7 +143,7 @@ class Telling {
       const what = missed.length > 0 ? `tell as missed ${count} up to` : 'fire'
       return `should ${what} ${new Date(to).toISOString()}, of ${passed.length} since ${new Date(from).toISOString()}`
     }
-    for (const due of passed.slice(0, count)) this.#known.add(due - delayMs)
+    this.#known.add(from)
     this.#told += count
     if (row.state !== 'skipped') this.runs += 1
     return undefined

@@ -339,8 +339,10 @@ class Months {
   async #change(kind: 'add' | 'rename' | 'edit' | 'disable' | 'enable' | 'remove' | 'run'): Promise<void> {
     if (!this.#life) return
     const book = this.#random.pick(this.#books.filter(({ removed }) => !removed).slice(-2 * JOBS))
-    // A clock of 1970 is no time to say when a job is due.
+    // A clock of 1970 is no time to say when a job is due; and what a wrong clock of the future has told as missed may be
+    // told once more when a job is redefined by one that was put back, which is not judged here.
     const isTime = this.#time.wallMs > this.#startMs - EARLY_MS
+    const isNewest = this.#time.wallMs >= this.#wallMax
     if (kind === 'add') return isTime ? await this.#add() : undefined
     if (!book) return
     const { id } = book
@@ -363,10 +365,10 @@ class Months {
         await this.#life.call('cron.remove', { id })
         return
       case 'enable':
-        if (isTime && !book.on) await this.#redefine(book, { enabled: true })
+        if (isNewest && !book.on) await this.#redefine(book, { enabled: true })
         return
       case 'edit':
-        if (isTime && book.on) await this.#redefine(book, {})
+        if (isNewest && book.on) await this.#redefine(book, {})
     }
   }
 
