@@ -64,6 +64,19 @@ export const LAG_MS_MAX = 25 * SECOND
 const ON_TIME = MINUTE
 const MADE_UP_MAX = 100
 
+/** Up to where, by the wall clock, everything that was due has surely been decided in these times. */
+export function sureOf(calms: readonly Calm[]): number {
+  return Math.max(0, ...calms.map(({ fromMs, toMs }) => (toMs - LAG_MS_MAX > fromMs ? toMs - LAG_MS_MAX : 0)))
+}
+
+/** Nothing fires by a clock that is behind what has happened. */
+export function byWrongClock(rows: readonly LedgerRow[]): string | undefined {
+  const index = rows.findIndex(
+    (row, at) => !isByHand(row) && row.claimed_at_ms < (rows[at - 1]?.claimed_at_ms ?? 0) - ON_TIME,
+  )
+  return index < 0 ? undefined : `row ${rows[index]?.id} was written before the time of row ${rows[index - 1]?.id}`
+}
+
 /** What is wrong with the rows of one job; the first find only. */
 export function replay(book: JobBook, rows: readonly LedgerRow[], calms: readonly Calm[]): string | undefined {
   const byHand = rows.filter(isByHand)

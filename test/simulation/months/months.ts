@@ -12,7 +12,7 @@ import { Prng } from '../prng.ts'
 import type { Violation } from '../sightings.ts'
 import { settled } from '../virtual-time.ts'
 import { drawAgenda, drawDown, type Planned } from './agenda.ts'
-import { type Calm, type JobBook, LAG_MS_MAX, type LedgerRow, replay } from './books.ts'
+import { byWrongClock, type Calm, type JobBook, type LedgerRow, replay, sureOf } from './books.ts'
 import { drawPolicy, drawTiming, EARLY_MS, PAIRS, STARTS_MS } from './drawn-jobs.ts'
 import { Life } from './life.ts'
 import { Effects } from './runs.ts'
@@ -147,8 +147,6 @@ class Months {
     rmSync(this.#root, { recursive: true, force: true })
   }
 
-  // --- time ---
-
   /** Up to an instant of what has passed; a gateway that is down comes up on the way. False when something was found. */
   async #until(atMs: number): Promise<boolean> {
     while (this.#time.passedMs < atMs || !this.#life) {
@@ -214,8 +212,6 @@ class Months {
     book.on = false
   }
 
-  // --- calm, and what is sure by it ---
-
   #disturb(): void {
     const since = this.#calmSince
     const { wallMs } = this.#time
@@ -236,12 +232,8 @@ class Months {
     const since = this.#calmSince
     const calms = this.#calms.slice(stretch.calmsBefore)
     if (since) calms.push({ ...since, toMs: this.#time.wallMs })
-    const sure = calms.map(({ fromMs, toMs }) => (toMs - LAG_MS_MAX > fromMs ? toMs - LAG_MS_MAX : 0))
-    const sureMs = Math.max(0, ...sure)
-    stretch.closed = { lastRow: this.#newest()?.id ?? 0, sureMs, spent }
+    stretch.closed = { lastRow: this.#newest()?.id ?? 0, sureMs: sureOf(calms), spent }
   }
-
-  // --- lives ---
 
   async #begin(): Promise<void> {
     this.#lives += 1
@@ -295,8 +287,6 @@ class Months {
     this.#time.passedMs += downMs
     await this.#begin()
   }
-
-  // --- what happens ---
 
   async #act(event: Planned, plan: (later: Planned) => void): Promise<void> {
     switch (event.kind) {
@@ -463,8 +453,6 @@ class Months {
     })
   }
 
-  // --- the end ---
-
   async #end(): Promise<void> {
     this.#stormy = false
     if (!(await this.#until(this.#time.passedMs))) return
@@ -486,16 +474,8 @@ class Months {
       const wrong = replay(book, ofJobs.get(book.id) ?? [], this.#calms)
       if (wrong) this.#violate('L3', `${book.name}: ${wrong}`)
     }
-    this.#judgeClock(rows)
-  }
-
-  /** Nothing fires by a clock that is behind what has happened. */
-  #judgeClock(rows: readonly LedgerRow[]): void {
-    rows.forEach((row, index) => {
-      const before = rows[index - 1]
-      if (!before || row.occurrence.startsWith('manual:') || row.claimed_at_ms >= before.claimed_at_ms - MINUTE) return
-      this.#violate('clock', `row ${row.id} was written at ${row.claimed_at_ms}, after ${before.claimed_at_ms}`)
-    })
+    const wrong = byWrongClock(rows)
+    if (wrong) this.#violate('clock', wrong)
   }
 
   #violate(checker: string, what: string): void {
