@@ -10,7 +10,6 @@ import type { EffectKey, JobRow, NewNotice, NewRun, Store } from '../store/port.
 import type { RunRow } from '../store/rows.ts'
 import { nextDue } from './job-times.ts'
 import { type Due, decideDue } from './misfire.ts'
-import { decideDue } from './misfire.ts'
 import { overlapRule } from './overlap.ts'
 
 /** The timer sleeps at most so long and reads the wall clock again: suspend and clock steps are seen. */
