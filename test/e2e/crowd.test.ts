@@ -14,7 +14,8 @@ const FILES_KEPT = 1_000
 const BATCH = 100
 /** Of the memory that a connection costs, kept buffers of its socket included. */
 const KB_OF_CONNECTION_MAX = 24
-const MB_OF_FLOOD_MAX = 30
+/** What the flood leaves behind that is not collected yet: a heap that was used lately swings by as much. */
+const MB_OF_FLOOD_MAX = 60
 
 const scope = new Scope()
 let gateway: GatewayProcess

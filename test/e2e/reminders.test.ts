@@ -72,7 +72,9 @@ describe('a reminder made in a turn', () => {
       { state: 'ok', status: 'ok', nominalAtMs: job.state.nextRunAtMs, summary: 'stretch' },
     ])
     const { messages } = await client.call('chat.history', { sessionKey: 'chat' })
-    expect(messages.at(-1)).toMatchObject({ role: 'assistant', content: [{ text: 'stretch' }] })
+    // On a slow machine it comes before the end of the turn that made it.
+    const told = { role: 'assistant', content: [expect.objectContaining({ text: 'stretch' })] }
+    expect(messages).toContainEqual(expect.objectContaining(told))
     // No model was asked for it.
     expect(model.asks('agent:main:chat')).toHaveLength(2)
   })
