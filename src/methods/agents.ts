@@ -91,7 +91,7 @@ export function checkHandOn({ settings }: AgentParts, turn: TurnCaller | undefin
   throw new SluiceError('FORBIDDEN', message, { outcome: 'not-started', details: { allowed } })
 }
 
-function mayHandOn({ agents }: Pick<Settings, 'agents'>, one: string, other: string): boolean {
+export function mayHandOn({ agents }: Pick<Settings, 'agents'>, one: string, other: string): boolean {
   const { allowAgents = [] } = agents.find(({ id }) => id === one) ?? {}
   return one === other || allowAgents.includes(ALL) || allowAgents.includes(other)
 }

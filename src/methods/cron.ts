@@ -6,7 +6,7 @@ import { SluiceError } from '../base/errors.ts'
 import { laneNode } from '../coordination/lanes.ts'
 import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
-import type { Params, Result } from '../protocol/catalogue.ts'
+import type { Result } from '../protocol/catalogue.ts'
 import { type Job, type JobInput, OCCURRENCE_STATES, type RunLog } from '../protocol/job.ts'
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
 import { policyOf } from '../protocol/job-policy.ts'
@@ -23,6 +23,7 @@ import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
 import { clockBehind } from './gateway.ts'
 import { checkCommands, deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
+import { checkHold, jobsSeen, maySeeJob, maySeeRow, seesAllJobs } from './job-reach.ts'
 import type { MethodParts } from './parts.ts'
 import { hopAfter, waitForRun } from './runs.ts'
 import { plainPatch, plainSchedule, previewSchedule } from './spoken-schedule.ts'
@@ -34,7 +35,7 @@ const RUN_WAIT_MS = 10 * MINUTE
 
 export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CRON_METHODS> {
   return {
-    'cron.list': call => listJobs(parts, call.params),
+    'cron.list': call => listJobs(parts, call),
     'cron.status': () => ({
       enabled: parts.scheduler.enabled,
       storePath: `${parts.facts.stateDir}/sluice.db`,
@@ -45,6 +46,7 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
     }),
     'cron.next': call => {
       const { job } = foundJob(parts, jobIdOf(call.params))
+      if (!maySeeJob(parts, call.caller, job)) throw unknownJob(job.id)
       const wanted = { zone: parts.facts.zone, count: call.params.count ?? 3 }
       const times = job.enabled ? nextDues(job, parts.clock.now(), wanted) : []
       const zone = zoneOfSchedule(job.schedule, parts.facts.zone)
@@ -56,6 +58,7 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
     'cron.add': call => addJob(parts, call),
     'cron.update': call => updateJob(parts, call),
     'cron.remove': async call => {
+      checkHold(parts, call.caller, jobIdOf(call.params))
       const { value } = await parts.store.write.removeJob(
         { jobId: jobIdOf(call.params), ...keyed(call.key), nowMs: parts.clock.now() },
         { signal: call.signal },
@@ -64,8 +67,8 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       return { ok: true, ...value }
     },
     'cron.run': call => runJob(parts, call),
-    'cron.runs': call => ledgerPage(parts, jobIdOf(call.params), call.params),
-    'cron.history': call => ledgerPage(parts, undefined, call.params),
+    'cron.runs': call => ledgerPage(parts, jobIdOf(call.params), call),
+    'cron.history': call => ledgerPage(parts, undefined, call),
   }
 }
 
@@ -74,17 +77,20 @@ const DECIDED = OCCURRENCE_STATES.filter(state => state !== 'running')
 async function ledgerPage(
   parts: MethodParts,
   jobId: string | undefined,
-  { limit = 200, before, sinceMs, untilMs, states = DECIDED }: Params<'cron.history'>,
+  { params, caller }: Pick<Call<'cron.history'>, 'params' | 'caller'>,
 ): Promise<Result<'cron.history'>> {
-  const filter = { sinceMs, untilMs, states }
+  const { limit = 200, sinceMs, untilMs, states = DECIDED } = params
   const rows: OccurrenceRow[] = []
+  const seesAll = seesAllJobs(parts, caller)
+  let { before } = params
   for (let full = true; full && rows.length < limit; ) {
-    const wanted = Math.min(limit - rows.length, PAGE_ROWS)
-    const page = await parts.store.readLarge.occurrences(jobId, wanted, { ...filter, before: rows[0]?.seq ?? before })
-    rows.unshift(...page)
+    const wanted = seesAll ? Math.min(limit - rows.length, PAGE_ROWS) : PAGE_ROWS
+    const page = await parts.store.readLarge.occurrences(jobId, wanted, { sinceMs, untilMs, states, before })
+    rows.unshift(...(seesAll ? page : page.filter(row => maySeeRow(parts, caller, { row, jobId }))))
+    before = page[0]?.seq
     full = page.length === wanted
   }
-  return { entries: rows.map(toRunLog) }
+  return { entries: rows.slice(-limit).map(toRunLog) }
 }
 
 type JobList = Result<'cron.list'>
@@ -93,9 +99,12 @@ type JobPage = readonly JobRow[]
 const listed = new WeakMap<JobPage, { readonly limit: number; readonly list: JobList }>()
 
 /** Most lists are asked for again and again, and are the same: they are answered in place. */
-function listJobs(parts: MethodParts, params: Params<'cron.list'>): JobList | Promise<JobList> {
+function listJobs(parts: MethodParts, { params, caller }: Call<'cron.list'>): JobList | Promise<JobList> {
   const filter = { includeDisabled: params.includeDisabled ?? false, madeBy: params.madeBy }
   const limit = params.limit ?? JOBS_LISTED_MAX
+  if (!seesAllJobs(parts, caller)) {
+    return jobsSeen(parts, caller, { ...filter, limit }).then(({ jobs, total }) => ({ jobs: jobs.map(shown), total }))
+  }
   const first = parts.store.readLarge.jobs({ ...filter, limit: Math.min(PAGE_ROWS, limit) })
   const known = first instanceof Promise ? undefined : listed.get(first)
   return known?.limit === limit ? known.list : listAnew(parts, { filter, limit, page: first })
@@ -301,6 +310,7 @@ async function waitForOccurrence(parts: MethodParts, call: Call<'cron.run'>, run
 async function runIntended(parts: MethodParts, call: Call<'cron.run'>, jobId: string): Promise<RunNow> {
   const { mode = 'due', wait, timeoutMs = RUN_WAIT_MS } = call.params
   const { turn } = call.caller
+  checkHold(parts, call.caller, jobId)
   const { job } = foundJob(parts, jobId)
   // Jobs that run each other come to an end.
   const asked = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
@@ -395,8 +405,12 @@ function withoutAnchor(schedule: Exclude<Job['schedule'], { kind: 'at' }>) {
 
 function foundJob(parts: MethodParts, jobId: string): JobRow {
   const row = parts.store.read.job(jobId)
-  if (!row) throw new SluiceError('NOT_FOUND', `unknown cron job id: ${jobId}`)
+  if (!row) throw unknownJob(jobId)
   return row
+}
+
+function unknownJob(jobId: string): SluiceError {
+  return new SluiceError('NOT_FOUND', `unknown cron job id: ${jobId}`)
 }
 
 function jobIdOf(params: { id?: string | undefined; jobId?: string | undefined }): string {

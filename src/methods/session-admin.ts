@@ -9,7 +9,7 @@ import type { Result } from '../protocol/catalogue.ts'
 import { chooseModel } from '../providers/choice.ts'
 import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { Entry, SessionRow } from '../store/rows.ts'
-import { sessionNamed } from './agents.ts'
+import { mayTalk, sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 import { accept } from './runs.ts'
 
@@ -98,7 +98,9 @@ function resolve(parts: MethodParts, { params, caller }: Call<'sessions.resolve'
           ...(sessionId !== undefined && { sessionId }),
         })
       : store.read.session(sessionNamed(parts, key, { ...params, caller }).key)
-  if (found) return found.key
+  // One that a turn may not reach is none for it, by whatever it is named.
+  const { turn } = caller
+  if (found && (!turn || mayTalk(parts.settings(), turn.agentId, found.agentId))) return found.key
   const what = label === undefined ? `: ${key ?? sessionId}` : ` with label: ${label}`
   throw new SluiceError('INVALID_REQUEST', `No session found${what}`)
 }

@@ -175,6 +175,13 @@ test('where none is named the default agent is meant, and in a turn its own', as
   expect(await one.call('agents.list')).toMatchObject({ defaultId: 'ann' })
 })
 
+const ofBob = {
+  principal: 'session:agent:bob:x',
+  label: 'the turn of agent:bob:x',
+  scopes: new Set(),
+  turn: { agentId: 'bob', sessionKey: 'agent:bob:x', allows: () => true },
+}
+
 describe('turns of one agent', () => {
   test('have others do tasks only as the config says, with the model of tasks', async () => {
     const one = await house(calling('sessions_spawn', { task: 'x', agentId: 'bob' }, 'agent:ann:x'))
@@ -209,6 +216,49 @@ describe('turns of one agent', () => {
     expect(await reach(talk({ enabled: true, allow: ['ann'] }))).toEqual([false, false])
     expect(await reach(talk({ enabled: true, allow: ['ann', 'bob'] }))).toEqual([true, true])
     expect(await reach(talk({ enabled: true, allow: ['*'] }))).toEqual([true, true])
+  })
+
+  test('are shown no job of another, and run and remove none', async () => {
+    const job = { name: 'hers', schedule: { kind: 'every', everyMs: 3_600_000 } }
+    const one = await house(quiet)
+    const { id } = await one.call('cron.add', { ...job, agentId: 'ann', payload: { kind: 'agentTurn', message: 'x' } })
+    await one.call('cron.add', { ...job, name: 'his', agentId: 'bob', payload: { kind: 'message', text: 'x' } })
+    await one.call('cron.run', { id, mode: 'force', wait: true })
+    let asked = 0
+    const told = async (agent: string, action: string, more: object = {}) => {
+      asked += 1
+      one.play(calling('cron', { action, ...more }))
+      return await said(ask(one, `agent:${agent}:x`, `${action} ${asked}`))
+    }
+    const listed = await told('bob', 'list')
+    expect([listed.includes('his'), listed.includes('hers')]).toEqual([true, false])
+    expect(listed).toMatch(/total\W+1\b/)
+    expect(await told('bob', 'history')).not.toContain(id)
+    expect(await told('bob', 'runs', { jobId: id })).not.toContain('finished')
+    expect(await told('bob', 'next', { jobId: id })).toContain('unknown cron job id')
+    for (const action of ['run', 'remove']) expect(await told('bob', action, { jobId: id })).toContain('may not have')
+    const { jobs, total } = await one.call('cron.list', {})
+    expect([jobs.length, total]).toEqual([2, 2])
+    const { entries } = await one.call('cron.runs', { id })
+    expect(entries).toHaveLength(1)
+    const talking = { ...CONFIG, tools: { ...CONFIG.tools, agentToAgent: { enabled: true } } }
+    one.parts.control.apply(one.parts.control.config.load(JSON.stringify(talking)))
+    expect(await told('bob', 'list')).toContain('hers')
+    expect(await told('bob', 'history')).toContain('finished')
+    await one.call('cron.remove', { id })
+    one.parts.control.apply(one.parts.control.config.load(JSON.stringify(CONFIG)))
+    expect(await told('bob', 'runs', { jobId: id })).not.toContain('finished')
+  })
+
+  test('find no session of another by its label', async () => {
+    const one = await house(quiet)
+    await ask(one, 'agent:ann:x')
+    await one.call('sessions.patch', { key: 'agent:ann:x', label: 'hers' })
+    const found = await one.call('sessions.resolve', { label: 'hers' })
+    expect(found).toMatchObject({ key: 'agent:ann:x' })
+    // A process of a turn asks so.
+    const asked = one.dispatcher.call('sessions.resolve', { label: 'hers' }, { caller: ofBob as never })
+    await expect(asked).rejects.toThrow('No session found with label: hers')
   })
 
   test('give no job to an agent that may do more, nor change one of it', async () => {
