@@ -23,6 +23,7 @@ const ADAPTERS: readonly (readonly [ServedChoice['kind'], Adapter, string])[] = 
   ['google-generative-ai', googleModel, '/v1beta'],
 ]
 const KEY = 'k3y-of-mine'
+const PNG = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0xd, 0xa, 0x1a, 0xa, 7])
 
 let mock: LLMock
 beforeAll(async () => {
@@ -71,7 +72,12 @@ async function ask(model: Model, { messages = go, signal, on }: Ask = {}): Promi
 const deltas = (events: readonly ModelEvent[]) => events.flatMap(event => (event.type === 'delta' ? [event.text] : []))
 
 describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
-  const model = () => adapter(choiceOf(kind, `${mock.url}${path}`), { fetch, clock: nodeClock })
+  const sent: string[] = []
+  const watched: typeof fetch = (input, init) => {
+    sent.push(String(init?.body))
+    return fetch(input, init)
+  }
+  const model = () => adapter(choiceOf(kind, `${mock.url}${path}`), { fetch: watched, clock: nodeClock })
 
   test('text comes in deltas, then whole, with its usage', async () => {
     mock.onMessage('go', { content: 'hello there, you' })
@@ -93,6 +99,17 @@ describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
     const [told] = (await ask(model(), { messages: looked })).slice(-1)
     expect(told).toMatchObject({ type: 'done', text: 'I have seen it' })
     expect(JSON.stringify(mock.getLastRequest()?.body)).not.toContain('7:0')
+  })
+
+  test('an image goes as its bytes, and a file of text as text', async () => {
+    mock.on({ predicate: () => true }, { content: 'a cat' })
+    const cat = { name: 'cat.png', mime: 'image/png', bytes: 9, content: PNG }
+    const notes = { name: 'notes.md', mime: 'text/markdown', bytes: 5, content: new TextEncoder().encode('# Tea') }
+    const asked = [{ role: 'user', text: 'go', attachments: [cat, notes] }] as const
+    expect((await ask(model(), { messages: asked })).at(-1)).toMatchObject({ type: 'done', text: 'a cat' })
+    expect(sent.at(-1)).toContain(`${Buffer.from(PNG).toString('base64')}"`)
+    expect(sent.at(-1)).toContain('image/png')
+    expect(sent.at(-1)).toContain('# Tea')
   })
 
   test('a notice first and last: the provider is shown a conversation that it takes', async () => {
