@@ -30,6 +30,8 @@ import { plainPatch, plainSchedule, previewSchedule } from './spoken-schedule.ts
 
 /** Relative one-shots with equal text this close are one (T2). */
 const EQUAL_WITHIN_MS = MINUTE
+/** Jobs that turns made and that are on, of the whole gateway. */
+export const AGENT_JOBS_MAX = 500
 const PAGE_ROWS = 500
 const RUN_WAIT_MS = 10 * MINUTE
 
@@ -169,6 +171,7 @@ async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Wr
       equalKey: equalKey(job),
       dedupe: !allowDuplicate && (dedupe ?? turn !== undefined),
       ...(job.schedule.kind === 'at' && { equalWithinMs: EQUAL_WITHIN_MS }),
+      ...(turn && { agentJobsMax: AGENT_JOBS_MAX }),
       ...keyed(call.key),
       nowMs,
     },
@@ -219,7 +222,12 @@ async function replaceJob(parts: MethodParts, call: Call<'cron.update'>): Promis
     const job = updatedJob(parts, { patch, caller: call.caller }, { before: row.job, nowMs })
     try {
       const { value } = await parts.store.write.replaceJob(
-        { job, expectedRevision: row.revision, equalKey: equalKey(job), ...keyed(call.key), nowMs },
+        {
+          ...{ job, expectedRevision: row.revision, equalKey: equalKey(job) },
+          // To switch one on is to have one more.
+          ...(call.caller.turn && !row.job.enabled && { agentJobsMax: AGENT_JOBS_MAX }),
+          ...{ ...keyed(call.key), nowMs },
+        },
         { signal: call.signal },
       )
       parts.scheduler.poke()

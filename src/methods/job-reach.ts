@@ -14,7 +14,7 @@ export function maySeeJob(parts: MethodParts, { turn }: Caller, job: Pick<Job, '
   if (!turn) return true
   const agentId = agentNamed(parts, job.agentId, undefined)
   const settings = parts.settings()
-  return mayTalk(settings, turn.agentId, agentId) || mayHandOn(settings, turn.agentId, agentId)
+  return mayHandOn(settings, turn.agentId, agentId) || mayTalk(settings, turn.agentId, agentId)
 }
 
 /** Whether the jobs of every agent are shown; then nothing has to be looked at one by one. */

@@ -14,12 +14,14 @@ export interface JobWrites {
   /**
    * Adds a job. With `equalKey`, a live job with the same equalKey and owner (T2) is answered instead, `deduplicated`;
    * for `equalWithinMs`, only when that job's instant lies at most so far from this one's. Event `cron added`.
+   * `agentJobsMax`, here and below: LIMIT where so many jobs that agents made are on already.
    */
   addJob(args: {
     job: Job
     equalKey: string
     dedupe: boolean
     equalWithinMs?: number
+    agentJobsMax?: number
     key?: EffectKey
     nowMs: number
   }): { job: Job; deduplicated: boolean }
@@ -28,7 +30,14 @@ export interface JobWrites {
    * Replaces a job whose `revision` still is the expected one, else CONFLICT. Event `cron updated`. As with addJob, one that
    * would wait for itself (`after`), or enabled for a job that is not there, is INVALID_REQUEST, with the cycle in words.
    */
-  replaceJob(args: { job: Job; expectedRevision: number; equalKey: string; key?: EffectKey; nowMs: number }): Job
+  replaceJob(args: {
+    job: Job
+    expectedRevision: number
+    equalKey: string
+    agentJobsMax?: number
+    key?: EffectKey
+    nowMs: number
+  }): Job
 
   /**
    * Removes a job; its ledger rows stay. Event `cron removed` when there was one. `waiting` are the enabled jobs that fire

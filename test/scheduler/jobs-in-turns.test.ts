@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/base/durations.ts'
 import { Dispatcher, type Handlers } from '../../src/dispatch/dispatcher.ts'
-import { cronHandlers } from '../../src/methods/cron.ts'
+import { AGENT_JOBS_MAX, cronHandlers } from '../../src/methods/cron.ts'
 import type { MethodParts } from '../../src/methods/parts.ts'
 import type { MethodName, Result } from '../../src/protocol/catalogue.ts'
 import type { Job, Schedule } from '../../src/protocol/job.ts'
@@ -133,6 +133,23 @@ describe('T1: a repeat is answered first, whatever became of the job', () => {
 })
 
 describe('jobs that feed themselves come to an end', () => {
+  test('W7: turns make, and switch on, so many jobs and no more; an operator still may', async () => {
+    const { store, call } = await openDesk()
+    const ask = call({})
+    const spare = await ask('cron.add', { ...hourly, name: 'spare', enabled: false })
+    const first = await ask('cron.add', hourly)
+    const more = Array.from({ length: AGENT_JOBS_MAX - 2 }, (_, n) => ({ ...first, id: `more-${n}` }))
+    const added = { equalKey: 'e', dedupe: false, nowMs: 0 }
+    await Promise.all(more.map(job => store.write.addJob({ job, ...added })))
+    await ask('cron.add', { ...hourly, name: 'the last' })
+    await expect(ask('cron.add', { ...hourly, name: 'one more' })).rejects.toMatchObject(limit)
+    await expect(ask('cron.update', { id: spare.id, patch: { enabled: true } })).rejects.toMatchObject(limit)
+    await ask('cron.update', { id: first.id, patch: { name: 'renamed' } })
+    await call(undefined)('cron.add', { ...hourly, name: 'of the person' })
+    await call(undefined)('cron.update', { id: spare.id, patch: { enabled: true } })
+    expect(store.read.jobCount({ includeDisabled: false })).toBe(AGENT_JOBS_MAX + 2)
+  })
+
   test('W7: a run that a turn asks for counts its hops and names that turn; the last may ask for none', async () => {
     const { store, call } = await openDesk()
     const job = await call(undefined)('cron.add', hourly)

@@ -38,6 +38,29 @@ export const jobTests: StoreTests = {
     expect(store.read.nextDueAtMs()).toBeUndefined()
   },
 
+  'jobs that agents made and that are on have a number beyond which none is made or switched on': async bench => {
+    const store = await bench.open()
+    const bound = { agentJobsMax: 2 }
+    const full = { code: 'LIMIT', outcome: 'not-started', message: expect.stringContaining('Nothing was changed') }
+    const mine = byAgent('agent:main:a')
+    await addJob(store, newJob('j0', { ...mine, enabled: false }), bound)
+    await addJob(store, newJob('j1', mine), bound)
+    const second = newJob('j2', byAgent('agent:main:b'))
+    await addJob(store, second, { ...bound, equalKey: 'same', dedupe: true })
+    await expect(addJob(store, newJob('j3', mine), bound)).rejects.toMatchObject(full)
+    const equal = addJob(store, { ...second, id: 'j3' }, { ...bound, equalKey: 'same', dedupe: true })
+    expect((await equal).value).toMatchObject({ deduplicated: true })
+    await addJob(store, newJob('j4'), bound)
+    const switchedOn = (id: string, more: Partial<Job> = mine) =>
+      store.write.replaceJob({ job: newJob(id, more), expectedRevision: 1, equalKey: 'e', ...bound, nowMs: NOW })
+    await expect(switchedOn('j0')).rejects.toMatchObject(full)
+    expect(store.read.job('j0')?.job.enabled).toBe(false)
+    await switchedOn('j4', {})
+    await store.write.removeJob({ jobId: 'j1', nowMs: NOW })
+    await switchedOn('j0')
+    expect(store.read.jobCount({ includeDisabled: false })).toBe(3)
+  },
+
   'T2: an equal live job of the same owner is answered instead, made or not by the same commit': async bench => {
     const store = await bench.open()
     const wanted = { equalKey: 'same', dedupe: true }

@@ -29,6 +29,8 @@ const EQUALS = `SELECT ${JOB_COLUMNS}, at_ms FROM jobs
   WHERE enabled = 1 AND equal_key = ? AND owner = ? AND (kind <> 'at' OR next_run_at_ms IS NOT NULL)
   ORDER BY rowid`
 
+const AGENT_JOBS = "SELECT count(*) AS n FROM jobs WHERE maker = 'agent' AND enabled = 1"
+
 function columnsOf(job: Job, equalKey: string) {
   return {
     id: job.id,
@@ -82,10 +84,19 @@ function insertJob(tx: Tx, job: Job, equalKey: string): Job {
   return added
 }
 
+function checkRoom(tx: Tx, { job, agentJobsMax }: { job: Job; agentJobsMax?: number }): void {
+  if (agentJobsMax === undefined || !job.enabled || job.madeBy?.kind !== 'agent') return
+  const { n = 0 } = tx.all<{ n: number }>(AGENT_JOBS, [])[0] ?? {}
+  if (n < agentJobsMax) return
+  const message = `${n} jobs that agents made are on, and no more may be. Nothing was changed. Remove or switch off some of them (cron list with madeBy "agent" shows them), or have the person add this one.`
+  throw new SluiceError('LIMIT', message, { outcome: 'not-started', details: { agentJobsMax } })
+}
+
 const addJob: WriteFunctions['addJob'] = (tx, args) =>
   onceSame(tx, args, () => {
     const equal = args.dedupe ? findEqual(tx, args) : undefined
     if (equal) return { job: equal, deduplicated: true }
+    checkRoom(tx, args)
     return { job: insertJob(tx, args.job, args.equalKey), deduplicated: false }
   })
 
@@ -103,6 +114,7 @@ const replaceJob: WriteFunctions['replaceJob'] = (tx, args) =>
         },
       )
     }
+    checkRoom(tx, args)
     checkAfter(tx, job)
     // What is switched on begins anew; what fires by a time waits for no job.
     if (!before.enabled || !job.enabled || job.schedule.kind !== 'after') dropTriggers(tx, job.id)
