@@ -18,6 +18,18 @@ export const SYSTEM_COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   {
+    name: 'usage',
+    summary: 'Show what models used and cost, day by day: in all, or of one session or job.',
+    flags: {
+      days: { value: '<n>', summary: 'The last so many days (30).' },
+      session: { value: '<key>', summary: 'Of this session.' },
+      job: { value: '<id>', summary: 'Of this job: its id, the beginning of it, or its name.' },
+      ...RPC_FLAGS,
+    },
+    example: 'usage --days 7 --job my-job',
+    load: async () => (await import('./commands/usage.ts')).usage,
+  },
+  {
     name: 'import clawdbot',
     summary: "Show which jobs and config could be taken over from Clawdbot's files, or take them over.",
     positionals: ['path'],

@@ -1,8 +1,9 @@
 // Handlers on what models used: sums of the store, in the shapes that clients of the protocol know.
 import { dayOf, dayStart } from '../base/days.ts'
-import type { Handlers } from '../dispatch/dispatcher.ts'
+import type { Call, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import type { UsageRow } from '../store/rows.ts'
+import { sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
 const DAYS_DEFAULT = 30
@@ -14,14 +15,20 @@ type Totals = Result<'usage.cost'>['totals']
 export function usageHandlers(parts: MethodParts): Pick<Handlers, 'usage.status' | 'usage.cost'> {
   return {
     'usage.status': () => statusOf(parts),
-    'usage.cost': ({ params }) => costOf(parts, params.days ?? DAYS_DEFAULT),
+    'usage.cost': call => costOf(parts, scopeOf(parts, call), call.params.days ?? DAYS_DEFAULT),
   }
 }
 
-function costOf({ store, clock, facts }: MethodParts, days: number): Result<'usage.cost'> {
+function scopeOf(parts: MethodParts, { params, caller }: Call<'usage.cost'>): string {
+  const { sessionKey, jobId } = params
+  if (jobId !== undefined) return `job:${jobId}`
+  return sessionKey === undefined ? ALL : `session:${sessionNamed(parts, sessionKey, { caller }).key}`
+}
+
+function costOf({ store, clock, facts }: MethodParts, scope: string, days: number): Result<'usage.cost'> {
   const nowMs = clock.now()
   const fromDay = dayOf(dayStart(nowMs, facts.zone, 1 - days), facts.zone)
-  const rows = store.read.usage({ scope: ALL, fromDay, by: 'day' }).reverse()
+  const rows = store.read.usage({ scope, fromDay, by: 'day' }).reverse()
   return {
     updatedAt: nowMs,
     days,

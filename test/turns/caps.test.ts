@@ -134,6 +134,22 @@ describe('usage', () => {
     expect(run).toMatchObject([{ name: 'test/model', answers: 1, ...usage }])
     await settled()
   })
+
+  test('is told of one session and of one job alone', async () => {
+    const usage = { inputTokens: 100, outputTokens: 7 }
+    house = await openHouse(() => ({ ...text('done'), usage }))
+    await say('one')
+    await say('two')
+    const job = { name: 'j', schedule: { kind: 'every', everyMs: DAY_MS } }
+    const { id } = await house.call('cron.add', { ...job, payload: { kind: 'agentTurn', message: 'work' } })
+    await house.call('cron.run', { id, mode: 'force', wait: true })
+    const tokens = async (params: object) => (await house?.call('usage.cost', params))?.totals.totalTokens
+    expect(await tokens({})).toBe(3 * 107)
+    expect(await tokens({ sessionKey: 'main' })).toBe(2 * 107)
+    expect(await tokens({ jobId: id })).toBe(107)
+    expect(await tokens({ sessionKey: `agent:main:cron:${id}` })).toBe(107)
+    await expect(tokens({ jobId: id, sessionKey: 'main' })).rejects.toThrow('not both')
+  })
 })
 
 function row(inputTokens: number) {

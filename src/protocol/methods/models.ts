@@ -71,8 +71,17 @@ export const MODEL_METHODS = {
     deadlineMs: DEADLINE_MS,
   }),
   'usage.cost': method({
-    summary: 'Sum up what models used and cost, day by day.',
-    params: z.strictObject({ days: z.int().min(1).max(365).optional() }),
+    summary: 'Sum up what models used and cost, day by day: all of it, or that of one session or job.',
+    params: z
+      .strictObject({
+        days: z.int().min(1).max(365).optional(),
+        sessionKey: z.string().max(512).optional(),
+        jobId: z.string().min(1).max(200).optional(),
+      })
+      .refine(
+        ({ sessionKey, jobId }) => sessionKey === undefined || jobId === undefined,
+        'give sessionKey or jobId, not both',
+      ),
     result: z.object({
       updatedAt: z.number(),
       days: z.number(),
