@@ -19,6 +19,7 @@ import { Lanes } from './coordination/lanes.ts'
 import { Slots } from './coordination/slots.ts'
 import { WaitGraph } from './coordination/wait-graph.ts'
 import { Exchange } from './delivery/exchange.ts'
+import { mayNameFiles, withMedia } from './delivery/media.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { EventHub, type GatewayEvent } from './dispatch/event-hub.ts'
 import { toolMaker } from './methods/agent-tools.ts'
@@ -108,7 +109,8 @@ export function furnish(building: Building) {
     engine: () => engine,
   })
   const heartbeats: Heartbeats = heartbeatsIn(() => parts, building.log)
-  const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach, heartbeats })
+  const fileBytesMax = (channelId: string) => exchange.fileBytesMax(channelId)
+  const { engine, scheduler } = workers(building, live, { ...waiting, publish, reach, heartbeats, fileBytesMax })
   const findModel = async () => {
     const { settings: asked } = live
     if ((await found.look(asked.models)) && live.settings === asked) live.replace(asked)
@@ -217,10 +219,12 @@ function exchangeOf(
 function workers(
   { store, world, runner, log, channels = [] }: Building,
   live: LiveSettings,
-  around: ReturnType<typeof coordinate> & Pick<MethodParts, 'publish' | 'heartbeats'> & { reach: TurnReach },
+  around: ReturnType<typeof coordinate> &
+    Pick<MethodParts, 'publish' | 'heartbeats'> &
+    Pick<Exchange, 'fileBytesMax'> & { reach: TurnReach },
 ): { engine: TurnEngine; scheduler: Scheduler } {
   const { clock, random } = world
-  const { reach, heartbeats, ...waiting } = around
+  const { reach, heartbeats, fileBytesMax, ...waiting } = around
   const plan: PlanContext = {
     get zone() {
       return live.settings.zone
@@ -242,6 +246,21 @@ function workers(
     nowMs: clock.now(),
     plan: (job: Job, occurrence: Occasion) => planJob(job, occurrence, plan),
   })
+  const noticeFor: EngineParts['noticeFor'] = (run, end) => {
+    if (run.source === 'hook' || run.source === 'agent') return outsideNotice(run, end, clock.now())
+    if (run.source === 'heartbeat') return heartbeatNotice(run, end, heartbeats.rules())
+    const job = jobOf(run)
+    if (run.rules?.command?.decides) return decidedNotice(job, run, decided(end))
+    return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
+  }
+  const withFiles = <E extends RunEnd>(run: RunRow, end: E): E | Promise<E> => {
+    const notice = noticeFor(run, end)
+    const route = notice?.to ?? store.read.route((notice ?? run).sessionKey)
+    // What a command prints is not the agent's wish.
+    if (!route || run.rules?.command || !mayNameFiles(end)) return end
+    const folder = workspaceFor(live.settings, run.agentId)
+    return withMedia(end, { read: world.readWithin, folder, bytesMax: fileBytesMax(route.channelId) })
+  }
   const engine = new TurnEngine({
     ...{ store, clock, runner, log, ...waiting },
     settings: () => live.turns,
@@ -253,16 +272,10 @@ function workers(
     endFor: (run, end) => {
       const job = jobOf(run)
       if (run.rules?.command?.decides) return decidedEnd(job, run, decided(end))
-      return job ? withDelivery(job, end, plan) : end
+      return withFiles(run, job ? withDelivery(job, end, plan) : end)
     },
     isWanted: run => jobOf(run)?.enabled === true,
-    noticeFor: (run, end) => {
-      if (run.source === 'hook' || run.source === 'agent') return outsideNotice(run, end, clock.now())
-      if (run.source === 'heartbeat') return heartbeatNotice(run, end, heartbeats.rules())
-      const job = jobOf(run)
-      if (run.rules?.command?.decides) return decidedNotice(job, run, decided(end))
-      return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
-    },
+    noticeFor,
   })
   const scheduler = new Scheduler({
     ...{ store, clock, random, log },

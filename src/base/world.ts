@@ -90,12 +90,20 @@ export type PublicGet = (
  */
 export type WatchFile = (path: string, changed: () => void) => { stop(): void }
 
+/**
+ * The bytes of a file in a folder; a path that is not absolute is from there. Links are followed, and where they lead has to
+ * be in the folder too. Reads nothing of a larger file. Rejects with a SluiceError whose message says why, as what
+ * follows a "because": NOT_FOUND, FORBIDDEN outside of the folder, LIMIT, or UNAVAILABLE where the disk refuses.
+ */
+export type ReadWithin = (folder: string, path: string, bytesMax: number) => Promise<Uint8Array>
+
 export interface World {
   readonly clock: Clock
   readonly random: Random
   readonly fetch: Fetch
   readonly publicGet: PublicGet
   readonly files: Files
+  readonly readWithin: ReadWithin
   readonly watchFile: WatchFile
   readonly processes: Processes
 }

@@ -63,7 +63,7 @@ export interface OutboundMessage {
   /** The same for each attempt: what a channel that dedupes goes by. */
   readonly id: string
   readonly chatId: string
-  /** Markdown as models write it; not blank, and at most `textLengthMax` long. A channel that cannot show it shows it plain. */
+  /** Markdown as models write it; not blank unless a file goes with it, and at most `textLengthMax` long. A channel that cannot show it shows it plain. */
   readonly text: string
   /** Rows of buttons, for a channel with `buttons`. */
   readonly buttons?: readonly (readonly Button[])[]

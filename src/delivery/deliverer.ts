@@ -6,7 +6,7 @@ import { asSluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import type { SendEnd, SendFence, Store } from '../store/port.ts'
-import { replyIds, type SendRow } from '../store/rows.ts'
+import { type Attachment, replyIds, type SendRow } from '../store/rows.ts'
 import { type Buttons, buttonsUnder } from './questions.ts'
 
 /** Chats of the channel to which something is sent at once. */
@@ -29,6 +29,7 @@ interface Outbound {
   readonly chatId: string
   readonly text: string
   readonly buttons?: Buttons
+  readonly file?: { readonly name: string; readonly mediaType: string; readonly bytes: Uint8Array }
 }
 
 interface Capabilities {
@@ -217,9 +218,16 @@ export class Deliverer {
     }
   }
 
-  #sendNew(row: SendRow, over: AbortController): Promise<{ readonly id: string }> {
-    const sent = this.#parts.outlet.send(this.#outbound(row), over.signal)
-    return this.#within({ timeoutMs: SEND_TIMEOUT_MS, kind: 'unconfirmed' }, over, sent)
+  async #sendNew(row: SendRow, over: AbortController): Promise<{ readonly id: string }> {
+    const message = row.file ? await this.#withFile(row, row.file) : this.#outbound(row)
+    const sent = this.#parts.outlet.send(message, over.signal)
+    return await this.#within({ timeoutMs: SEND_TIMEOUT_MS, kind: 'unconfirmed' }, over, sent)
+  }
+
+  async #withFile({ id, chatId }: SendRow, { blob, name, mime }: Attachment): Promise<Outbound> {
+    const bytes = await this.#parts.store.readLarge.blob(blob)
+    if (bytes) return { id, chatId, text: '', file: { name, mediaType: mime, bytes } }
+    throw Object.assign(new Error('the file is kept no longer'), { kind: 'permanent' })
   }
 
   /** The reply takes its preview's place; where that one cannot be changed, it is a message of its own the next time. */

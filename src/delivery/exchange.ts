@@ -125,6 +125,13 @@ export class Exchange {
     if (!this.#isStopped) this.#previews.hear(event)
   }
 
+  /** Bytes of one file to or from a channel's chats; 0: they take none. */
+  fileBytesMax(channelId: string): number {
+    const line = this.#posts.find(post => post.line.id === channelId)?.line
+    const most = this.#parts.rulesOf(channelId)?.fileBytesMax ?? Number.POSITIVE_INFINITY
+    return Math.min(line?.capabilities.files?.bytesMax ?? 0, most)
+  }
+
   reports(): LineReport[] {
     return this.#posts.map(({ line, gate, deliverer, state, heard, lastInboundAtMs }) => ({
       ...{ id: line.id, ...state, heard, dropped: gate.dropped },
@@ -183,10 +190,9 @@ export class Exchange {
   }
 
   #receiver({ line, gate }: Post): ReceiverParts {
-    const { store, clock, sessionOf, call, rulesOf } = this.#parts
-    const { textLengthMax, files } = line.capabilities
-    const fileBytesMax = () =>
-      Math.min(files?.bytesMax ?? 0, rulesOf(line.id)?.fileBytesMax ?? Number.POSITIVE_INFINITY)
+    const { store, clock, sessionOf, call } = this.#parts
+    const { textLengthMax } = line.capabilities
+    const fileBytesMax = () => this.fileBytesMax(line.id)
     return { store, clock, gate, sessionOf, call, textLengthMax, fileBytesMax, poke: () => this.poke() }
   }
 }

@@ -8,6 +8,7 @@ import { type AgentEvent, type ChatEvent, runOfStream } from '../protocol/events
 import type { Route, Store } from '../store/port.ts'
 import { replyIds } from '../store/rows.ts'
 import type { Deliverer } from './deliverer.ts'
+import { withoutMedia } from './media.ts'
 
 /** How long a channel shows that somebody writes. */
 const TYPING_INTERVAL_MS = 4 * SECOND
@@ -70,7 +71,7 @@ export class Previews {
   #hearChat({ session, state, message }: ChatEvent): void {
     const shown = session === undefined ? undefined : this.#shown.get(session)
     if (!shown || state !== 'delta') return
-    shown.text = textOf(message).slice(0, shown.route.textLengthMax - STOPPED.length - 2)
+    shown.text = withoutMedia(textOf(message)).slice(0, shown.route.textLengthMax - STOPPED.length - 2)
     if (shown.intervalMs !== undefined) this.#later(shown, shown.intervalMs)
   }
 

@@ -75,4 +75,6 @@ export interface NewNotice {
   readonly to?: Route
   /** It is the reply of the run with this id: the transcript has it already. */
   readonly isReply?: true
+  /** Sent after the text, where it goes to a chat. */
+  readonly files?: readonly NewAttachment[] | undefined
 }

@@ -86,6 +86,8 @@ export interface RunEnd {
   readonly summary?: string
   /** Carries the occurrence on, which does not end with this run. */
   readonly next?: NewRun
+  /** Go with the reply, where it goes to a chat. */
+  readonly files?: readonly NewAttachment[]
 }
 
 /**

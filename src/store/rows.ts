@@ -315,6 +315,8 @@ export interface SendRow {
   /** `control`: the answer to a command; `doubt`: that another may not have arrived; `preview`: a reply while it is written. */
   readonly source: Notice['source'] | 'control' | 'doubt' | 'preview'
   readonly text: string
+  /** What goes instead of the text, which is its name. */
+  readonly file: Attachment | undefined
   readonly state: SendState
   readonly attempt: number
   /** Not before this instant; only the first of those that wait in order has one. */

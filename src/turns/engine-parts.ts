@@ -63,8 +63,8 @@ export interface EngineParts {
   readonly retryAt: (run: RunRow, end: RunEnd) => number | undefined
   /** Whether a run that was to be tried again still is: its job is there and switched on. */
   readonly isWanted: (run: RunRow) => boolean
-  /** Its end as its job sees it, which also wants it delivered. */
-  readonly endFor: <E extends RunEnd>(run: RunRow, end: E) => E
+  /** Its end as its job sees it, which also wants it delivered, with the files that its reply names. Does not reject. */
+  readonly endFor: <E extends RunEnd>(run: RunRow, end: E) => E | Promise<E>
   /** What a finished run tells another session, if anything. */
   readonly noticeFor: (run: RunRow, end: RunEnd) => NewNotice | undefined
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void

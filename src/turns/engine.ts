@@ -263,7 +263,7 @@ export class TurnEngine {
     if (this.#draining) return undefined
     // The turn's code has run; its end only waits for the disk.
     slot.release()
-    const end = this.#parts.endFor(run, this.#endOf(carried, deadline, outcome))
+    const end = await this.#parts.endFor(run, this.#endOf(carried, deadline, outcome))
     const retry = this.#retryOf(run, end, live)
     if (retry) {
       events.flush()

@@ -273,6 +273,7 @@ export class LiveRun implements TurnLink {
         sessionKey: run.sessionKey,
         zone,
         jobName: job?.name,
+        isChat: store.read.route(run.sessionKey) !== undefined,
         isTask: run.source === 'spawn',
         extra: run.extraPrompt,
       }),

@@ -15,6 +15,8 @@ export interface PromptInput {
   readonly sessionKey: string
   readonly zone: string
   readonly jobName: string | undefined
+  /** The person reads in a chat of a channel. */
+  readonly isChat: boolean
   /** Another session's turn has this one do a task. */
   readonly isTask: boolean
   readonly extra?: string | undefined
@@ -29,6 +31,7 @@ export function systemPrompt(input: PromptInput): string {
     `This session: ${input.sessionKey}. The person's time zone: ${input.zone}.`,
     'What is written to you begins with the time at which it was written, in brackets; write no such time yourself.',
   ]
+  if (input.isChat) lines.push('To send the person a file of your folder, write MEDIA:<path> on a line of its own.')
   if (input.persona.theme !== undefined) lines.push(`Your manner: ${input.persona.theme}.`)
   if (input.jobName !== undefined)
     lines.push(`This turn is a run of the scheduled job "${input.jobName}"; your reply is its result.`)

@@ -107,6 +107,19 @@ test('a file whose text is longer than a caption may be is followed by it; where
   expect(api.seen(ann.id).at(-1)).toMatchObject({ text: 'larger' })
 })
 
+test('a picture that the service does not take as one arrives as a file; any other refusal stays one', async () => {
+  const { api, channel } = await opened()
+  const ann = api.person('Ann')
+  const file = { name: 'a.png', mediaType: 'image/png', bytes: Buffer.from('no picture') }
+  const message: OutboundMessage = { id: 's1', chatId: String(ann.id), text: '', file }
+  api.meets({ ...refused('IMAGE_PROCESS_FAILED'), method: 'sendPhoto' })
+  await channel.send(message, never)
+  expect(api.seen(ann.id)).toMatchObject([{ file: { kind: 'document', name: 'a.png' } }])
+  api.meets({ ...refused('chat not found'), method: 'sendPhoto' })
+  expect(await thrown(channel.send(message, never))).toMatchObject({ kind: 'permanent' })
+  expect(api.seen(ann.id)).toHaveLength(1)
+})
+
 test('L4: what became of a send is said truly, whatever the network does', async () => {
   const { api, channel } = await opened()
   const ann = api.person('Ann')

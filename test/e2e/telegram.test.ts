@@ -1,6 +1,7 @@
 // What people do in Telegram chats, before a real gateway: reminders, messages and buttons while tools run, groups, long
 // answers, words of any script. grammY itself talks to a Bot API that is a script.
 import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -232,6 +233,20 @@ test('an edited message corrects what was said, and a deleted one changes nothin
   ada.write('/status')
   await rig.told(ada.id, /Nothing runs here/)
   expect(rig.texts(ada.id)).toEqual(['milk', '[corrects an earlier message] oat milk', expect.any(String)])
+})
+
+test('L4: files of the agent’s folder arrive after the words of its reply, and no others do', async () => {
+  const ada = api.person('Ada')
+  const folder = join(rig.gateway.stateDir, 'workspace')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'notes.txt'), 'as they are')
+  script(ada.id, { text: 'Here.\nMEDIA:notes.txt\nMEDIA:../token' })
+  ada.write('my notes?')
+  await api.until(() => api.seen(ada.id).some(({ file }) => file !== undefined), 'the file')
+  expect(api.seen(ada.id).map(({ text, file }) => [text, file?.name, file?.bytes.toString()])).toEqual([
+    [expect.stringMatching(/^Here\.\n\(The file \.\.\/token was not sent: it is not in /), undefined, undefined],
+    ['', 'notes.txt', 'as they are'],
+  ])
 })
 
 test('500 chats at once: each is answered once, and no more run at once than may', async () => {

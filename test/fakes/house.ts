@@ -147,6 +147,7 @@ function worldOf(clock: FakeClock, files: Record<string, string>, changed: Parti
     fetch: () => Promise.reject(new Error('no network in this world')),
     publicGet: () => Promise.reject(new Error('no network in this world')),
     watchFile: () => ({ stop: () => undefined }),
+    readWithin: () => Promise.reject(new Error('no folders in this world')),
     processes: {
       find: async () => undefined,
       run: () => Promise.reject(new Error('no processes in this world')),

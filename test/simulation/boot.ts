@@ -262,6 +262,7 @@ function worldOf(clock: BootClock, { uuid, processes }: { uuid: () => string; pr
     fetch: () => Promise.reject(new Error('no network in this world')),
     publicGet: () => Promise.reject(new Error('no network in this world')),
     watchFile: () => ({ stop: () => undefined }),
+    readWithin: () => Promise.reject(new Error('no folders in this world')),
     processes,
     files: { readText: () => undefined, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
   }

@@ -44,6 +44,31 @@ export const blobTests: StoreTests = {
       expect(store.read.blob('nothing')).toBeUndefined()
     },
 
+  'L4: a file of a reply is kept with its send, as long as that one may go out': async bench => {
+    const store = await bench.open()
+    const run = newRun('r1')
+    const route = { channelId: 'loopback', chatId: 'c', textLengthMax: 100 }
+    await store.write.acceptMessage({ run, route, nowMs: NOW })
+    const { value } = await store.write.claimRun({ runId: 'r1', epoch: store.epoch, nowMs: NOW, events: [] })
+    const ended = { state: 'ok', reply: 'here', files: [file('a.png')] } as const
+    await store.write.endRun({ fence: fenceOf(value as never), end: ended, nowMs: NOW, events: [] })
+    const blob = hashOf(file('').content)
+    const named = { blob, mime: 'image/png', name: 'a.png', bytes: 10 }
+    expect(store.read.send('reply:r1#1')).toMatchObject({ text: 'here', file: undefined, state: 'queued' })
+    expect(store.read.send('reply:r1#2')).toMatchObject({ text: 'a.png', file: named, state: 'queued' })
+    const isKept = async (nowMs: number) => {
+      await removeOld(store, nowMs)
+      return store.read.blob(blob) !== undefined
+    }
+    expect(await isKept(NOW + KEPT.blobs.ms + 1)).toBe(true)
+    for (const id of ['reply:r1#1', 'reply:r1#2']) {
+      await store.write.claimSend({ id, epoch: store.epoch, nowMs: NOW })
+      const fence = { id, epoch: store.epoch, attempt: 1 }
+      await store.write.endSend({ fence, end: { state: 'sent', sentId: id }, nowMs: NOW })
+    }
+    expect(await isKept(NOW + KEPT.blobs.ms + 1)).toBe(false)
+  },
+
   'T1: a message that is taken again, or refused, brings nothing': async bench => {
     const store = await bench.open()
     const accept = (runId: string, content: Uint8Array, key: string) =>

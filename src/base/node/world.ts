@@ -80,6 +80,7 @@ export const nodeWorld: World = {
   fetch: (input, init) => globalThis.fetch(input, init),
   publicGet: async (url, options) => (await import('./public-get.ts')).publicGet(url, options),
   files: nodeFiles,
+  readWithin: async (folder, path, bytesMax) => (await import('./read-within.ts')).readWithin(folder, path, bytesMax),
   watchFile: (path, changed) => {
     const listener = () => changed()
     watchFile(path, { persistent: false, interval: WATCH_INTERVAL_MS }, listener)

@@ -11,6 +11,8 @@ export const TEXT_LENGTH_MAX = 4_096
 const CAPTION_LENGTH_MAX = 1_024
 /** A larger picture goes as a file. */
 const PHOTO_BYTES_MAX = 10 * 1_048_576
+/** Why it takes no picture or voice that it takes as a file. */
+const UNSHOWABLE = ['PHOTO_', 'IMAGE_PROCESS_FAILED', 'VOICE_MESSAGES_FORBIDDEN']
 
 type Sign = { readonly chatId: string; readonly messageId: number; readonly sign?: string | undefined }
 
@@ -28,12 +30,12 @@ export async function send(service: Service, message: OutboundMessage, signal: C
     await service.api.sendMessage({ ...place, ...textOf(shown), ...markup }, signal)
   if (!file) return (await plainer(message, sendText)).message_id
   const fits = formatted(message.text).text.length <= CAPTION_LENGTH_MAX
-  const sendFile = async ({ place, shown: { text, entities } }: Look) => {
+  const sendFile = async ({ place, shown: { text, entities } }: Look, kind = kindOf(file)) => {
     const caption = fits ? { caption: text, caption_entities: [...entities] as never, ...markup } : {}
     const name = file.name.replaceAll(/[\r\n";]/g, '_')
     const input = new InputFile(file.bytes, name)
     const common = { ...place, ...caption }
-    switch (kindOf(file)) {
+    switch (kind) {
       case 'photo':
         return await service.api.sendPhoto({ ...common, photo: input }, signal)
       case 'voice':
@@ -42,7 +44,10 @@ export async function send(service: Service, message: OutboundMessage, signal: C
         return await service.api.sendDocument({ ...common, document: input }, signal)
     }
   }
-  const sent = await plainer(message, sendFile)
+  const sent = await plainer(message, sendFile).catch(async thrown => {
+    if (!UNSHOWABLE.some(words => says(thrown, words))) throw thrown
+    return await plainer(message, look => sendFile(look, 'document'))
+  })
   if (fits) return sent.message_id
   try {
     return (await plainer(message, sendText)).message_id

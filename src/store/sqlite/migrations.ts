@@ -264,6 +264,12 @@ CREATE INDEX jobs_after ON jobs (json_extract(body, '$.schedule.job')) WHERE kin
 ALTER TABLE occurrences ADD COLUMN exit_code INTEGER;
 `
 
+/** A send may be a file: what is kept of it is named as an attachment is. */
+const FILES_OF_SENDS = `
+ALTER TABLE sends ADD COLUMN file TEXT;
+CREATE INDEX sends_with_file ON sends (file ->> '$.blob') WHERE file IS NOT NULL;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -279,6 +285,7 @@ export const MIGRATIONS: readonly string[] = [
   PEOPLE,
   JOB_RETRIES,
   TRIGGERS,
+  FILES_OF_SENDS,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

@@ -25,7 +25,7 @@ export const KEPT = {
   outbox: { ms: 30 * DAY },
   /** What went to chats of channels, or did not. */
   sends: { ms: 30 * DAY },
-  /** Files that no entry names any more, or that were taken with a message that never had a turn. */
+  /** Files that no entry names any more, that were sent, or that came with a message that never had a turn. */
   blobs: { ms: 7 * DAY },
   /** As long as the journals; the sums of whole days stay. */
   usage: { ms: 90 * DAY },
@@ -131,7 +131,8 @@ const RULES: Readonly<Record<AgingTable, Rule>> = {
       at: 'kept_at_ms',
       needed: `EXISTS (SELECT 1 FROM blob_names n WHERE n.hash = t.hash)
         OR EXISTS (SELECT 1 FROM inbox i INDEXED BY inbox_with_attachments
-          WHERE i.state = 'waiting' AND i.attachments IS NOT NULL AND instr(i.attachments, t.hash))`,
+          WHERE i.state = 'waiting' AND i.attachments IS NOT NULL AND instr(i.attachments, t.hash))
+        OR EXISTS (SELECT 1 FROM sends s WHERE s.file IS NOT NULL AND s.file ->> '$.blob' = t.hash AND s.state <> 'sent')`,
     }),
     remove: ['DELETE FROM blobs WHERE rowid = ?'],
   },

@@ -201,6 +201,7 @@ export interface SendColumns {
   source: SendRow['source']
   is_control: number
   text: string
+  file: Nullable<string>
   state: SendRow['state']
   attempt: number
   epoch: number
@@ -221,6 +222,7 @@ export function toSend(row: SendColumns): SendRow {
     chatId: row.chat_id,
     source: row.source,
     text: row.text,
+    file: row.file === null ? undefined : JSON.parse(row.file),
     state: row.state,
     attempt: row.attempt,
     dueAtMs: row.due_at_ms ?? undefined,

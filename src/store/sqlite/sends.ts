@@ -3,10 +3,11 @@
 // instant; whoever takes it away calls `advance`. How a send goes out and ends is written by writes-outbox.ts.
 import { DAY } from '../../base/durations.ts'
 import { chunksOf } from '../chunks.ts'
-import type { Route } from '../port.ts'
+import type { NewAttachment, Route } from '../port.ts'
 import type { SendRow } from '../rows.ts'
 import type { SendColumns } from './rows.ts'
 import type { Tx } from './tx.ts'
+import { keepFile } from './writes-blobs.ts'
 
 /** After so long a text says nothing to its person any more. */
 export const SEND_EXPIRES_MS = DAY
@@ -15,8 +16,8 @@ export const FIND_ROUTE = 'SELECT channel_id, chat_id, text_length_max FROM rout
 const WRITE_ROUTE = `INSERT INTO routes VALUES (:sessionKey, :channelId, :chatId, :textLengthMax, :nowMs)
   ON CONFLICT DO UPDATE SET channel_id = :channelId, chat_id = :chatId, text_length_max = :textLengthMax,
   updated_at_ms = :nowMs`
-const INSERT = `INSERT INTO sends (id, text_id, session_key, channel_id, chat_id, source, text, created_at_ms, expires_at_ms)
-  VALUES (:id, :textId, :sessionKey, :channelId, :chatId, :source, :text, :nowMs, :expiresAtMs)`
+const INSERT = `INSERT INTO sends (id, text_id, session_key, channel_id, chat_id, source, text, file, created_at_ms, expires_at_ms)
+  VALUES (:id, :textId, :sessionKey, :channelId, :chatId, :source, :text, :file, :nowMs, :expiresAtMs)`
 const LINE = 'channel_id = :channelId AND chat_id = :chatId AND is_control = :isControl'
 const ADVANCE = `UPDATE sends SET due_at_ms = :nowMs
   WHERE seq = (SELECT min(seq) FROM sends WHERE ${LINE} AND state = 'queued')
@@ -50,6 +51,8 @@ export interface OwedText {
   readonly sessionKey: string
   readonly source: SendRow['source']
   readonly text: string
+  /** Go after the text, each as a send of its own. */
+  readonly files?: readonly NewAttachment[] | undefined
 }
 
 export function toRoute(row: RouteColumns): Route {
@@ -71,10 +74,14 @@ export function textLengthMaxOf(tx: Tx, send: SendColumns): number | undefined {
 export function queueTo(tx: Tx, route: Route, { owed, nowMs }: { owed: OwedText; nowMs: number }): void {
   const { channelId, chatId, textLengthMax } = route
   const { sessionKey, source } = owed
-  for (const [index, text] of chunksOf(owed.text, textLengthMax).entries()) {
+  const pieces = [
+    ...chunksOf(owed.text, textLengthMax).map(text => ({ text, file: null })),
+    ...(owed.files ?? []).map(file => ({ text: file.name, file: JSON.stringify(keepFile(tx, file, nowMs)) })),
+  ]
+  for (const [index, piece] of pieces.entries()) {
     const name = { id: `${owed.id}#${index + 1}`, textId: owed.id }
     const expiresAtMs = nowMs + SEND_EXPIRES_MS
-    tx.run(INSERT, { ...name, sessionKey, channelId, chatId, source, text, nowMs, expiresAtMs })
+    tx.run(INSERT, { ...name, sessionKey, channelId, chatId, source, ...piece, nowMs, expiresAtMs })
   }
   advance(tx, { channelId, chatId, isControl: source === 'control' ? 1 : 0 }, nowMs)
 }

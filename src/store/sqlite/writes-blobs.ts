@@ -1,5 +1,5 @@
-// Files that come with messages. Each is kept once, by the hash of its bytes, outside the journal: the inbox row and then
-// the input entry name it. What no entry names any more goes by retention; nothing here removes anything.
+// Files that come with messages or go with replies. Each is kept once, by the hash of its bytes, outside the journal: the
+// inbox row and then the input entry name it, or a send. What nothing names any more goes by retention, not here.
 import { createHash } from 'node:crypto'
 import type { NewAttachment } from '../port.ts'
 import type { Attachment } from '../rows.ts'
@@ -11,17 +11,20 @@ const KEEP = `INSERT INTO blobs (hash, content, kept_at_ms) VALUES (:hash, :cont
 const ATTACH = 'UPDATE inbox SET attachments = :attachments WHERE run_id = :runId'
 const NAME = 'INSERT OR IGNORE INTO blob_names (hash, entry_id) VALUES (?, ?)'
 
-/** Keeps the files of a message that was just taken, and has its inbox row name them. Hashed here, off the control loop. */
+/** Keeps the bytes, as long as something names them. Hashed here, off the control loop. */
+export function keepFile(tx: Tx, { mime, name, content }: NewAttachment, nowMs: number): Attachment {
+  const hash = createHash('sha256').update(content).digest('hex')
+  tx.run(KEEP, { hash, content, nowMs })
+  return { blob: hash, mime, name, bytes: content.byteLength }
+}
+
+/** Keeps the files of a message that was just taken, and has its inbox row name them. */
 export function takeAttachments(
   tx: Tx,
   runId: string,
   { attachments, nowMs }: { attachments: readonly NewAttachment[]; nowMs: number },
 ): void {
-  const named = attachments.map(({ mime, name, content }): Attachment => {
-    const hash = createHash('sha256').update(content).digest('hex')
-    tx.run(KEEP, { hash, content, nowMs })
-    return { blob: hash, mime, name, bytes: content.byteLength }
-  })
+  const named = attachments.map(file => keepFile(tx, file, nowMs))
   if (named.length > 0) tx.run(ATTACH, { runId, attachments: JSON.stringify(named) })
 }
 

@@ -182,7 +182,7 @@ const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, events, ...h
   touchSession(tx, { key: run.sessionKey, nowMs, text: reply })
   emitAll(tx, events)
   if (run.source === 'chat' || run.source === 'told' || hasMerged(tx, run.runId)) oweEnd(tx, run, { end, nowMs })
-  if (notice) writeNotice(tx, notice, nowMs)
+  if (notice) writeNotice(tx, { ...notice, files: end.files }, nowMs)
   const next = end.next && insertRun(tx, { ...end.next, ...ofJob(run) }, nowMs)
   if (end.next) handOn(tx, run, end.next)
   else finishOccurrence(tx, { ...run, ...occurrenceEnd(end), nowMs })
@@ -201,7 +201,7 @@ function occurrenceEnd({ state, outcome, error, failure, exitCode, reply, summar
 /** A person is owed the reply, and where the turn broke off, that it did and why; one who stopped it knows. */
 function oweEnd(tx: Tx, run: RunRow, { end, nowMs }: { end: RunEnd; nowMs: number }): void {
   const text = end.state === 'ok' || end.state === 'aborted' ? end.reply : brokenOff(end)
-  if (text) writeReply(tx, run, { text, nowMs })
+  if (text) writeReply(tx, run, { text, files: end.files, nowMs })
 }
 
 /** What hangs on every end: questions that are moot, and a reply that is owed. */

@@ -124,21 +124,21 @@ export function insertEntry(tx: Tx, place: EntryPlace, body: EntryBody): number 
 
 /** Tells a session a text: transcript entry, unread outbox row, durable `chat` event. */
 export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
-  const { id, sessionKey, text, source, jobId, atMs } = notice
+  const { id, sessionKey, text, source, jobId, atMs, files } = notice
   if (notice.isReply) {
     // A person wrote meanwhile, and is owed it for that already.
-    if (!tx.get(FIND_NOTICE, [replyId(id)])) writeReply(tx, { runId: id, sessionKey }, { text, nowMs })
+    if (!tx.get(FIND_NOTICE, [replyId(id)])) writeReply(tx, { runId: id, sessionKey }, { text, files, nowMs })
     return
   }
   if (notice.to) {
-    queueTo(tx, notice.to, { owed: { id, sessionKey, text, source }, nowMs })
+    queueTo(tx, notice.to, { owed: { id, sessionKey, text, source, files }, nowMs })
     return
   }
   const session = ensureSession(tx, { key: sessionKey, agentId: notice.agentId, nowMs })
   const ofJob = jobId === undefined ? {} : { jobId }
   insertEntry(tx, { sessionKey, sessionId: session.sessionId, nowMs }, { kind: 'notice', id, text, ...ofJob, atMs })
   tx.run(INSERT_NOTICE, { id, sessionKey, text, source, jobId: jobId ?? null, atMs, nowMs })
-  queueSends(tx, { id, sessionKey, text, source }, nowMs)
+  queueSends(tx, { id, sessionKey, text, source, files }, nowMs)
   touchSession(tx, { key: sessionKey, nowMs, text })
   tx.emit('chat', {
     runId: `notice:${id}`,
@@ -154,13 +154,13 @@ export function writeNotice(tx: Tx, notice: NewNotice, nowMs: number): void {
 export function writeReply(
   tx: Tx,
   run: Pick<RunRow, 'runId' | 'sessionKey'>,
-  { text, nowMs }: { text: string; nowMs: number },
+  { text, files, nowMs }: Pick<NewNotice, 'text' | 'files'> & { nowMs: number },
 ): void {
   const { runId, sessionKey } = run
   const reply = { id: replyId(runId), sessionKey, text, source: 'reply' } as const
   forgetPreview(tx, replyIds(runId).preview, nowMs)
   tx.run(INSERT_NOTICE, { ...reply, jobId: null, atMs: nowMs, nowMs })
-  queueSends(tx, reply, nowMs)
+  queueSends(tx, { ...reply, files }, nowMs)
 }
 
 function replyId(runId: string): string {
