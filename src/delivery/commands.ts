@@ -7,6 +7,8 @@ import { formatInstant } from '../base/zoned-time.ts'
 import type { MethodName, ParamsInput, Result } from '../protocol/catalogue.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Store } from '../store/port.ts'
+import type { Buttons } from '../store/rows.ts'
+import { jobButtons } from './job-buttons.ts'
 
 const JOBS_SHOWN_MAX = 20
 const NAME_LENGTH_MAX = 60
@@ -18,6 +20,8 @@ export interface Asking {
   /** What stands behind the command's name. */
   readonly words: string
   readonly nowMs: number
+  /** 0: the channel has no buttons. */
+  readonly actionBytesMax: number
   readonly store: Store
   readonly call: <M extends MethodName>(method: M, params: ParamsInput<M>) => Promise<Result<M>>
 }
@@ -26,8 +30,11 @@ interface ChatCommand {
   readonly name: string
   readonly description: string
   /** What the person is told at once; undefined: nothing now. */
-  readonly answer: (asking: Asking) => Promise<string | undefined>
+  readonly answer: (asking: Asking) => Promise<Told>
 }
+
+/** Words, or words with buttons under them. */
+export type Told = string | { readonly text: string; readonly buttons: Buttons | undefined } | undefined
 
 export const COMMANDS: readonly ChatCommand[] = [
   { name: 'new', description: 'Begin a new conversation', answer: begin },
@@ -78,13 +85,15 @@ async function status({ call, sessionKey, nowMs }: Asking): Promise<string> {
   ].join('\n')
 }
 
-async function jobs({ call, sessionKey }: Asking): Promise<string> {
+async function jobs({ call, sessionKey, actionBytesMax }: Asking): Promise<Told> {
   const listed = await call('cron.list', { includeDisabled: true })
   const { zone } = await call('sessions.status', { key: sessionKey })
   const own = listed.jobs.filter(job => job.sessionKey === sessionKey)
   if (own.length === 0) return 'This chat has no jobs.'
   const more = own.length > JOBS_SHOWN_MAX ? [`... and ${own.length - JOBS_SHOWN_MAX} more.`] : []
-  return [...own.slice(0, JOBS_SHOWN_MAX).map(job => lineOf(job, zone)), ...more].join('\n')
+  const shown = own.slice(0, JOBS_SHOWN_MAX)
+  const text = [...shown.map(job => lineOf(job, zone)), ...more].join('\n')
+  return { text, buttons: jobButtons(shown, actionBytesMax) }
 }
 
 function lineOf({ name, enabled, state }: Job, zone: string): string {

@@ -6,8 +6,8 @@ import { asSluiceError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import type { SendEnd, SendFence, Store } from '../store/port.ts'
-import { type Attachment, replyIds, type SendRow } from '../store/rows.ts'
-import { type Buttons, buttonsUnder } from './questions.ts'
+import { type Attachment, type Buttons, replyIds, type SendRow } from '../store/rows.ts'
+import { buttonsUnder } from './questions.ts'
 
 /** Chats of the channel to which something is sent at once. */
 export const CHATS_MAX = 8
@@ -126,7 +126,7 @@ export class Deliverer {
   }
 
   /**
-   * Changes a preview, unless something is under way in its chat. `lost`: it cannot be changed any more; a number: not
+   * Changes a preview, or takes the buttons from a question, unless something is under way in its chat. `lost`: it cannot be changed any more; a number: not
    * changed, and to be tried again after so many ms. Does not reject.
    */
   async revise(row: SendRow, text: string): Promise<'done' | 'lost' | number> {
@@ -259,7 +259,7 @@ export class Deliverer {
     const { id, chatId, text, textId } = row
     const { actionBytesMax = 0 } = outlet.capabilities.buttons ?? {}
     const isLast = () => store.read.send(`${textId}#${Number(id.slice(textId.length + 1)) + 1}`) === undefined
-    const buttons = actionBytesMax > 0 ? buttonsUnder(row, { actionBytesMax, isLast }) : undefined
+    const buttons = actionBytesMax > 0 ? (row.buttons ?? buttonsUnder(row, { actionBytesMax, isLast })) : undefined
     return { id, chatId, text, ...(buttons && { buttons }) }
   }
 

@@ -1,6 +1,7 @@
 // All channels of a house: what people write in them goes through the one door, and what is owed to them is carried out,
 // each channel by itself. It owns no rows. A channel that cannot begin has failed, and says so in `channels.status`;
 // everything else goes on without it.
+import { pause } from '../base/pause.ts'
 import type { Clock, Random } from '../base/world.ts'
 import type { Store } from '../store/port.ts'
 import type { TalkRules } from './admission.ts'
@@ -10,6 +11,9 @@ import { Gate } from './gate.ts'
 import { type InboundMessage, type ReceiverParts, receive } from './inbound.ts'
 import { Previews } from './previews.ts'
 import { type Press, pressed } from './questions.ts'
+
+/** Of taking the buttons from a question whose chat is busy. */
+const BARE_TRIES_MAX = 5
 
 export interface LineState {
   readonly phase: 'starting' | 'running' | 'offline' | 'failed' | 'stopped'
@@ -122,7 +126,9 @@ export class Exchange {
 
   /** An event of a turn. Never waits. */
   hear(event: { readonly event: string; readonly payload: unknown }): void {
-    if (!this.#isStopped) this.#previews.hear(event)
+    if (this.#isStopped) return
+    this.#previews.hear(event)
+    if (event.event === 'exec.approval.resolved') void this.#bare((event.payload as { id: string }).id)
   }
 
   /** Bytes of one file to or from a channel's chats; 0: they take none. */
@@ -180,6 +186,21 @@ export class Exchange {
     if (state.phase === 'running') post.deliverer.poke()
   }
 
+  /** Takes the buttons from a question that nobody needs to answer any more, if that can be done soon. Does not reject. */
+  async #bare(id: string): Promise<void> {
+    const { store, clock } = this.#parts
+    let row = store.read.send(`${id}#1`)
+    for (let next = row; next; next = store.read.send(`${id}#${Number(next.id.slice(id.length + 1)) + 1}`)) row = next
+    const post = this.#posts.find(({ line }) => line.id === row?.channelId)
+    const { buttons, edits } = post?.line.capabilities ?? {}
+    if (!row || !post || !buttons || !edits) return
+    for (let tries = 0; tries < BARE_TRIES_MAX && !this.#isStopped; tries += 1) {
+      const revised = row.state === 'sent' ? await post.deliverer.revise(row, row.text) : 'lost'
+      if (typeof revised !== 'number') return
+      await pause(clock, Math.max(edits.intervalMs, revised))
+    }
+  }
+
   #showing(channelId: string) {
     const post = this.#posts.find(({ line }) => line.id === channelId)
     if (!post) return undefined
@@ -191,8 +212,9 @@ export class Exchange {
 
   #receiver({ line, gate }: Post): ReceiverParts {
     const { store, clock, sessionOf, call } = this.#parts
-    const { textLengthMax } = line.capabilities
+    const { textLengthMax, buttons } = line.capabilities
+    const actionBytesMax = buttons?.actionBytesMax ?? 0
     const fileBytesMax = () => this.fileBytesMax(line.id)
-    return { store, clock, gate, sessionOf, call, textLengthMax, fileBytesMax, poke: () => this.poke() }
+    return { store, clock, gate, sessionOf, call, textLengthMax, actionBytesMax, fileBytesMax, poke: () => this.poke() }
   }
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../base/world.ts'
 import { declarationOf, type MethodName, type ParamsInput, type Result } from '../protocol/catalogue.ts'
 import type { Scope } from '../protocol/method.ts'
 import type { Route, Store } from '../store/port.ts'
-import { type Asking, commandOf } from './commands.ts'
+import { type Asking, commandOf, type Told } from './commands.ts'
 import { type ChannelFile, fetched } from './files.ts'
 import type { Gate, Knock } from './gate.ts'
 
@@ -30,6 +30,8 @@ export interface ReceiverParts {
   readonly gate: Gate
   /** UTF-16 units of one message of the channel. */
   readonly textLengthMax: number
+  /** ASCII of a button's action; 0: the channel has none. */
+  readonly actionBytesMax: number
   /** Bytes of one file that is taken. */
   readonly fileBytesMax: () => number
   readonly sessionOf: (chat: Pick<Knock, 'channelId' | 'chatId' | 'group'>) => string
@@ -57,8 +59,9 @@ export async function receive(parts: ReceiverParts, message: InboundMessage): Pr
   const verdict = await gate.judge(message)
   const sessionKey = sessionOf(message)
   const route = { channelId, chatId, textLengthMax }
-  const text = verdict.heard ? await answerOf(parts, message, { sessionKey, route }) : verdict.told
-  if (text !== undefined) await store.write.queueControl({ id, sessionKey, route, text, nowMs: clock.now() })
+  const told = verdict.heard ? await answerOf(parts, message, { sessionKey, route }) : verdict.told
+  const { text, buttons } = typeof told === 'object' ? told : { text: told, buttons: undefined }
+  if (text !== undefined) await store.write.queueControl({ id, sessionKey, route, text, buttons, nowMs: clock.now() })
   poke()
   if (!verdict.heard) return 'dropped'
   return text === undefined ? 'taken' : 'answered'
@@ -67,7 +70,7 @@ export async function receive(parts: ReceiverParts, message: InboundMessage): Pr
 type From = { readonly sessionKey: string; readonly route: Route }
 
 /** What the person is told at once; undefined where a turn will answer. */
-async function answerOf(parts: ReceiverParts, message: InboundMessage, from: From): Promise<string | undefined> {
+async function answerOf(parts: ReceiverParts, message: InboundMessage, from: From): Promise<Told> {
   const { files = [], text } = message
   const told = files.length === 0 ? commandOf(text) : undefined
   try {
@@ -108,12 +111,12 @@ function prefaceOf({ from, group, edited }: InboundMessage): string {
 }
 
 function askingOf(
-  { store, clock, call }: ReceiverParts,
+  { store, clock, call, actionBytesMax }: ReceiverParts,
   { channelId, chatId, messageId }: InboundMessage,
   { sessionKey, route, words }: From & { words: string },
 ): Asking {
   return {
-    ...{ store, channelId, chatId, sessionKey, words, nowMs: clock.now() },
+    ...{ store, channelId, chatId, sessionKey, words, actionBytesMax, nowMs: clock.now() },
     call: async <M extends MethodName>(method: M, params: ParamsInput<M>) => {
       const scopes = new Set([declarationOf(method).scope])
       return (await call(method, params as object, { key: `${chatId}:${messageId}`, route, scopes })) as Result<M>

@@ -1,15 +1,14 @@
 // The buttons under a question that a turn asks in a chat, and what it means to press one. A press is the person's answer,
 // once: it is judged by the same gate as their words, and may answer only what was asked in that chat. Text answers too.
-import type { SendRow } from '../store/rows.ts'
+import type { Buttons, SendRow } from '../store/rows.ts'
 import type { Knock } from './gate.ts'
 import type { ReceiverParts } from './inbound.ts'
+import { pressedJob } from './job-buttons.ts'
 
 export interface Press extends Omit<Knock, 'messageId'> {
   readonly pressId: string
   readonly action: string
 }
-
-export type Buttons = readonly (readonly { readonly label: string; readonly action: string }[])[]
 
 const ACTION = /^(yes|no):(\S+)$/
 const APPROVER = new Set(['operator.approvals'] as const)
@@ -44,6 +43,8 @@ export async function pressed(parts: ReceiverParts, press: Press): Promise<strin
   const { store, gate, sessionOf, call, textLengthMax, poke } = parts
   const { channelId, chatId, pressId, action } = press
   if (!gate.admits(press)) return 'You cannot answer here.'
+  const ofJob = await pressedJob(parts, press)
+  if (ofJob !== undefined) return ofJob
   const [, word, id = ''] = ACTION.exec(action) ?? []
   const approval = store.read.approval(id)
   if (approval?.askedIn !== sessionOf(press)) return DEAD

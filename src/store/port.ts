@@ -8,7 +8,18 @@ import type { DeviceReads, DeviceWrites } from './port-devices.ts'
 import type { Advance, JobReads, JobWrites } from './port-jobs.ts'
 import type { PeopleReads, PeopleWrites } from './port-people.ts'
 import type { UsageReads } from './port-usage.ts'
-import type { ApprovalRow, Entry, EntryBody, FailureKind, Notice, Route, RunRow, SendRow, SessionRow } from './rows.ts'
+import type {
+  ApprovalRow,
+  Buttons,
+  Entry,
+  EntryBody,
+  FailureKind,
+  Notice,
+  Route,
+  RunRow,
+  SendRow,
+  SessionRow,
+} from './rows.ts'
 
 export type {
   AcceptLimits,
@@ -242,7 +253,14 @@ export interface StoreWrites extends DeviceWrites, JobWrites, PeopleWrites {
   queuePreview(args: { runId: string; text: string; epoch: number; nowMs: number }): { queued: boolean }
   /** A preview that cannot be changed any more: the reply is a message of its own. */
   dropPreview(args: { id: string; epoch: number; nowMs: number }): { dropped: boolean }
-  queueControl(args: { id: string; sessionKey: string; route: Route; text: string; nowMs: number }): { queued: boolean }
+  queueControl(args: {
+    id: string
+    sessionKey: string
+    route: Route
+    text: string
+    buttons?: Buttons | undefined
+    nowMs: number
+  }): { queued: boolean }
 
   /**
    * Begins an attempt of a send that is due, while no other of its chat is under way: state `sending`, attempt + 1, this

@@ -304,6 +304,9 @@ export function replyIds(runId: string): { readonly reply: string; readonly prev
 }
 
 /** One piece of an owed text on its way to a chat of a channel. Its text never changes. */
+/** Rows of buttons; a press hands the action back. */
+export type Buttons = readonly (readonly { readonly label: string; readonly action: string }[])[]
+
 export interface SendRow {
   /** `<text id>#<n>`, from 1; the same for each attempt, so a channel that can deduplicates by it. */
   readonly id: string
@@ -317,6 +320,8 @@ export interface SendRow {
   readonly text: string
   /** What goes instead of the text, which is its name. */
   readonly file: Attachment | undefined
+  /** Under it, in rows. */
+  readonly buttons: Buttons | undefined
   readonly state: SendState
   readonly attempt: number
   /** Not before this instant; only the first of those that wait in order has one. */

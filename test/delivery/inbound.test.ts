@@ -33,7 +33,7 @@ async function hand(what: ReturnType<typeof message>, call?: Door): Promise<void
   const { store, clock } = house
   const gate = new Gate({ store, clock, random: house.parts.random, rules: () => undefined })
   const sessionOf = () => `loop:${what.chatId}`
-  const around = { textLengthMax: 100, fileBytesMax: () => 0, poke: () => undefined }
+  const around = { textLengthMax: 100, actionBytesMax: 0, fileBytesMax: () => 0, poke: () => undefined }
   await receive({ store, clock, gate, sessionOf, call: call ?? door, ...around }, what)
 }
 

@@ -264,9 +264,10 @@ CREATE INDEX jobs_after ON jobs (json_extract(body, '$.schedule.job')) WHERE kin
 ALTER TABLE occurrences ADD COLUMN exit_code INTEGER;
 `
 
-/** A send may be a file: what is kept of it is named as an attachment is. */
-const FILES_OF_SENDS = `
+/** A send may be a file, which is named as an attachment is; and a text may have buttons under it. */
+const FILES_AND_BUTTONS_OF_SENDS = `
 ALTER TABLE sends ADD COLUMN file TEXT;
+ALTER TABLE sends ADD COLUMN buttons TEXT;
 CREATE INDEX sends_with_file ON sends (file ->> '$.blob') WHERE file IS NOT NULL;
 `
 
@@ -285,7 +286,7 @@ export const MIGRATIONS: readonly string[] = [
   PEOPLE,
   JOB_RETRIES,
   TRIGGERS,
-  FILES_OF_SENDS,
+  FILES_AND_BUTTONS_OF_SENDS,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

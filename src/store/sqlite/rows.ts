@@ -202,6 +202,7 @@ export interface SendColumns {
   is_control: number
   text: string
   file: Nullable<string>
+  buttons: Nullable<string>
   state: SendRow['state']
   attempt: number
   epoch: number
@@ -223,6 +224,7 @@ export function toSend(row: SendColumns): SendRow {
     source: row.source,
     text: row.text,
     file: row.file === null ? undefined : JSON.parse(row.file),
+    buttons: row.buttons === null ? undefined : JSON.parse(row.buttons),
     state: row.state,
     attempt: row.attempt,
     dueAtMs: row.due_at_ms ?? undefined,

@@ -4,7 +4,7 @@
 import { DAY } from '../../base/durations.ts'
 import { chunksOf } from '../chunks.ts'
 import type { NewAttachment, Route } from '../port.ts'
-import type { SendRow } from '../rows.ts'
+import type { Buttons, SendRow } from '../rows.ts'
 import type { SendColumns } from './rows.ts'
 import type { Tx } from './tx.ts'
 import { keepFile } from './writes-blobs.ts'
@@ -16,8 +16,8 @@ export const FIND_ROUTE = 'SELECT channel_id, chat_id, text_length_max FROM rout
 const WRITE_ROUTE = `INSERT INTO routes VALUES (:sessionKey, :channelId, :chatId, :textLengthMax, :nowMs)
   ON CONFLICT DO UPDATE SET channel_id = :channelId, chat_id = :chatId, text_length_max = :textLengthMax,
   updated_at_ms = :nowMs`
-const INSERT = `INSERT INTO sends (id, text_id, session_key, channel_id, chat_id, source, text, file, created_at_ms, expires_at_ms)
-  VALUES (:id, :textId, :sessionKey, :channelId, :chatId, :source, :text, :file, :nowMs, :expiresAtMs)`
+const INSERT = `INSERT INTO sends (id, text_id, session_key, channel_id, chat_id, source, text, file, buttons, created_at_ms, expires_at_ms)
+  VALUES (:id, :textId, :sessionKey, :channelId, :chatId, :source, :text, :file, :buttons, :nowMs, :expiresAtMs)`
 const LINE = 'channel_id = :channelId AND chat_id = :chatId AND is_control = :isControl'
 const ADVANCE = `UPDATE sends SET due_at_ms = :nowMs
   WHERE seq = (SELECT min(seq) FROM sends WHERE ${LINE} AND state = 'queued')
@@ -53,6 +53,8 @@ export interface OwedText {
   readonly text: string
   /** Go after the text, each as a send of its own. */
   readonly files?: readonly NewAttachment[] | undefined
+  /** Under the last piece of the text. */
+  readonly buttons?: Buttons | undefined
 }
 
 export function toRoute(row: RouteColumns): Route {
@@ -74,9 +76,13 @@ export function textLengthMaxOf(tx: Tx, send: SendColumns): number | undefined {
 export function queueTo(tx: Tx, route: Route, { owed, nowMs }: { owed: OwedText; nowMs: number }): void {
   const { channelId, chatId, textLengthMax } = route
   const { sessionKey, source } = owed
+  const under = owed.buttons ? JSON.stringify(owed.buttons) : null
+  const chunks = chunksOf(owed.text, textLengthMax)
   const pieces = [
-    ...chunksOf(owed.text, textLengthMax).map(text => ({ text, file: null })),
-    ...(owed.files ?? []).map(file => ({ text: file.name, file: JSON.stringify(keepFile(tx, file, nowMs)) })),
+    ...chunks.map((text, at) => ({ text, file: null, buttons: at === chunks.length - 1 ? under : null })),
+    ...(owed.files ?? []).map(file => {
+      return { text: file.name, file: JSON.stringify(keepFile(tx, file, nowMs)), buttons: null }
+    }),
   ]
   for (const [index, piece] of pieces.entries()) {
     const name = { id: `${owed.id}#${index + 1}`, textId: owed.id }

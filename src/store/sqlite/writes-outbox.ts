@@ -35,9 +35,9 @@ function requireSend(tx: Tx, id: string): SendColumns {
   return row
 }
 
-const queueControl: WriteFunctions['queueControl'] = (tx, { id, sessionKey, route, text, nowMs }) => {
+const queueControl: WriteFunctions['queueControl'] = (tx, { id, sessionKey, route, text, buttons, nowMs }) => {
   if (tx.get(FIND, [`${id}#1`])) return { value: { queued: false }, repeated: true }
-  queueTo(tx, route, { owed: { id, sessionKey, text, source: 'control' }, nowMs })
+  queueTo(tx, route, { owed: { id, sessionKey, text, buttons, source: 'control' }, nowMs })
   return fresh({ queued: true })
 }
 
