@@ -8,9 +8,10 @@ import type { TalkRules } from './admission.ts'
 import { COMMANDS } from './commands.ts'
 import { Deliverer, type DelivererParts, type Outlet } from './deliverer.ts'
 import { Gate } from './gate.ts'
-import { type InboundMessage, type ReceiverParts, receive } from './inbound.ts'
+import { type InboundMessage, receive } from './inbound.ts'
 import { Previews } from './previews.ts'
-import { type Press, pressed } from './questions.ts'
+import { pressed } from './questions.ts'
+import type { Press, ReceiverParts } from './receiver.ts'
 
 /** Of taking the buttons from a question whose chat is busy. */
 const BARE_TRIES_MAX = 5

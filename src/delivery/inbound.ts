@@ -2,43 +2,18 @@
 // channel acknowledges it (L1). What is no turn, a command's answer or a refusal, is owed to the chat as a control
 // answer. It waits for no turn; who may talk, its gate says.
 import { asSluiceError, ERROR_CODES } from '../base/errors.ts'
-import type { Clock } from '../base/world.ts'
 import { declarationOf, type MethodName, type ParamsInput, type Result } from '../protocol/catalogue.ts'
 import type { Scope } from '../protocol/method.ts'
-import type { Route, Store } from '../store/port.ts'
+import type { Route } from '../store/port.ts'
 import { type Asking, commandOf, type Told } from './commands.ts'
 import { type ChannelFile, fetched } from './files.ts'
-import type { Gate, Knock } from './gate.ts'
+import type { Knock } from './gate.ts'
+import type { ReceiverParts } from './receiver.ts'
 
 export interface InboundMessage extends Knock {
   readonly text: string
   readonly files?: readonly ChannelFile[]
   readonly edited?: true
-}
-
-/** As whom a method is called: the channel, for one chat, with these scopes and no more. */
-export interface CallFrom {
-  readonly key: string
-  readonly route: Route
-  readonly scopes: ReadonlySet<Scope>
-  readonly preface?: string
-}
-
-export interface ReceiverParts {
-  readonly store: Store
-  readonly clock: Clock
-  readonly gate: Gate
-  /** UTF-16 units of one message of the channel. */
-  readonly textLengthMax: number
-  /** ASCII of a button's action; 0: the channel has none. */
-  readonly actionBytesMax: number
-  /** Bytes of one file that is taken. */
-  readonly fileBytesMax: () => number
-  readonly sessionOf: (chat: Pick<Knock, 'channelId' | 'chatId' | 'group'>) => string
-  /** The one door, as this channel's caller (principal `channel:<id>`); `route` reaches `acceptMessage`. */
-  readonly call: (method: MethodName, params: object, from: CallFrom) => Promise<unknown>
-  /** Something is owed to the channel's chats. */
-  readonly poke: () => void
 }
 
 /** Who writes in a chat writes and decides there, and looks at nothing else. */

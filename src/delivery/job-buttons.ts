@@ -5,8 +5,7 @@ import { asSluiceError, ERROR_CODES } from '../base/errors.ts'
 import { declarationOf, type MethodName, type ParamsInput, type Result } from '../protocol/catalogue.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Buttons } from '../store/rows.ts'
-import type { ReceiverParts } from './inbound.ts'
-import type { Press } from './questions.ts'
+import type { Press, ReceiverParts } from './receiver.ts'
 
 const ACTION = /^job-(run|pause|resume|ask|remove):(\S+)$/
 const LABEL_LENGTH_MAX = 24

@@ -1,14 +1,8 @@
 // The buttons under a question that a turn asks in a chat, and what it means to press one. A press is the person's answer,
 // once: it is judged by the same gate as their words, and may answer only what was asked in that chat. Text answers too.
 import type { Buttons, SendRow } from '../store/rows.ts'
-import type { Knock } from './gate.ts'
-import type { ReceiverParts } from './inbound.ts'
 import { pressedJob } from './job-buttons.ts'
-
-export interface Press extends Omit<Knock, 'messageId'> {
-  readonly pressId: string
-  readonly action: string
-}
+import type { Press, ReceiverParts } from './receiver.ts'
 
 const ACTION = /^(yes|no):(\S+)$/
 const APPROVER = new Set(['operator.approvals'] as const)

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { SluiceError } from '../../src/base/errors.ts'
 import { Gate } from '../../src/delivery/gate.ts'
-import { type ReceiverParts, receive } from '../../src/delivery/inbound.ts'
+import { receive } from '../../src/delivery/inbound.ts'
+import type { ReceiverParts } from '../../src/delivery/receiver.ts'
 import { settled } from '../fakes/clock.ts'
 import { type House, openHouse, text } from '../fakes/house.ts'
 

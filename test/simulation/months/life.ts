@@ -114,6 +114,7 @@ export class Life {
       random: { uuid, hex: bytes => '0'.repeat(bytes * 2) },
       fetch: () => Promise.reject(new Error('no network in this world')),
       publicGet: () => Promise.reject(new Error('no network in this world')),
+      readWithin: () => Promise.reject(new Error('no folders in this world')),
       watchFile: () => ({ stop: () => undefined }),
       processes: {
         find: async () => undefined,
