@@ -91,17 +91,23 @@ test(`${CALLS} calls`, async () => {
   const made = fc.sample(call, CALLS)
   const socket = await RawSocket.connected(gateway, connection)
   const wrong: unknown[] = []
+  const asked = new Map<string, string>()
   try {
     for (let from = 0; from < made.length; from += AT_ONCE) {
       const batch = made.slice(from, from + AT_ONCE)
       const [half, other] = [batch.slice(0, AT_ONCE / 2), batch.slice(AT_ONCE / 2)]
-      half.forEach(
-        ({ method, params }, index) => void socket.send({ type: 'req', id: `${from}-${index}`, method, params }),
-      )
+      for (const [index, { method, params }] of half.entries()) {
+        asked.set(`${from}-${index}`, method)
+        socket.send({ type: 'req', id: `${from}-${index}`, method, params })
+      }
       const answers = await within(Promise.all(other.map(overHttp)), 'the answers')
       for (const [index, answer] of answers.entries()) if (answer !== undefined) wrong.push([other[index], answer])
     }
     expect(await socket.ask('health')).toMatchObject({ ok: true })
+    await socket.until('an answer to every call', ({ type, id = '' }) => {
+      if (type === 'res') asked.delete(id)
+      return asked.size === 0
+    })
     expect(wrong).toEqual([])
     expect(socket.faults).toEqual([])
   } finally {
