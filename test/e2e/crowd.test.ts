@@ -14,8 +14,9 @@ const FILES_KEPT = 1_000
 const BATCH = 100
 /** Of the memory that a connection costs, kept buffers of its socket included. */
 const KB_OF_CONNECTION_MAX = 24
-/** What the flood leaves behind that is not collected yet: a heap that was used lately swings by as much. */
-const MB_OF_FLOOD_MAX = 60
+/** What thousands of greetings leave behind that is not collected yet: mostly nothing, but about one run in eight 60 MB. */
+const MB_UNCOLLECTED_MAX = 60
+const MB_OF_FLOOD_MAX = 30
 
 const scope = new Scope()
 let gateway: GatewayProcess
@@ -78,7 +79,7 @@ test('connections that are idle or slow cost little, hold few places, and keep n
   const known = Math.floor(count / 2)
   await inBatches(known, idle)
   const withKnown = await memoryMb()
-  expect(withKnown - before).toBeLessThan((known * KB_OF_CONNECTION_MAX) / 1e3 + MB_OF_FLOOD_MAX)
+  expect(withKnown - before).toBeLessThan((known * KB_OF_CONNECTION_MAX) / 1e3 + MB_UNCOLLECTED_MAX)
   const others = await inBatches(count - known, slow)
   const added = await call('cron.add', {
     name: 'n',
