@@ -254,10 +254,11 @@ function workers(
     return job && resultNotice(job, run, { end, nowMs: clock.now(), context: plan })
   }
   const withFiles = <E extends RunEnd>(run: RunRow, end: E): E | Promise<E> => {
+    // What a command prints is not the agent's wish.
+    if (run.rules?.command || !mayNameFiles(end)) return end
     const notice = noticeFor(run, end)
     const route = notice?.to ?? store.read.route((notice ?? run).sessionKey)
-    // What a command prints is not the agent's wish.
-    if (!route || run.rules?.command || !mayNameFiles(end)) return end
+    if (!route) return end
     const folder = workspaceFor(live.settings, run.agentId)
     return withMedia(end, { read: world.readWithin, folder, bytesMax: fileBytesMax(route.channelId) })
   }

@@ -2,9 +2,9 @@
 // that lives as long as this process, so none outlives a restart. That a cause is genuine says nothing of whether its
 // turn still lives; who holds the turns decides that. It grants nothing by itself and keeps no list.
 import { createHmac } from 'node:crypto'
+import { isSameSecret } from '../base/same-secret.ts'
 import type { Clock } from '../base/world.ts'
 import { CAUSE_LENGTH_MAX } from '../protocol/connect.ts'
-import { equal } from './secrets.ts'
 
 export interface Cause {
   readonly runId: string
@@ -35,7 +35,7 @@ export class Causes {
   verify(text: string): { readonly cause: Cause } | { readonly refused: 'not ours' | 'expired' } {
     if (text.length > CAUSE_LENGTH_MAX) return { refused: 'not ours' }
     const [said = ''] = text.split('.', 1)
-    if (!equal(`${said}.${this.#mac(said)}`, text)) return { refused: 'not ours' }
+    if (!isSameSecret(`${said}.${this.#mac(said)}`, text)) return { refused: 'not ours' }
     const [attempt, expires, callId = '', ...runId] = Buffer.from(said, 'base64url').toString().split('\n')
     const expiresAtMs = Number(expires)
     if (expiresAtMs <= this.#clock.now()) return { refused: 'expired' }

@@ -1,9 +1,9 @@
 // Tokens of devices: derived from a key that only this gateway has, so that the same device is given the same token again
 // although nothing but its hash is kept. It keeps nothing itself.
 import { createHash, createHmac } from 'node:crypto'
+import { isSameSecret } from '../base/same-secret.ts'
 import type { Random } from '../base/world.ts'
 import type { DeviceTokenRow, TokenSeal } from '../store/port-devices.ts'
-import { equal } from './secrets.ts'
 
 const SALT_BYTES = 16
 /** Hex characters of a token, as the family's are. */
@@ -28,7 +28,7 @@ export class DeviceTokens {
   /** The token of a seal; undefined when it was made with another key, as after a restored backup. */
   open({ salt, hash }: TokenSeal): string | undefined {
     const token = this.#derive(salt)
-    return equal(hashOf(token), hash) ? token : undefined
+    return isSameSecret(hashOf(token), hash) ? token : undefined
   }
 
   #derive(salt: string): string {
@@ -38,7 +38,7 @@ export class DeviceTokens {
 
 /** Whether this is the token of that hash; who holds the row looks whether it was revoked. */
 export function isToken(presented: string, { hash }: Pick<DeviceTokenRow, 'hash'>): boolean {
-  return equal(hashOf(presented), hash)
+  return isSameSecret(hashOf(presented), hash)
 }
 
 function hashOf(token: string): string {

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { MINUTE, SECOND } from '../base/durations.ts'
 import { asSluiceError } from '../base/errors.ts'
+import { isSameSecret } from '../base/same-secret.ts'
 import type { Clock, Random } from '../base/world.ts'
 import type { ConnectParams, HelloOk } from '../protocol/connect.ts'
 import { toWireError } from '../protocol/error-codes.ts'
@@ -15,7 +16,7 @@ import { type Decision, decide, type Grant, type Known, OPERATOR_ROLE, type Refu
 import type { Peer } from './device.ts'
 import type { DeviceTokens } from './device-token.ts'
 import { Failures } from './failures.ts'
-import { equal, isSecret, type Secrets } from './secrets.ts'
+import { isSecret, type Secrets } from './secrets.ts'
 
 /** How long a device's wish to be let in stands. */
 export const PAIRING_MS = 5 * MINUTE
@@ -88,7 +89,7 @@ export class Door<Turn extends object> {
 
   /** Whether somebody shows a secret beside the gateway's own; guesses at it count like others. */
   knows(secret: string, presented: string | undefined, from: Address): boolean {
-    return this.#shows(presented, from, text => equal(text, secret))
+    return this.#shows(presented, from, text => isSameSecret(text, secret))
   }
 
   /** Who an HTTP request is: what a handshake with the same would be. `waitMs`: after too many failures. */

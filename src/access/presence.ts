@@ -1,6 +1,7 @@
 // Who is connected and what they last said of themselves, as clients show it. It is a picture, not a right: nothing is
 // allowed or refused by it. It is kept in memory, as connections are; what is old or too much goes.
 import { MINUTE } from '../base/durations.ts'
+import { withoutUndefined } from '../base/without-undefined.ts'
 import type { Clock } from '../base/world.ts'
 import type { ConnectParams } from '../protocol/connect.ts'
 import type { PresenceEntry } from '../protocol/methods/presence.ts'
@@ -80,7 +81,7 @@ export class Presence {
 
   #keep(key: string, said: Said, connections: ReadonlySet<string>): void {
     const ts = this.#parts.clock.now()
-    const entry = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))
+    const entry = withoutUndefined(said)
     this.#kept.delete(key)
     this.#kept.set(key, { entry: { ...entry, ts }, connections })
     this.#revision += 1

@@ -3,6 +3,7 @@
 import { splitWords } from '../base/command-words.ts'
 import { formatDuration, parseDuration } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
+import { withoutUndefined } from '../base/without-undefined.ts'
 import { formatInstant, isZone } from '../base/zoned-time.ts'
 import type { ParamsInput } from '../protocol/catalogue.ts'
 import { parseInstant } from '../protocol/job-leniency.ts'
@@ -220,7 +221,7 @@ export function readPolicy(args: Arguments, now: Now): PolicyInput | undefined {
     retry: readRetry(args),
     budget: readBudget(args),
   }
-  const policy = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as PolicyInput
+  const policy: PolicyInput = withoutUndefined(given)
   return Object.keys(policy).length > 0 ? policy : undefined
 }
 

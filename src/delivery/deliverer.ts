@@ -126,8 +126,8 @@ export class Deliverer {
   }
 
   /**
-   * Changes a preview, or takes the buttons from a question, unless something is under way in its chat. `lost`: it cannot be changed any more; a number: not
-   * changed, and to be tried again after so many ms. Does not reject.
+   * Changes a preview, or takes the buttons from a question, unless something is under way in its chat. `lost`: it cannot
+   * be changed any more; a number: not changed, and to be tried again after so many ms. Does not reject.
    */
   async revise(row: SendRow, text: string): Promise<'done' | 'lost' | number> {
     const { outlet } = this.#parts

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
+import { withoutUndefined } from '../base/without-undefined.ts'
 import { laneNode } from '../coordination/lanes.ts'
 import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
@@ -444,7 +445,7 @@ function workOf(row: OccurrenceRow): Partial<RunLog> {
   const costUsd = costMicroUsd === undefined ? undefined : costMicroUsd / 1_000_000
   const run = { startedAtMs, attempt, failure, retryAtMs, sessionKey }
   const known = { ...run, model, inputTokens, outputTokens, costUsd, delivery: row.delivery }
-  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
+  return withoutUndefined(known)
 }
 
 function toRunLog(row: OccurrenceRow): RunLog {

@@ -3,6 +3,7 @@
 // refuse. Pure; knows no store and no clock.
 import { DAY, MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
+import { withoutUndefined } from '../base/without-undefined.ts'
 import { instantOf, isZone, type WallTime, wallAsUtc } from '../base/zoned-time.ts'
 import type { Job, JobPatch, Payload } from './job.ts'
 import { patchedPolicy } from './job-policy.ts'
@@ -208,12 +209,6 @@ function patchedPayload(payload: Payload, patch: JobPatch['payload']): Payload {
   const text = { agentTurn: 'message', command: 'argv', systemEvent: 'text', message: 'text' }[patch.kind]
   if (!(text in given)) throw refused(`cron.update payload.kind="${patch.kind}" requires ${text}`)
   return given as Payload
-}
-
-function withoutUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
 }
 
 /** A main job speaks to its session, an isolated one runs a turn of its own; plain text and commands go with either. */

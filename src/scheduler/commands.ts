@@ -1,5 +1,6 @@
 // Commands of jobs as runs: the one that a job is, and the one (`when`) that decides of an occurrence before its job goes
 // on in a run of its own. Pure. Whether a command may run is for the tool that runs it to say.
+import { withoutUndefined } from '../base/without-undefined.ts'
 import type { Job } from '../protocol/job.ts'
 import type { NewNotice, NewRun, RunEnd } from '../store/port.ts'
 import type { JobCommand, RunRow } from '../store/rows.ts'
@@ -17,11 +18,7 @@ export function firstCommand(job: Job): JobCommand | undefined {
 export function commandOf({ payload }: Job): JobCommand | undefined {
   if (payload.kind !== 'command') return undefined
   const { argv, cwd, timeoutSeconds, env } = payload
-  return { argv, ...given({ cwd, timeoutSeconds, env }) }
-}
-
-function given<T extends object>(members: T): T {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T
+  return { argv, ...withoutUndefined({ cwd, timeoutSeconds, env }) }
 }
 
 export function commandRun(

@@ -1,5 +1,6 @@
-// Where the result of a turn goes that a job or a caller of `agent` wanted delivered: to the chat that is named, to the session that hears of it (and the chat
-// where its person reads), or to nobody. Pure. The same rule previews it when the job is made and decides when it has run.
+// Where the result of a turn goes that a job or a caller of `agent` wanted delivered: to the chat that is named, to the
+// session that hears of it (and the chat where its person reads), or to nobody. Pure. The same rule previews it when the
+// job is made and decides when it has run.
 import type { Job } from '../protocol/job.ts'
 import type { Route } from '../store/port.ts'
 

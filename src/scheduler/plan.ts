@@ -1,4 +1,5 @@
 // How a job's payload becomes work: a run with its input, or a text told to a session. Pure.
+import { withoutUndefined } from '../base/without-undefined.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Job } from '../protocol/job.ts'
 import { policyOf } from '../protocol/job-policy.ts'
@@ -114,8 +115,8 @@ function ownSession(job: Job, { agentId, runId }: { agentId: string; runId: stri
 function rulesOf({ payload, policy }: Job): RunRules | undefined {
   const { budget } = policyOf({ policy })
   const { fallbacks, thinking, tools } = payload.kind === 'agentTurn' ? payload : {}
-  const given = Object.entries({ fallbacks, thinking, tools, budget }).filter(([, value]) => value !== undefined)
-  return given.length === 0 ? undefined : Object.fromEntries(given)
+  const rules = withoutUndefined({ fallbacks, thinking, tools, budget })
+  return Object.keys(rules).length === 0 ? undefined : rules
 }
 
 /** The session that hears of a job: the one that made it, else its agent's main session; that of an agent that is there. */

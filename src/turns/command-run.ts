@@ -21,10 +21,9 @@ export interface CommandRun {
 
 export async function performCommand({ command, entries, link, signal }: CommandRun): Promise<TurnOutcome> {
   const { decides, ...args } = command
-  const bodies = entries.map(({ id, body }) => ({ id, body }))
-  const known = bodies.find(({ body }) => body.kind === 'message')?.id
-  const result = bodies.map(({ body }) => body).find(body => body.kind === 'result')
-  if (result?.kind === 'result') return outcomeOf(command, result, signal)
+  const known = entries.find(({ body }) => body.kind === 'message')?.id
+  const result = entries.map(({ body }) => body).find(body => body.kind === 'result')
+  if (result) return outcomeOf(command, result, signal)
   const call = { name: COMMAND_TOOL, args }
   const made = [{ id: '', ...call }]
   const entry = known ?? (await link.message({ text: '', calls: made, model: COMMAND_TOOL })).entry ?? 0

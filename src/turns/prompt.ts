@@ -11,7 +11,6 @@ export interface Persona extends PromptFolder {
 
 export interface PromptInput {
   readonly persona: Pick<Persona, 'name' | 'theme'>
-
   readonly sessionKey: string
   readonly zone: string
   readonly jobName: string | undefined
@@ -23,8 +22,9 @@ export interface PromptInput {
 }
 
 export function systemPrompt(input: PromptInput): string {
+  const { name, theme } = input.persona
   const lines = [
-    `You are ${input.persona.name ?? 'an assistant'}${input.persona.name === undefined ? ' that lives' : ', an assistant that lives'} in Sluice, a gateway that keeps sessions and runs scheduled jobs.`,
+    `You are ${name === undefined ? '' : `${name}, `}an assistant that lives in Sluice, a gateway that keeps sessions and runs scheduled jobs.`,
     'Be brief and truthful. When a tool fails, say so; never claim that something was done when it was not.',
     'Use the cron tool for reminders and for work at a later time or again and again. In confirmations show local time, zone and offset as the tool gives them.',
     'Lines that begin with "System:" come from the gateway, not from the person.',
@@ -32,7 +32,7 @@ export function systemPrompt(input: PromptInput): string {
     'What is written to you begins with the time at which it was written, in brackets; write no such time yourself.',
   ]
   if (input.isChat) lines.push('To send the person a file of your folder, write MEDIA:<path> on a line of its own.')
-  if (input.persona.theme !== undefined) lines.push(`Your manner: ${input.persona.theme}.`)
+  if (theme !== undefined) lines.push(`Your manner: ${theme}.`)
   if (input.jobName !== undefined)
     lines.push(`This turn is a run of the scheduled job "${input.jobName}"; your reply is its result.`)
   if (input.isTask) lines.push('Another session has you do the task below; your reply is its result. Ask nothing back.')

@@ -1,7 +1,7 @@
 // Who may connect: deny by default, and nothing that a client says of itself gives it anything.
 import { describe, expect, test } from 'vitest'
 import { decide } from '../../src/access/connect.ts'
-import { equal } from '../../src/access/secrets.ts'
+import { isSameSecret } from '../../src/base/same-secret.ts'
 import { CAUSE_LENGTH_MAX, connectParamsSchema } from '../../src/protocol/connect.ts'
 
 const TOKEN = 'the-right-token'
@@ -97,6 +97,11 @@ describe('W1: the cause', () => {
   })
 })
 
-test('equal is equality', () => {
-  expect([equal('a', 'a'), equal('a', 'b'), equal('a', 'aa'), equal('', '')]).toEqual([true, false, false, true])
+test('the same secret is the same text', () => {
+  expect([isSameSecret('a', 'a'), isSameSecret('a', 'b'), isSameSecret('a', 'aa'), isSameSecret('', '')]).toEqual([
+    true,
+    false,
+    false,
+    true,
+  ])
 })

@@ -11,11 +11,19 @@ interface Pending {
 
 export const START_MS = Date.UTC(2026, 10, 22, 9)
 
-export class VirtualTime {
+export class VirtualTime implements Clock {
   nowMs = START_MS
   #order = 0
   /** A binary heap, the earliest first. */
   readonly #heap: Pending[] = []
+
+  now(): number {
+    return this.nowMs
+  }
+
+  monotonic(): number {
+    return this.nowMs
+  }
 
   after(delayMs: number, callback: () => void): Timer {
     this.#order += 1
@@ -89,21 +97,21 @@ function isBefore(one: Pending, other: Pending): boolean {
   return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order)
 }
 
-/** The clock of one boot. */
+/** The clock of one boot over the time of its world: its timers end with it. */
 export class BootClock implements Clock {
-  readonly #time: VirtualTime
+  readonly #time: Clock
   #dead = false
 
-  constructor(time: VirtualTime) {
+  constructor(time: Clock) {
     this.#time = time
   }
 
   now(): number {
-    return this.#time.nowMs
+    return this.#time.now()
   }
 
   monotonic(): number {
-    return this.#time.nowMs
+    return this.#time.monotonic()
   }
 
   after(delayMs: number, callback: () => void): Timer {

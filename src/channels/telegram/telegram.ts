@@ -1,9 +1,9 @@
 // Telegram, by its Bot API: the channel port over grammY's calls. It polls, or is handed what a webhook brings. It decides
 // nothing; while the network or the service is away it tries again ever more slowly, and says so by its state.
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Update, UserFromGetMe } from 'grammy/types'
 import { MINUTE, SECOND } from '../../base/durations.ts'
 import { pause } from '../../base/pause.ts'
+import { isSameSecret } from '../../base/same-secret.ts'
 import type { Random } from '../../base/world.ts'
 import { type Capabilities, type Channel, ChannelError, type ChannelHandlers, type ChannelState } from '../port.ts'
 import { FILES, fileOf } from './files.ts'
@@ -142,7 +142,7 @@ class Line {
 
   async webhook({ secret, update }: WebhookRequest): Promise<{ status: 200 | 400 | 401 | 503 }> {
     const expected = this.#options.webhook?.secret
-    if (expected === undefined || secret === undefined || !isSame(secret, expected)) return { status: 401 }
+    if (expected === undefined || secret === undefined || !isSameSecret(secret, expected)) return { status: 401 }
     if (!isUpdate(update)) return { status: 400 }
     const intake = this.#intake
     if (!intake || this.#stop.signal.aborted || intake.underWay >= WINDOW) return { status: 503 }
@@ -264,12 +264,6 @@ class Line {
 function ownersTask(thrown: unknown): { readonly error: string; readonly pauseMs: number } | undefined {
   if (isUnknownToken(thrown)) return UNKNOWN_TOKEN
   return isConflict(thrown) ? OTHER_POLLER : undefined
-}
-
-/** Takes as long wherever they differ. */
-function isSame(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(a), digest(b))
 }
 
 function isUpdate(value: unknown): value is Update {

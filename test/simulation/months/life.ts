@@ -11,9 +11,10 @@ import { furnish } from '../../../src/house.ts'
 import { isMethodName, type MethodName, type Result } from '../../../src/protocol/catalogue.ts'
 import type { Store } from '../../../src/store/port.ts'
 import { openSqliteStore } from '../../../src/store/sqlite/open.ts'
+import { BootClock } from '../virtual-time.ts'
 import { HOME_ZONE } from './drawn-jobs.ts'
 import { DrawnRunner, type Effects } from './runs.ts'
-import { LifeClock, type MonthsTime } from './time.ts'
+import type { MonthsTime } from './time.ts'
 
 const DB = 'sluice.db'
 const operator: Caller = { principal: 'operator', label: 'months', scopes: new Set(['operator.admin']) }
@@ -33,7 +34,7 @@ export interface LifeParts {
 const CONFIG = JSON.stringify({ cron: { maxConcurrentRuns: 50 }, agents: { defaults: { maxConcurrent: 60 } } })
 
 export class Life {
-  readonly clock: LifeClock
+  readonly clock: BootClock
   readonly number: number
   dead = false
   /** Something was committed since this was last set to false. */
@@ -48,7 +49,7 @@ export class Life {
   private constructor(parts: LifeParts) {
     this.#parts = parts
     this.number = parts.number
-    this.clock = new LifeClock(parts.time)
+    this.clock = new BootClock(parts.time)
   }
 
   static async begin(parts: LifeParts): Promise<Life> {

@@ -13,7 +13,7 @@ interface Pending {
 /** Delays of production's own looks at the clock: as it sleeps, and as it waits for a clock to be right. */
 const LOOKS: ReadonlySet<number> = new Set([20 * SECOND, 5 * SECOND])
 
-export class MonthsTime {
+export class MonthsTime implements Clock {
   /** What has passed since the start, whatever the wall clock says. */
   passedMs = 0
   /** By how much the wall clock is off. */
@@ -28,6 +28,14 @@ export class MonthsTime {
 
   get wallMs(): number {
     return this.#startMs + this.passedMs + this.wrongMs
+  }
+
+  now(): number {
+    return this.wallMs
+  }
+
+  monotonic(): number {
+    return this.passedMs
   }
 
   after(delayMs: number, callback: () => void): Timer {
@@ -71,34 +79,5 @@ export class MonthsTime {
       if (!first || one.atMs < first.atMs || (one.atMs === first.atMs && one.order < first.order)) first = one
     }
     return first
-  }
-}
-
-/** The clock of one life of the gateway: its timers end with it. */
-export class LifeClock implements Clock {
-  readonly #time: MonthsTime
-  #dead = false
-
-  constructor(time: MonthsTime) {
-    this.#time = time
-  }
-
-  now(): number {
-    return this.#time.wallMs
-  }
-
-  monotonic(): number {
-    return this.#time.passedMs
-  }
-
-  after(delayMs: number, callback: () => void): Timer {
-    if (this.#dead) return { cancel: () => undefined }
-    return this.#time.after(delayMs, () => {
-      if (!this.#dead) callback()
-    })
-  }
-
-  kill(): void {
-    this.#dead = true
   }
 }
