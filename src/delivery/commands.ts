@@ -24,6 +24,8 @@ export interface Asking {
   readonly actionBytesMax: number
   readonly store: Store
   readonly call: <M extends MethodName>(method: M, params: ParamsInput<M>) => Promise<Result<M>>
+  /** Of the stranger who has the code that the words are; what the person is told. */
+  readonly decide: (verb: 'approve' | 'deny') => Promise<string>
 }
 
 interface ChatCommand {
@@ -45,6 +47,16 @@ export const COMMANDS: readonly ChatCommand[] = [
   { name: 'usage', description: 'What this conversation and today have used', answer: usage },
   { name: 'compact', description: 'Have this conversation summarised', answer: compact },
   { name: 'resend', description: 'Send a message again: /resend <id>', answer: resend },
+  {
+    name: 'approve',
+    description: 'Let a stranger in, as an owner: /approve <code>',
+    answer: asks => decided(asks, 'approve'),
+  },
+  {
+    name: 'deny',
+    description: 'Leave a stranger out, as an owner: /deny <code>',
+    answer: asks => decided(asks, 'deny'),
+  },
   { name: 'help', description: 'These commands', answer: help },
 ]
 /** What a chat begins with, and another word for the same. */
@@ -131,6 +143,10 @@ async function resend({ store, call, channelId, chatId, words: id }: Asking): Pr
   }
   const { queued, state } = await call('outbox.resend', { id })
   return queued ? undefined : `Nothing was sent again: that message is ${state}.`
+}
+
+async function decided({ words, decide }: Asking, verb: 'approve' | 'deny'): Promise<string> {
+  return words === '' ? `Whom? /${verb} <code>, with the code that you were told.` : await decide(verb)
 }
 
 async function help(): Promise<string> {

@@ -97,7 +97,7 @@ export class Exchange {
     const { store, clock, random, log, rulesOf } = parts
     this.#posts = parts.lines.map(line => ({
       line,
-      gate: new Gate({ store, clock, random, rules: () => rulesOf(line.id) }),
+      gate: new Gate({ store, clock, random, rules: () => rulesOf(line.id), ...roomOf(line) }),
       deliverer: new Deliverer({ store, clock, outlet: line, log }),
       state: { phase: 'starting' },
       heard: 0,
@@ -213,9 +213,11 @@ export class Exchange {
 
   #receiver({ line, gate }: Post): ReceiverParts {
     const { store, clock, sessionOf, call } = this.#parts
-    const { textLengthMax, buttons } = line.capabilities
-    const actionBytesMax = buttons?.actionBytesMax ?? 0
     const fileBytesMax = () => this.fileBytesMax(line.id)
-    return { store, clock, gate, sessionOf, call, textLengthMax, actionBytesMax, fileBytesMax, poke: () => this.poke() }
+    return { store, clock, gate, sessionOf, call, ...roomOf(line), fileBytesMax, poke: () => this.poke() }
   }
+}
+
+function roomOf({ capabilities: { textLengthMax, buttons } }: Line) {
+  return { textLengthMax, actionBytesMax: buttons?.actionBytesMax ?? 0 }
 }

@@ -1,10 +1,11 @@
 // The gate of one channel: applies its rule to who writes, counts whom it does not let through, and gives strangers a
-// code where they may have one. One stranger is told once an hour at most, and few of them at a time, so that nobody can
+// code where they may have one; owners are asked about them. One stranger is told once an hour at most, and few of them at a time, so that nobody can
 // make the agent write to many. The rows of the store say who was let in.
 import { HOUR } from '../base/durations.ts'
 import type { Clock, Random } from '../base/world.ts'
 import type { Store } from '../store/port.ts'
 import { type Asker, admit, type Refusal, type TalkRules } from './admission.ts'
+import { questionAbout } from './stranger-question.ts'
 
 /** A code is good so long, and its stranger told nothing more meanwhile. */
 export const CODE_MS = HOUR
@@ -27,6 +28,8 @@ export interface GateParts {
   readonly random: Random
   /** The present rules of the channel; undefined: whoever made it lets all in. */
   readonly rules: () => TalkRules | undefined
+  readonly textLengthMax: number
+  readonly actionBytesMax: number
 }
 
 /** Whether a message is heard; if not, what its writer is told, if anything. */
@@ -78,7 +81,7 @@ export class Gate {
     const stranger =
       known ?? (await this.#note({ channelId, chatId, messageId, from }, { nowMs, code: codeOf(random) }))
     // The message that asked is told, however often it is handed on; those after it are not.
-    if (stranger?.messageId !== messageId || stranger.chatId !== chatId) return undefined
+    if (stranger?.messageId !== messageId || stranger.chatId !== chatId || stranger.deniedBy) return undefined
     return `I do not know you yet. Ask my owner to let you in with this code, which is good for an hour:\n${stranger.code}\n(sluice pairing approve ${stranger.code})`
   }
 
@@ -93,7 +96,8 @@ export class Gate {
       ...(handle !== undefined && { handle }),
     }
     const stranger = { ...who, code, chatId, messageId, createdAtMs: nowMs, expiresAtMs: nowMs + CODE_MS }
-    return (await this.#parts.store.write.noteStranger({ stranger, openMax: STRANGERS_MAX, nowMs })).value
+    const question = questionAbout({ id, name, handle }, code, this.#parts)
+    return (await this.#parts.store.write.noteStranger({ stranger, question, openMax: STRANGERS_MAX, nowMs })).value
   }
 }
 

@@ -8,6 +8,8 @@ import type { Route } from '../store/port.ts'
 import { type Asking, commandOf, type Told } from './commands.ts'
 import { type ChannelFile, fetched } from './files.ts'
 import type { Knock } from './gate.ts'
+import { shownName } from './names.ts'
+import { decide } from './owners.ts'
 import type { ReceiverParts } from './receiver.ts'
 
 export interface InboundMessage extends Knock {
@@ -18,9 +20,6 @@ export interface InboundMessage extends Knock {
 
 /** Who writes in a chat writes and decides there, and looks at nothing else. */
 const WRITER: ReadonlySet<Scope> = new Set(['operator.write', 'operator.approvals'])
-const NAME_LENGTH_MAX = 60
-/** What would end the brackets that a name stands in, or a line. */
-const NOT_IN_NAMES = /[[\]\p{Cc}\p{Zl}\p{Zp}]+/gu
 
 /** What became of a message: it is a turn's, it was answered at once, or it was not heard. */
 export type Received = 'taken' | 'answered' | 'dropped'
@@ -80,21 +79,24 @@ async function send(parts: ReceiverParts, message: InboundMessage, { sessionKey,
 
 /** An edited message is a new one that says what it is: the turn that was told the old words may have acted on them. */
 function prefaceOf({ from, group, edited }: InboundMessage): string {
-  const name = (from.name ?? from.handle ?? from.id).replaceAll(NOT_IN_NAMES, ' ').trim().slice(0, NAME_LENGTH_MAX)
-  const said = [...(group ? [name || from.id] : []), ...(edited ? ['corrects an earlier message'] : [])]
+  const said = [...(group ? [shownName(from)] : []), ...(edited ? ['corrects an earlier message'] : [])]
   return said.length === 0 ? '' : `[${said.join(', ')}] `
 }
 
 function askingOf(
-  { store, clock, call, actionBytesMax }: ReceiverParts,
-  { channelId, chatId, messageId }: InboundMessage,
+  parts: ReceiverParts,
+  message: InboundMessage,
   { sessionKey, route, words }: From & { words: string },
 ): Asking {
+  const { store, clock, call, actionBytesMax } = parts
+  const { channelId, chatId, messageId } = message
+  const key = `${chatId}:${messageId}`
   return {
     ...{ store, channelId, chatId, sessionKey, words, actionBytesMax, nowMs: clock.now() },
     call: async <M extends MethodName>(method: M, params: ParamsInput<M>) => {
       const scopes = new Set([declarationOf(method).scope])
-      return (await call(method, params as object, { key: `${chatId}:${messageId}`, route, scopes })) as Result<M>
+      return (await call(method, params as object, { key, route, scopes })) as Result<M>
     },
+    decide: verb => decide(parts, message, { verb, code: words, key }),
   }
 }

@@ -2,6 +2,7 @@
 // once: it is judged by the same gate as their words, and may answer only what was asked in that chat. Text answers too.
 import type { Buttons, SendRow } from '../store/rows.ts'
 import { pressedJob } from './job-buttons.ts'
+import { pressedStranger } from './owners.ts'
 import type { Press, ReceiverParts } from './receiver.ts'
 
 const ACTION = /^(yes|no):(\S+)$/
@@ -37,8 +38,8 @@ export async function pressed(parts: ReceiverParts, press: Press): Promise<strin
   const { store, gate, sessionOf, call, textLengthMax, poke } = parts
   const { channelId, chatId, pressId, action } = press
   if (!gate.admits(press)) return 'You cannot answer here.'
-  const ofJob = await pressedJob(parts, press)
-  if (ofJob !== undefined) return ofJob
+  const said = (await pressedJob(parts, press)) ?? (await pressedStranger(parts, press))
+  if (said !== undefined) return said
   const [, word, id = ''] = ACTION.exec(action) ?? []
   const approval = store.read.approval(id)
   if (approval?.askedIn !== sessionOf(press)) return DEAD

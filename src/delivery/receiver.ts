@@ -17,6 +17,8 @@ export interface CallFrom {
   readonly route: Route
   readonly scopes: ReadonlySet<Scope>
   readonly preface?: string
+  /** Who it was, where that is kept; the channel without it. */
+  readonly label?: string
 }
 
 export interface ReceiverParts {

@@ -83,7 +83,8 @@ const READS: { readonly [M in MethodName]?: Read } = {
     write: ({ store, clock }) => {
       const who = { channelId: 'line', personId: '1', chatId: '1', messageId: 'm', code: 'CODE' }
       const stranger = { ...who, createdAtMs: clock.now(), expiresAtMs: clock.now() + 60_000 }
-      return store.write.noteStranger({ stranger, openMax: 3, nowMs: clock.now() })
+      const question = { text: 'Let them in?', buttons: undefined, textLengthMax: 100 }
+      return store.write.noteStranger({ stranger, question, openMax: 3, nowMs: clock.now() })
     },
   },
   'events.since': { params: () => ({ seq: 0 }), write: house => say(house, 'hi') },

@@ -32,7 +32,14 @@ async function hand(what: ReturnType<typeof message>, call?: Door): Promise<void
   const door: Door = (method, params, { key, scopes }) =>
     house.dispatcher.call(method, params, { caller: { principal: 'channel:loop', label: 'loop', scopes }, key })
   const { store, clock } = house
-  const gate = new Gate({ store, clock, random: house.parts.random, rules: () => undefined })
+  const gate = new Gate({
+    store,
+    clock,
+    random: house.parts.random,
+    rules: () => undefined,
+    textLengthMax: 4_000,
+    actionBytesMax: 0,
+  })
   const sessionOf = () => `loop:${what.chatId}`
   const around = { textLengthMax: 100, actionBytesMax: 0, fileBytesMax: () => 0, poke: () => undefined }
   await receive({ store, clock, gate, sessionOf, call: call ?? door, ...around }, what)

@@ -56,7 +56,8 @@ async function pairedDevice({ store, clock, parts }: House): Promise<string> {
 async function waitingStranger({ store, clock }: House): Promise<string> {
   const who = { channelId: 'line', personId: '1', chatId: '1', messageId: 'm', code: 'CODE' }
   const stranger = { ...who, createdAtMs: clock.now(), expiresAtMs: clock.now() + 60_000 }
-  await store.write.noteStranger({ stranger, openMax: 3, nowMs: clock.now() })
+  const question = { text: 'Let them in?', buttons: undefined, textLengthMax: 100 }
+  await store.write.noteStranger({ stranger, question, openMax: 3, nowMs: clock.now() })
   return 'CODE'
 }
 
@@ -230,6 +231,13 @@ const CASES: { readonly [M in MethodName]?: Case<M> } = {
     params: code => ({ code }),
     others: () => ({ code: 'ANOTHER' }),
     count: house => house.store.read.people(9).length,
+    same: whole,
+  },
+  'channels.pairing.deny': {
+    before: waitingStranger,
+    params: code => ({ code }),
+    others: () => ({ code: 'ANOTHER' }),
+    count: house => (house.store.read.stranger({ channelId: 'line', personId: '1', nowMs: 0 })?.deniedBy ? 1 : 0),
     same: whole,
   },
   'channels.pairing.revoke': {

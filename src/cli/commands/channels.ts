@@ -70,7 +70,8 @@ type TelegramKeys = Readonly<Partial<Record<'enabled' | 'botToken' | 'tokenFile'
 
 const NEXT = [
   'Next: write to the bot in Telegram. It answers with a code.',
-  'Then: sluice pairing approve <code> lets you in. Nobody else can talk to your agent.',
+  'Then: sluice pairing approve <code> --owner lets you in as the owner. Nobody else can talk to your agent:',
+  'when somebody asks to, you are asked in that chat, and let them in or not.',
 ]
 
 function knownAs(bot: Awaited<ReturnType<FindBot>>): string[] {
@@ -101,10 +102,13 @@ export const people: Run = async (args, shell) => {
     { title: 'Code', cell: ({ code }) => sanitizeLine(code) },
     ...who(),
     { title: 'Until', cell: ({ expiresAtMs }) => relative(expiresAtMs, nowMs) },
+    { title: 'Denied by', cell: ({ deniedBy }) => sanitizeLine(deniedBy ?? '-'), leaves: 2 },
   ]
   const letInColumns: Column<Listed['people'][number]>[] = [
     ...who(),
     { title: 'Since', cell: ({ letInAtMs }) => relative(letInAtMs, nowMs) },
+    { title: 'Owner', cell: ({ owner }) => (owner ? 'yes' : '-') },
+    { title: 'By', cell: ({ letInBy }) => sanitizeLine(letInBy), leaves: 2 },
   ]
   if (args.has('json')) writeJson(shell, listed)
   else if (listed.strangers.length + listed.people.length === 0)
@@ -120,21 +124,33 @@ export const letIn: Run = async (args, shell) => {
   const [code] = args.positionals
   if (code === undefined) throw args.usage('Which code? sluice pairing list')
   const answer = await withGateway(args, shell, ({ call }) =>
-    call('channels.pairing.approve', { code, idempotencyKey: shell.random.uuid() }),
+    call('channels.pairing.approve', { code, owner: args.has('owner'), idempotencyKey: shell.random.uuid() }),
   )
   const { person } = answer
-  return tell(args, shell, { answer, text: `Let in: ${shownName(person)}, on ${person.channel}. They were told.` })
+  const as = person.owner ? 'Let in as an owner' : 'Let in'
+  return tell(args, shell, { answer, text: `${as}: ${shownName(person)}, on ${person.channel}. They were told.` })
+}
+
+export const leaveOut: Run = async (args, shell) => {
+  const [code] = args.positionals
+  if (code === undefined) throw args.usage('Which code? sluice pairing list')
+  const answer = await withGateway(args, shell, ({ call }) =>
+    call('channels.pairing.deny', { code, idempotencyKey: shell.random.uuid() }),
+  )
+  const text = `Not let in: ${shownName(answer.stranger)}. They were told nothing, and may ask again in an hour.`
+  return tell(args, shell, { answer, text })
 }
 
 export const shutOut: Run = async (args, shell) => {
   const [channel, person] = args.positionals
   if (channel === undefined || person === undefined) throw args.usage('Whom, on which channel? sluice pairing list')
+  const ownerOnly = args.has('owner')
   const answer = await withGateway(args, shell, ({ call }) =>
-    call('channels.pairing.revoke', { channel, person, idempotencyKey: shell.random.uuid() }),
+    call('channels.pairing.revoke', { channel, person, ownerOnly, idempotencyKey: shell.random.uuid() }),
   )
-  const text = answer.removed
-    ? `Shut out: ${person}.`
-    : `${person} was not let in by a code; see allowFrom in the config.`
+  const done = ownerOnly ? `No owner any more: ${person}.` : `Shut out: ${person}.`
+  const nobody = ownerOnly ? 'is no owner.' : 'was not let in by a code; see allowFrom in the config.'
+  const text = answer.removed ? done : `${person} ${nobody}`
   return tell(args, shell, { answer, text })
 }
 

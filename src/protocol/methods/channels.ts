@@ -15,11 +15,16 @@ const personSchema = z.object({
   handle: z.string().optional(),
   letInAtMs: z.number(),
   letInBy: z.string(),
+  /** May let others in, from their direct chat. */
+  owner: z.boolean(),
 })
 
-const strangerSchema = personSchema
-  .omit({ letInAtMs: true, letInBy: true })
-  .extend({ code: z.string(), chat: z.string(), createdAtMs: z.number(), expiresAtMs: z.number() })
+const strangerSchema = personSchema.omit({ letInAtMs: true, letInBy: true, owner: true }).extend({
+  ...{ code: z.string(), chat: z.string(), createdAtMs: z.number(), expiresAtMs: z.number() },
+  /** Who denied it, if somebody did: the code is nobody's any more. */
+  deniedBy: z.string().optional(),
+})
+const code = z.string().trim().toUpperCase().min(1).max(100)
 
 /** One account of a channel; clients of the family read the first five. */
 const accountSchema = z.object({
@@ -71,14 +76,23 @@ export const CHANNEL_METHODS = {
   }),
   'channels.pairing.approve': method({
     summary: 'Let the stranger with this code talk on their channel; they are told.',
-    params: z.strictObject({ code: z.string().trim().toUpperCase().min(1).max(100), idempotencyKey }),
+    /** `owner`: they may let others in, too, from the chat in which they asked. */
+    params: z.strictObject({ code, owner: z.boolean().optional(), idempotencyKey }),
     result: z.object({ ok: z.literal(true), person: personSchema }),
+    replay: 'transactional',
+    ...pairing,
+  }),
+  'channels.pairing.deny': method({
+    summary: 'Make the code of a stranger void; they are told nothing, and may have another when its hour is over.',
+    params: z.strictObject({ code, idempotencyKey }),
+    result: z.object({ ok: z.literal(true), stranger: strangerSchema }),
     replay: 'transactional',
     ...pairing,
   }),
   'channels.pairing.revoke': method({
     summary: 'Shut out a person who was let in by a code; those whom the config names are named there.',
-    params: z.strictObject({ channel: id, person: id, idempotencyKey }),
+    /** `ownerOnly`: they may still talk, but no longer let others in. */
+    params: z.strictObject({ channel: id, person: id, ownerOnly: z.boolean().optional(), idempotencyKey }),
     result: z.object({ ok: z.literal(true), removed: z.boolean() }),
     replay: 'transactional',
     ...pairing,

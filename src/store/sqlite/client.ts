@@ -38,6 +38,7 @@ const WRITE_NAMES: Readonly<Record<WriteName, true>> = {
   dropPreview: true,
   noteStranger: true,
   letIn: true,
+  denyStranger: true,
   shutOut: true,
   askApproval: true,
   decideApproval: true,

@@ -271,6 +271,12 @@ ALTER TABLE sends ADD COLUMN buttons TEXT;
 CREATE INDEX sends_with_file ON sends (file ->> '$.blob') WHERE file IS NOT NULL;
 `
 
+/** People who may let others in, with the chat in which they are asked; and strangers who were denied. */
+const OWNERS = `
+ALTER TABLE people ADD COLUMN owner_chat_id TEXT;
+ALTER TABLE strangers ADD COLUMN denied_by TEXT;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -287,6 +293,7 @@ export const MIGRATIONS: readonly string[] = [
   JOB_RETRIES,
   TRIGGERS,
   FILES_AND_BUTTONS_OF_SENDS,
+  OWNERS,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

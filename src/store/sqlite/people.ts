@@ -1,7 +1,7 @@
 // Who may talk on channels: rows of people and strangers, their small reads and their writes. A stranger who is let in is
-// a person in the commit that owes them the word for it.
+// a person in the commit that owes them the word for it; owners are asked in the commit that notes the stranger.
 import { SluiceError } from '../../base/errors.ts'
-import type { PeopleReads, PersonName, PersonRow, StrangerRow } from '../port-people.ts'
+import type { OwnerQuestion, PeopleReads, PersonName, PersonRow, StrangerRow } from '../port-people.ts'
 import { onceSame } from './keys.ts'
 import { queueTo } from './sends.ts'
 import { fresh, type Tx, type WriteFunctions } from './tx.ts'
@@ -10,13 +10,20 @@ import { fresh, type Tx, type WriteFunctions } from './tx.ts'
 const ROWS_MAX = 500
 /** Any channel takes a message of so many UTF-16 units. */
 const TEXT_LENGTH_MAX = 100
+/** Owners of a channel who are asked of a stranger. */
+const OWNERS_ASKED_MAX = 20
 
 const FIND_PERSON = 'SELECT * FROM people WHERE channel_id = ? AND person_id = ?'
-const LET_IN = `INSERT OR REPLACE INTO people (channel_id, person_id, name, handle, let_in_at_ms, let_in_by)
-  VALUES (:channelId, :personId, :name, :handle, :nowMs, :by)`
+const LET_IN = `INSERT OR REPLACE INTO people (channel_id, person_id, name, handle, let_in_at_ms, let_in_by, owner_chat_id)
+  VALUES (:channelId, :personId, :name, :handle, :nowMs, :by, :ownerChatId)`
 const SHUT_OUT = 'DELETE FROM people WHERE channel_id = ? AND person_id = ?'
+const END_OWNER = `UPDATE people SET owner_chat_id = NULL
+  WHERE channel_id = ? AND person_id = ? AND owner_chat_id IS NOT NULL`
+const OWNER_CHATS = `SELECT DISTINCT owner_chat_id AS chatId FROM people WHERE channel_id = ? AND owner_chat_id IS NOT NULL
+  ORDER BY owner_chat_id LIMIT ${OWNERS_ASKED_MAX}`
 const FIND_STRANGER = 'SELECT * FROM strangers WHERE channel_id = ? AND person_id = ? AND expires_at_ms > ?'
-const FIND_CODE = 'SELECT * FROM strangers WHERE code = ? AND expires_at_ms > ?'
+const FIND_CODE = 'SELECT * FROM strangers WHERE code = ? AND expires_at_ms > ? AND denied_by IS NULL'
+const DENY = 'UPDATE strangers SET denied_by = :by WHERE channel_id = :channelId AND person_id = :personId'
 const DROP_EXPIRED = 'DELETE FROM strangers WHERE expires_at_ms <= ?'
 const DROP_STRANGER = 'DELETE FROM strangers WHERE channel_id = ? AND person_id = ?'
 const COUNT_STRANGERS = 'SELECT count(*) AS n FROM strangers WHERE channel_id = ?'
@@ -34,6 +41,7 @@ interface NameColumns {
 interface PersonColumns extends NameColumns {
   readonly let_in_at_ms: number
   readonly let_in_by: string
+  readonly owner_chat_id: string | null
 }
 
 interface StrangerColumns extends NameColumns {
@@ -42,6 +50,7 @@ interface StrangerColumns extends NameColumns {
   readonly message_id: string
   readonly created_at_ms: number
   readonly expires_at_ms: number
+  readonly denied_by: string | null
 }
 
 function nameOf({ channel_id, person_id, name, handle }: NameColumns): PersonName {
@@ -53,7 +62,9 @@ function nameOf({ channel_id, person_id, name, handle }: NameColumns): PersonNam
 }
 
 function toPerson(row: PersonColumns): PersonRow {
-  return { ...nameOf(row), letInAtMs: row.let_in_at_ms, letInBy: row.let_in_by }
+  const { owner_chat_id: ownerChatId } = row
+  const letIn = { letInAtMs: row.let_in_at_ms, letInBy: row.let_in_by }
+  return { ...nameOf(row), ...letIn, ...(ownerChatId !== null && { ownerChatId }) }
 }
 
 function toStranger(row: StrangerColumns): StrangerRow {
@@ -61,17 +72,46 @@ function toStranger(row: StrangerColumns): StrangerRow {
     ...nameOf(row),
     ...{ code: row.code, chatId: row.chat_id, messageId: row.message_id },
     ...{ createdAtMs: row.created_at_ms, expiresAtMs: row.expires_at_ms },
+    ...(row.denied_by !== null && { deniedBy: row.denied_by }),
   }
 }
 
-const noteStranger: WriteFunctions['noteStranger'] = (tx, { stranger, openMax, nowMs }) => {
+const noteStranger: WriteFunctions['noteStranger'] = (tx, { stranger, question, openMax, nowMs }) => {
   const { channelId, personId } = stranger
   const known = tx.get<StrangerColumns>(FIND_STRANGER, [channelId, personId, nowMs])
   if (known) return fresh(toStranger(known))
   tx.run(DROP_EXPIRED, [nowMs])
   if ((tx.get<{ n: number }>(COUNT_STRANGERS, [channelId])?.n ?? 0) >= openMax) return fresh(undefined)
   tx.run(INSERT_STRANGER, { ...stranger, name: stranger.name ?? null, handle: stranger.handle ?? null })
+  for (const { chatId } of tx.all<{ chatId: string }>(OWNER_CHATS, [channelId])) {
+    tell(tx, { id: `asks:${channelId}:${personId}:${nowMs}:${chatId}`, channelId, chatId, ...question, nowMs })
+  }
   return fresh(stranger)
+}
+
+interface Told extends OwnerQuestion {
+  readonly id: string
+  readonly channelId: string
+  readonly chatId: string
+  readonly nowMs: number
+}
+
+function tell(tx: Tx, { id, channelId, chatId, text, buttons, textLengthMax, nowMs }: Told): void {
+  const owed = { id, sessionKey: `channel:${channelId}:${chatId}`, text, buttons, source: 'control' as const }
+  queueTo(tx, { channelId, chatId, textLengthMax }, { owed, nowMs })
+}
+
+interface Coded {
+  readonly code: string
+  readonly channelId?: string
+  readonly nowMs: number
+}
+
+function requireStranger(tx: Tx, { code, channelId, nowMs }: Coded): StrangerColumns {
+  const row = tx.get<StrangerColumns>(FIND_CODE, [code, nowMs])
+  if (row && row.channel_id === (channelId ?? row.channel_id)) return row
+  const message = `Nobody has the code ${code}; it was used or denied, or it may be over. Who waits: sluice pairing list`
+  throw new SluiceError('INVALID_REQUEST', message, { outcome: 'not-started' })
 }
 
 function requirePerson(tx: Tx, channelId: string, personId: string): PersonRow {
@@ -80,25 +120,30 @@ function requirePerson(tx: Tx, channelId: string, personId: string): PersonRow {
 
 const letIn: WriteFunctions['letIn'] = (tx, args) =>
   onceSame(tx, args, () => {
-    const { code, by, text, nowMs } = args
-    const row = tx.get<StrangerColumns>(FIND_CODE, [code, nowMs])
-    if (!row) {
-      const message = `Nobody has the code ${code}; it may be over. Who waits: sluice pairing list`
-      throw new SluiceError('INVALID_REQUEST', message, { outcome: 'not-started' })
-    }
-    const { channel_id: channelId, person_id: personId, chat_id: chatId, name, handle } = row
-    tx.run(LET_IN, { channelId, personId, name, handle, nowMs, by })
+    const { by, text, nowMs, isOwner } = args
+    const { channel_id: channelId, person_id: personId, chat_id: chatId, name, handle } = requireStranger(tx, args)
+    tx.run(LET_IN, { channelId, personId, name, handle, nowMs, by, ownerChatId: isOwner ? chatId : null })
     tx.run(DROP_STRANGER, [channelId, personId])
-    const owed = { id: `let-in:${channelId}:${personId}:${nowMs}`, sessionKey: `channel:${channelId}:${chatId}`, text }
-    const route = { channelId, chatId, textLengthMax: TEXT_LENGTH_MAX }
-    queueTo(tx, route, { owed: { ...owed, source: 'control' }, nowMs })
+    const id = `let-in:${channelId}:${personId}:${nowMs}`
+    tell(tx, { id, channelId, chatId, text, buttons: undefined, textLengthMax: TEXT_LENGTH_MAX, nowMs })
     return requirePerson(tx, channelId, personId)
   })
 
-const shutOut: WriteFunctions['shutOut'] = (tx, args) =>
-  onceSame(tx, args, () => ({ removed: tx.run(SHUT_OUT, [args.channelId, args.personId]).changes > 0 }))
+const denyStranger: WriteFunctions['denyStranger'] = (tx, args) =>
+  onceSame(tx, args, () => {
+    const stranger = toStranger(requireStranger(tx, args))
+    const { channelId, personId } = stranger
+    tx.run(DENY, { channelId, personId, by: args.by })
+    return { ...stranger, deniedBy: args.by }
+  })
 
-export const peopleWrites = { noteStranger, letIn, shutOut }
+const shutOut: WriteFunctions['shutOut'] = (tx, args) =>
+  onceSame(tx, args, () => {
+    const { channelId, personId, isOwnerOnly } = args
+    return { removed: tx.run(isOwnerOnly ? END_OWNER : SHUT_OUT, [channelId, personId]).changes > 0 }
+  })
+
+export const peopleWrites = { noteStranger, letIn, denyStranger, shutOut }
 
 type Params = readonly (string | number)[]
 type Select = <R>(sql: string) => { all(params: Params): R[]; get(params: Params): R | undefined }
