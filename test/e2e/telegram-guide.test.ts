@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/delivery/commands.ts'
 import { BotApi } from '../fakes/telegram/bot-api.ts'
+import { within } from './bound.ts'
 import { type GatewayProcess, Scope } from './gateway-process.ts'
 
 const GUIDE = readFileSync(new URL('../../docs/guides/telegram.md', import.meta.url), 'utf8')
@@ -14,6 +15,7 @@ const commands = blocks('sh').flatMap(text => text.trim().split(/\n */))
 
 const scope = new Scope()
 const api = new BotApi()
+const ada = api.person('Ada')
 let gateway: GatewayProcess
 
 beforeAll(async () => {
@@ -53,7 +55,7 @@ test('a token that Telegram does not know is not written, however it is given', 
 test('from BotFather to the first reminder, as the guide says', async () => {
   expect(commands).toEqual([
     'sluice channels add telegram',
-    'sluice pairing approve <code>',
+    'sluice pairing approve <code> --owner',
     'sluice channels status',
     'sluice pairing list',
   ])
@@ -63,22 +65,37 @@ test('from BotFather to the first reminder, as the guide says', async () => {
   expect(added.stdout).toContain('Telegram knows this bot as @slu_bot.')
   expect(added.stdout).not.toContain(api.token)
   await gateway.restarted()
-  const person = api.person('Ada')
-  const said = () => api.seen(person.id).map(({ text }) => text)
+  const said = () => api.seen(ada.id).map(({ text }) => text)
   const told = async (words: RegExp) => {
     await api.until(() => said().some(text => words.test(text)), `${words}`)
     return said().find(text => words.test(text)) ?? ''
   }
-  person.write('hello')
+  ada.write('hello')
   const code = /^[A-Z2-9]{8}$/m.exec(await told(/with this code/))?.[0] ?? ''
   expect((await run(approve.replace('<code>', code))).code).toBe(0)
   await told(/let in/)
   const words = /Write to the bot: `([^`]+)`/.exec(GUIDE)?.[1] ?? ''
-  person.write(words.replace('5 seconds', '1 second'))
+  ada.write(words.replace('5 seconds', '1 second'))
   await told(/^Done: I will say “stretch”/)
   await told(/^stretch$/)
   expect((await run(status)).stdout).toMatch(/telegram +running +slu_bot/)
-  expect((await run(list)).stdout).toContain('Ada')
+  expect((await run(list)).stdout).toMatch(/Ada +\S+ \S+ +yes +cli/)
+})
+
+test('the owner is asked in their chat about a stranger, lets them in by a button, and the list says who did', async () => {
+  const bob = api.person('Bob', 'bob')
+  const saidTo = (id: number, words: RegExp) => api.seen(id).some(({ text }) => words.test(text))
+  bob.write('hello')
+  await api.until(() => saidTo(bob.id, /with this code/), 'the code')
+  bob.write('hello?')
+  await api.until(() => saidTo(ada.id, /^Bob .*asks to talk to me/), 'the question')
+  expect(await within(ada.press('Approve').note, 'the note')).toMatch(/^Bob \(@bob, id \d+\) is let in, and told\.$/)
+  await api.until(() => saidTo(bob.id, /You are let in/), 'the word to Bob')
+  expect(await within(ada.press('Approve').note, 'the note')).toMatch(/Nobody has the code/)
+  expect(api.seen(ada.id).filter(({ text }) => text.includes('asks to talk'))).toHaveLength(1)
+  expect((await gateway.cli(['pairing', 'list'])).stdout).toMatch(/Bob @bob .* - +Ada \(id \d+\) on telegram/)
+  const revoked = await gateway.cli(['pairing', 'revoke', 'telegram', String(ada.id), '--owner'])
+  expect(revoked.stdout).toBe(`No owner any more: ${ada.id}.\n`)
 })
 
 test('another way to give the token takes the place of the first, also while Telegram is not reached', async () => {
