@@ -1,8 +1,9 @@
 // The outbox, the deliverer and the loopback channel under drawn faults and crashes at any commit, against a tiny model
-// of what people should have seen: what was acknowledged, once and in order, or a report that says what is not known.
+// of what people should have seen: what was acknowledged, texts and the files that go with them, once and in order, or a
+// report that says what is not known.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { SendFault } from '../../src/channels/loopback/loopback.ts'
+import type { SendFault, Sighting } from '../../src/channels/loopback/loopback.ts'
 import { chunksOf } from '../../src/store/chunks.ts'
 import type { Store } from '../../src/store/port.ts'
 import type { SendRow } from '../../src/store/rows.ts'
@@ -15,6 +16,8 @@ interface Text {
   readonly kind: 'reply' | 'control'
   readonly chat: number
   readonly pieces: number
+  /** Go with a reply. */
+  readonly files: number
 }
 interface Crash {
   readonly afterCommits: number
@@ -38,6 +41,7 @@ const textStep = fc.record<Text>({
   kind: fc.constantFrom('reply', 'control'),
   chat: fc.integer({ min: 0, max: 2 }),
   pieces: fc.integer({ min: 1, max: 3 }),
+  files: fc.integer({ min: 0, max: 2 }),
 })
 const scenarios = fc.record<Scenario>({
   dedupesSends: fc.boolean(),
@@ -105,6 +109,12 @@ function wordsOf(id: string, pieces: number): string {
   return Array.from({ length: 16 * pieces - 8 }, (_, n) => `${id}.${n}`.padEnd(5, '_')).join(' ')
 }
 
+const contentOf = (name: string) => Buffer.from(`the bytes of ${name}`)
+/** The names of the files that go with a text. */
+function namesOf(id: string, { kind, files }: Text): string[] {
+  return kind === 'control' ? [] : Array.from({ length: files }, (_, n) => `${id}.file${n}`)
+}
+
 /** Owes a text to a chat; resolves when that was acknowledged. */
 async function owe({ store }: Life, id: string, owed: { text: string; step: Text; nowMs: number }): Promise<void> {
   const { text, step, nowMs } = owed
@@ -118,7 +128,8 @@ async function owe({ store }: Life, id: string, owed: { text: string; step: Text
   await store.write.acceptMessage({ run, route, nowMs })
   const { value } = await store.write.claimRun({ runId: id, epoch: store.epoch, nowMs, events: [] })
   const fence = { runId: id, epoch: store.epoch, attempt: value?.attempt ?? 0 }
-  await store.write.endRun({ fence, end: { state: 'ok', reply: text }, nowMs, events: [] })
+  const files = namesOf(id, step).map(name => ({ name, mime: 'text/plain', content: contentOf(name) }))
+  await store.write.endRun({ fence, end: { state: 'ok', reply: text, files }, nowMs, events: [] })
 }
 
 interface Played {
@@ -141,7 +152,7 @@ async function play(bench: DeliveryBench, scenario: Scenario): Promise<Played> {
         () => false,
       )
       const textId = step.kind === 'control' ? id : `reply:${id}`
-      const pieces = chunksOf(text, TEXT_LENGTH_MAX)
+      const pieces = [...chunksOf(text, TEXT_LENGTH_MAX), ...namesOf(id, step)]
       for (const [piece, words] of pieces.entries()) if (isTaken) expected.set(`${textId}#${piece + 1}`, words)
       life.deliverer.poke()
       await settled()
@@ -171,6 +182,11 @@ function judge(row: SendRow, sightings: number, { store, dedupesSends }: Played)
   }
 }
 
+function expectAsOwed({ text, file }: Sighting, row: SendRow): void {
+  expect(file ? file.name : text).toBe(row.text)
+  expect(file && Buffer.from(file.bytes)).toEqual(row.file && contentOf(row.file.name))
+}
+
 function audit(bench: DeliveryBench, played: Played): void {
   const { store, expected } = played
   const ids = new Set([...expected.keys(), ...bench.seen.map(({ messageId }) => messageId)])
@@ -180,7 +196,7 @@ function audit(bench: DeliveryBench, played: Played): void {
     if (!row) throw new Error(`${id} was acknowledged or seen, and is not in the outbox`)
     const sightings = bench.seen.filter(({ messageId }) => messageId === id)
     expect(`${id} ${judge(row, sightings.length, played)}`).toBe(`${id} ok`)
-    for (const { text } of sightings) expect(text).toBe(row.text)
+    for (const shown of sightings) expectAsOwed(shown, row)
     if (expected.has(id)) expect(row.text).toBe(expected.get(id))
   }
   // Texts of one line were owed in the order of their steps, and their pieces in theirs.
@@ -209,7 +225,8 @@ test('L4: whatever fails and wherever it dies, people see each text once and in 
         const played = await play(bench, scenario)
         const { store } = played
         audit(bench, played)
-        for (const row of store.read.openSends(500)) states.add(row.state)
+        for (const row of store.read.openSends(500)) states.add(row.file ? `file ${row.state}` : row.state)
+        if (bench.seen.some(({ file }) => file)) states.add('file sent')
         if (scenario.dedupesSends) expect(store.read.openSends(500).filter(row => row.state !== 'failed')).toEqual([])
       } finally {
         await bench.close()
@@ -218,5 +235,5 @@ test('L4: whatever fails and wherever it dies, people see each text once and in 
     { numRuns: 120 },
   )
   // The scenarios reach what they are meant to reach.
-  expect([...states].sort()).toEqual(['failed', 'unconfirmed'])
+  expect([...states].sort()).toEqual(['failed', 'file failed', 'file sent', 'file unconfirmed', 'unconfirmed'])
 }, 120_000)
