@@ -93,6 +93,10 @@ export const ackKeys = {
     .enum(['group-mentions', 'group-all', 'direct', 'all'])
     .optional()
     .meta({ description: 'Under which messages.', default: 'group-mentions' }),
+  removeAckAfterReply: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Whether the sign goes once the reply was sent.', default: false }),
 }
 
 type TelegramConfig = NonNullable<z.output<typeof telegramKey>>
@@ -130,7 +134,12 @@ export interface ChannelSettings {
   /** By the channel's id. */
   readonly rules: Readonly<Record<string, ChannelRules>>
   /** The sign under a message that was taken, and under which ones. */
-  readonly ack: { readonly sign: string; readonly scope: 'group-mentions' | 'group-all' | 'direct' | 'all' }
+  readonly ack: {
+    readonly sign: string
+    readonly scope: 'group-mentions' | 'group-all' | 'direct' | 'all'
+    /** The sign goes once the reply was sent. */
+    readonly isRemoved: boolean
+  }
 }
 
 interface Config {
@@ -139,6 +148,7 @@ interface Config {
     | {
         readonly ackReaction?: string | undefined
         readonly ackReactionScope?: ChannelSettings['ack']['scope'] | undefined
+        readonly removeAckAfterReply?: boolean | undefined
       }
     | undefined
 }
@@ -152,7 +162,11 @@ export function channelSettings(
   return {
     telegram: isOn ? reachOf(telegram, tokenOf(telegram, env, files)) : undefined,
     rules: isOn ? { telegram: rulesOf(telegram) } : {},
-    ack: { sign: messages?.ackReaction ?? ACK_DEFAULT, scope: messages?.ackReactionScope ?? 'group-mentions' },
+    ack: {
+      sign: messages?.ackReaction ?? ACK_DEFAULT,
+      scope: messages?.ackReactionScope ?? 'group-mentions',
+      isRemoved: messages?.removeAckAfterReply ?? false,
+    },
   }
 }
 

@@ -66,6 +66,8 @@ export interface DelivererParts {
   readonly store: Store
   readonly clock: Clock
   readonly outlet: Outlet
+  /** Told of each send that was sent, once that is on disk. Must not throw. */
+  readonly sent?: (row: SendRow) => void
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
@@ -185,7 +187,10 @@ export class Deliverer {
     const fence = { id, epoch: store.epoch, attempt: attempt + 1 }
     try {
       const { value } = await store.write.claimSend({ id, epoch: fence.epoch, nowMs: clock.now() })
-      if (value) await this.#end(fence, await this.#send(value))
+      if (!value) return
+      const end = await this.#send(value)
+      await this.#end(fence, end)
+      if (end.state === 'sent') this.#parts.sent?.(value)
     } catch (error) {
       this.#notBefore = clock.monotonic() + RETRY_MS
       this.#complain(error)

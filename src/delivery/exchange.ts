@@ -4,11 +4,12 @@
 import { pause } from '../base/pause.ts'
 import type { Clock, Random } from '../base/world.ts'
 import type { Store } from '../store/port.ts'
+import { replyIds, type SendRow } from '../store/rows.ts'
 import type { TalkRules } from './admission.ts'
 import { COMMANDS } from './commands.ts'
 import { Deliverer, type DelivererParts, type Outlet } from './deliverer.ts'
 import { Gate } from './gate.ts'
-import { type InboundMessage, receive } from './inbound.ts'
+import { type InboundMessage, receive, runIdOf } from './inbound.ts'
 import { Previews } from './previews.ts'
 import { pressed } from './questions.ts'
 import type { Press, ReceiverParts } from './receiver.ts'
@@ -48,6 +49,8 @@ export interface LineRules extends TalkRules {
 export interface Ack {
   readonly sign: string
   readonly scope: 'group-mentions' | 'group-all' | 'direct' | 'all'
+  /** It goes once the reply was sent. */
+  readonly isRemoved: boolean
 }
 
 export interface ExchangeParts {
@@ -98,7 +101,7 @@ export class Exchange {
     this.#posts = parts.lines.map(line => ({
       line,
       gate: new Gate({ store, clock, random, rules: () => rulesOf(line.id), ...roomOf(line) }),
-      deliverer: new Deliverer({ store, clock, outlet: line, log }),
+      deliverer: new Deliverer({ store, clock, outlet: line, log, sent: row => this.#unsign(line, row) }),
       state: { phase: 'starting' },
       heard: 0,
       lastInboundAtMs: undefined,
@@ -174,6 +177,19 @@ export class Exchange {
     const where = { all: true, direct: !group, 'group-all': group !== undefined, 'group-mentions': group?.addressed }
     if (sign === '' || !line.capabilities.reactions || !where[scope]) return
     line.react?.({ chatId, messageId, sign }).catch(() => undefined)
+  }
+
+  /** Takes the sign from what a reply answers, its own message and those that joined its turn. As `#acknowledge`. */
+  #unsign(line: Line, { source, id, textId, chatId }: SendRow): void {
+    const { ack, store } = this.#parts
+    const { sign, isRemoved } = ack()
+    if (source !== 'reply' || id !== `${textId}#1` || sign === '' || !isRemoved || !line.capabilities.reactions) return
+    const runId = textId.slice(replyIds('').reply.length)
+    const ours = runIdOf({ channelId: line.id, chatId, messageId: '' })
+    for (const each of [runId, ...store.read.mergedInto(runId)]) {
+      const messageId = each.startsWith(ours) ? each.slice(ours.length) : undefined
+      if (messageId !== undefined) line.react?.({ chatId, messageId }).catch(() => undefined)
+    }
   }
 
   #fares(post: Post, state: LineState): void {

@@ -61,13 +61,13 @@ async function answerOf(parts: ReceiverParts, message: InboundMessage, from: Fro
 }
 
 async function send(parts: ReceiverParts, message: InboundMessage, { sessionKey, route }: From) {
-  const { channelId, chatId, messageId, text, files = [] } = message
+  const { chatId, messageId, text, files = [] } = message
   const attachments = await fetched(files, { clock: parts.clock, bytesMax: parts.fileBytesMax() })
   const params = {
     sessionKey,
     // A file may come without a word.
     message: text.trim() === '' && attachments.length > 0 ? '(a file)' : text,
-    idempotencyKey: `channel:${channelId}:${chatId}:${messageId}`,
+    idempotencyKey: runIdOf(message),
     ...(attachments.length > 0 && { attachments }),
   }
   const preface = prefaceOf(message)
@@ -75,6 +75,11 @@ async function send(parts: ReceiverParts, message: InboundMessage, { sessionKey,
   const { aborted } = (await parts.call('chat.send', params, from)) as { aborted?: boolean }
   if (aborted === undefined) return undefined
   return aborted ? 'Stopped.' : 'Nothing was running here.'
+}
+
+/** The run that a message asks for. */
+export function runIdOf({ channelId, chatId, messageId }: Pick<Knock, 'channelId' | 'chatId' | 'messageId'>): string {
+  return `channel:${channelId}:${chatId}:${messageId}`
 }
 
 /** An edited message is a new one that says what it is: the turn that was told the old words may have acted on them. */

@@ -227,7 +227,7 @@ async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result
   }
   const { caller, key, signal } = call
   const { run } = await accept(parts, input, { caller, key, signal, ...(call.takesTwo && { waitMs: FINAL_WAIT_MS }) })
-  const accepted = { runId: run.runId, status: 'accepted' as const, acceptedAt: run.createdAtMs }
+  const accepted = { runId: run.runId, status: 'accepted' as const, acceptedAt: run.createdAtMs, ...warned(run) }
   if (!call.takesTwo) return accepted
   call.early(accepted)
   const end = await waitForRun(parts, call, { runId: run.runId, timeoutMs: FINAL_WAIT_MS })
@@ -243,8 +243,15 @@ function deliveredTo(parts: MethodParts, params: Params<'agent'>, sessionKey: st
   if (target.kind === 'missing') {
     throw new SluiceError('INVALID_REQUEST', `invalid agent params: ${target.why}`, { outcome: 'not-started' })
   }
-  const deliverTo = target.kind === 'none' ? undefined : target.route
-  return deliverTo ? { rules: { deliverTo } } : {}
+  if (target.kind === 'none') return {}
+  const { route: deliverTo } = target
+  return { rules: deliverTo ? { deliverTo } : { undelivered: true } }
+}
+
+function warned({ rules }: RunRow): Pick<Result<'agent'>, 'warning'> {
+  const warning =
+    'The reply is sent to no chat: none is named, and nobody reads this session in one. Name channel and to.'
+  return rules?.undelivered ? { warning } : {}
 }
 
 function finalAnswer({ store }: MethodParts, end: RunRow | undefined, runId: string): Result<'agent'> {
@@ -260,6 +267,7 @@ function finalAnswer({ store }: MethodParts, end: RunRow | undefined, runId: str
     runId,
     status: 'ok',
     summary: 'completed',
+    ...warned(end),
     result: {
       payloads: end.reply === undefined ? [] : [{ text: end.reply, mediaUrl: null }],
       meta: { durationMs, agentMeta: { sessionId: end.sessionId, ...usedBy(store, end) }, aborted: false },

@@ -52,6 +52,8 @@ export interface RunRules {
   readonly budget?: Budget
   /** The chat of a channel that is sent the reply, beside whoever asked. */
   readonly deliverTo?: Route
+  /** A reply that was to be sent, and that no chat was there for. */
+  readonly undelivered?: true
   /** It is no turn of a model: it runs just this. */
   readonly command?: JobCommand
 }

@@ -407,11 +407,12 @@ describe('gateway call, agent, errors', () => {
           data: { text: 'no', delta: 'no' },
         })
       }
-      answer({ runId, status: 'ok', result: { payloads: [{ text: 'Hello' }] } })
+      answer({ runId, status: 'ok', warning: 'sent nowhere', result: { payloads: [{ text: 'Hello' }] } })
     })
     expect(await cli('agent', '--message', 'hi', '--session-key', 'main', '--timeout', '5')).toMatchObject({
       code: 0,
       out: 'Hello\n',
+      err: 'sent nowhere\n',
     })
     expect(gateway.paramsOf('agent')[0]).toMatchObject({ message: 'hi', sessionKey: 'main', timeout: 5 })
     expect(JSON.parse((await cli('agent', '-m', 'hi', '--json')).out).status).toBe('ok')

@@ -164,6 +164,7 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'channels.telegram.streamMode': { to: 'off', told: RULES },
   'messages.ackReaction': { to: '' },
   'messages.ackReactionScope': { to: 'all', told: 'messages.ackReaction' },
+  'messages.removeAckAfterReply': { to: true, told: 'messages.ackReaction' },
   'messages.queue.cap': { to: 3 },
   'messages.queue.mode': { to: 'collect' },
   'messages.queue.byChannel': { to: { loopback: 'reject' } },

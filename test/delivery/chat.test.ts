@@ -126,3 +126,24 @@ describe('a chat of a channel', () => {
     expect(texts(again)).toEqual(['you said hello'])
   })
 })
+
+test('a reply that is to be sent where nobody reads is said to go nowhere, in each answer and on its run', async () => {
+  const channel = loopback({ dedupesSends: true })
+  const one = await house(echo, channel)
+  const asked = { message: 'hi', sessionKey: 'main', deliver: true, idempotencyKey: 'nowhere' }
+  const warning = expect.stringMatching(/sent to no chat/)
+  const answers: unknown[] = []
+  const caller = { principal: 'operator', label: 'test', scopes: new Set(['operator.write'] as const) }
+  answers.push(await one.dispatcher.call('agent', asked, { caller, early: first => answers.push(first) }))
+  expect(answers).toMatchObject([
+    { status: 'accepted', warning },
+    { status: 'ok', warning },
+  ])
+  expect(one.store.read.run('nowhere')?.rules).toEqual({ undelivered: true })
+  expect(texts(channel)).toEqual([])
+  const there = { channel: 'loopback', to: 'chat' }
+  for (const more of [there, { deliver: false }, { channel: 'webchat' }]) {
+    const answer = await one.call('agent', { ...asked, ...more, idempotencyKey: JSON.stringify(more) })
+    expect(answer).not.toHaveProperty('warning')
+  }
+})

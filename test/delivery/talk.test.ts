@@ -139,6 +139,24 @@ describe('a group', () => {
     await write(channel, 'hello')
     expect(channel.signs).toEqual([{ chatId: '-5', messageId: 'signed', sign: '👀' }])
   })
+
+  test('is rid of the sign once the reply was sent, under each message that it answers, where that is wanted', async () => {
+    const held = Promise.withResolvers<void>()
+    const play: Play = async ({ messages }) => {
+      await held.promise
+      return text(`heard ${messages.length}`)
+    }
+    const config = { messages: { removeAckAfterReply: true } }
+    const { channel } = await house(play, known, { config })
+    await write(channel, 'hello', { chatId: '-5', group: group(true), messageId: 'first' })
+    await write(channel, 'and more', { chatId: '-5', group: group(true), messageId: 'joins' })
+    const put = ['first', 'joins'].map(messageId => ({ chatId: '-5', messageId, sign: '👀' }))
+    expect(channel.signs).toEqual(put)
+    held.resolve()
+    await settled()
+    expect(texts(channel)).toHaveLength(1)
+    expect(channel.signs).toEqual([...put, ...put.map(({ chatId, messageId }) => ({ chatId, messageId }))])
+  })
 })
 
 test('an edited message is a new one that says so', async () => {

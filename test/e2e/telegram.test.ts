@@ -19,7 +19,10 @@ beforeAll(() =>
   rig.open({
     telegram: { groupPolicy: 'open' },
     defaults: { maxConcurrent: TURNS_MAX },
-    config: { tools: { exec: { security: 'allowlist', allow: ['cat'], ask: 'on-miss' } } },
+    config: {
+      messages: { ackReactionScope: 'all', removeAckAfterReply: true },
+      tools: { exec: { security: 'allowlist', allow: ['cat'], ask: 'on-miss' } },
+    },
   }),
 )
 afterAll(() => rig.close())
@@ -55,6 +58,20 @@ test('a reminder made in a chat arrives in that chat, once', async () => {
   await rig.told(ada.id, /I will/)
   await rig.told(ada.id, /stretch!/)
   expect(rig.texts(ada.id).toSorted()).toEqual(['I will.', expect.stringContaining('stretch!')].toSorted())
+})
+
+test('a message has a sign while it is worked on, and none once its reply was sent', async () => {
+  const ada = api.person('Ada')
+  const held = new Gate()
+  script(ada.id, held.hold({ text: 'done' }))
+  const signs = () => api.chats.room(ada.id).signs
+  ada.write('work')
+  await held.reached
+  await api.until(() => signs().size === 1, 'the sign')
+  expect([...signs().values()]).toEqual(['👀'])
+  held.open()
+  await rig.told(ada.id, /^done$/)
+  await api.until(() => signs().size === 0, 'the sign to go')
 })
 
 test('what is made elsewhere for a chat arrives in it: the result of a job, and the reply to a program', async () => {

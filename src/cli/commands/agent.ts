@@ -44,6 +44,7 @@ export const agent: Run = async (args, shell) => {
     if (args.has('json')) writeJson(shell, final)
     if (final.status === 'error') throw new SluiceError('UNAVAILABLE', final.summary ?? 'The run failed.')
     if (!args.has('json')) stream.writeFinal(replyTexts(final.result))
+    if (final.warning !== undefined) shell.stderr.write(`${sanitize(final.warning)}\n`)
     return stopper.stopped() ? EXIT.interrupted : EXIT.ok
   } catch (error) {
     stream.end()

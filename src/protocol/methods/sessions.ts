@@ -149,6 +149,8 @@ const RUN_METHODS = {
       status: z.enum(['accepted', 'ok', 'error']),
       acceptedAt: z.number().optional(),
       summary: z.string().optional(),
+      /** Ours: what was asked for beside the turn and is not done. */
+      warning: z.string().optional(),
       result: z.unknown().optional(),
     }),
     scope: 'operator.write',
