@@ -13,19 +13,12 @@ export interface Answer {
 type Room = { readonly textLengthMax: number; readonly actionBytesMax: number }
 
 export function questionAbout(stranger: Person, code: string, { textLengthMax, actionBytesMax }: Room): OwnerQuestion {
-  const [approve, deny] = [`stranger-approve:${code}`, `stranger-deny:${code}`]
+  const button = (label: string, verb: Answer['verb']) => ({ label, action: `stranger-${verb}:${code}` })
+  const row = [button('Approve', 'approve'), button('Deny', 'deny')]
   const words = `Let them in: /approve ${code}\nLeave them out: /deny ${code}`
   return {
     text: `${fullName(stranger)} asks to talk to me. Their code is ${code}, good for an hour.\n${words}`,
-    buttons:
-      approve.length > actionBytesMax
-        ? undefined
-        : [
-            [
-              { label: 'Approve', action: approve },
-              { label: 'Deny', action: deny },
-            ],
-          ],
+    buttons: row.some(({ action }) => action.length > actionBytesMax) ? undefined : [row],
     textLengthMax,
   }
 }

@@ -37,6 +37,16 @@ export interface OwnerQuestion {
   readonly textLengthMax: number
 }
 
+interface Decided {
+  readonly code: string
+  /** The stranger must be one of this channel. */
+  readonly channelId?: string
+  /** The label of who decided. */
+  readonly by: string
+  readonly key?: EffectKey
+  readonly nowMs: number
+}
+
 /** Writes of people; see StoreWrites for what holds for all. */
 export interface PeopleWrites {
   /**
@@ -54,18 +64,10 @@ export interface PeopleWrites {
    * Lets in the stranger who has this code, and owes them `text`. INVALID_REQUEST when nobody has it, on that channel if
    * one is named, or had it too long ago.
    */
-  letIn(args: {
-    code: string
-    channelId?: string
-    isOwner?: boolean
-    by: string
-    text: string
-    key?: EffectKey
-    nowMs: number
-  }): PersonRow
+  letIn(args: Decided & { isOwner?: boolean; text: string }): PersonRow
 
   /** Makes the code nobody's; its stranger is told nothing, and gets no other one before it is over. As `letIn` refuses. */
-  denyStranger(args: { code: string; channelId?: string; by: string; key?: EffectKey; nowMs: number }): StrangerRow
+  denyStranger(args: Decided): StrangerRow
 
   /** Shuts out whom `letIn` let in, or only makes them no owner any more. False when there was nobody such. */
   shutOut(args: { channelId: string; personId: string; isOwnerOnly?: boolean; key?: EffectKey; nowMs: number }): {

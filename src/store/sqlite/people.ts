@@ -101,11 +101,7 @@ function tell(tx: Tx, { id, channelId, chatId, text, buttons, textLengthMax, now
   queueTo(tx, { channelId, chatId, textLengthMax }, { owed, nowMs })
 }
 
-interface Coded {
-  readonly code: string
-  readonly channelId?: string
-  readonly nowMs: number
-}
+type Coded = { code: string; channelId?: string; nowMs: number }
 
 function requireStranger(tx: Tx, { code, channelId, nowMs }: Coded): StrangerColumns {
   const row = tx.get<StrangerColumns>(FIND_CODE, [code, nowMs])
