@@ -58,8 +58,12 @@ export function callFigures(found: Found, dialled: Dialled): Figure[] {
   const { list, add } = dialled.samples
   const few = { shares: ['p50', 'p99'] } as const
   return [
-    ...spread('(a) in process, cron.list', inUs(inProcess.list), { unit: 'us', goals: IN_PROCESS_GOALS }),
-    ...spread('(a) the same again before the next commit', inUs(again), { unit: 'us', ...few }),
+    ...spread('(a) in process, cron.list', inUs(inProcess.list), { unit: 'us' }),
+    ...spread('(a) the same again before the next commit', inUs(again), {
+      unit: 'us',
+      goals: IN_PROCESS_GOALS,
+      ...few,
+    }),
     ...spread('(a) in process, cron.add', inProcess.add),
     ...counted('(a) in process', calls, found.inProcessErrors),
     ...spread('(b) over the link, list, without its commit', overLink('list', bare), { goals: LINK_GOALS }),

@@ -1,12 +1,10 @@
 // The runner thread's probe of the `contention` bench: times each tool call between the ask that leaves over the link
 // and the answer that comes back, and tells the gateway's thread four times a second. It changes no frame.
-import { BroadcastChannel, parentPort } from 'node:worker_threads'
-import type { FromRunner, ToRunner } from '../src/turns/thread-link.ts'
+import { BroadcastChannel } from 'node:worker_threads'
+import { type FromRunner, RunnerPort, type ToRunner } from '../src/turns/thread-link.ts'
 import { type CallName, LINK_CHANNEL, LISTED_JOBS, type LinkReport, sharedNow } from './contention-calls.ts'
 
 const REPORT_EVERY_MS = 250
-if (!parentPort) throw new Error('contention-link is loaded in the runner thread')
-const port = parentPort
 const channel = new BroadcastChannel(LINK_CHANNEL)
 const asked = new Map<number, { key: string; call: CallName; at: number }>()
 let reports: LinkReport[] = []
@@ -32,17 +30,17 @@ function isRightAnswer(call: CallName, answer: { text: string; isError: boolean 
   return call === 'list' ? answer.text.includes(`"total":${LISTED_JOBS}`) : !answer.text.includes('"deduplicated"')
 }
 
-const post = port.postMessage.bind(port)
-port.postMessage = (frame: FromRunner) => {
+const { post, listen } = RunnerPort.prototype
+RunnerPort.prototype.post = function (this: RunnerPort, frame) {
   noteAsk(frame)
-  post(frame)
+  post.call(this, frame)
 }
-const on = port.on.bind(port)
-port.on = ((name: 'message', listener: (frame: ToRunner) => void) =>
-  on(name, (frame: ToRunner) => {
+RunnerPort.prototype.listen = function (this: RunnerPort, take) {
+  listen.call(this, frame => {
     noteAnswer(frame)
-    listener(frame)
-  })) as typeof port.on
+    take(frame)
+  })
+}
 
 setInterval(() => {
   if (reports.length > 0) channel.postMessage(reports)

@@ -2,7 +2,8 @@
 // hearing it all. `cron.list` (10 jobs) and a durable `cron.add` are called (a) in process, as a turn that runs, (b) by
 // those turns over the thread's link, from the ask that leaves the runner thread to the answer that reaches it, (c) over
 // a new WebSocket per call with its handshake, as gateways do that dial themselves; (a) and (b) while nobody dials. (a)
-// does not hold the wait for a free loop. Gateway, model and client share two cores: ratios within one run are what
+// does not hold the wait for a free loop; what the door costs is told by the same call once more, when the store has its
+// pages at hand that each commit takes from it. Gateway, model and client share two cores: ratios within one run are what
 // counts. A p99.9 of fewer than 1,000 calls is the worst of them.
 import { cpus } from 'node:os'
 import { Worker } from 'node:worker_threads'

@@ -1,9 +1,9 @@
 // The runner thread of the `link` bench: the real host with a model that thinks for a while, streams words and calls
 // the `cron` tool. It notes how long each call takes as the turn sees it, and tells that on a channel of its own.
-import { BroadcastChannel, type MessagePort, parentPort } from 'node:worker_threads'
+import { BroadcastChannel, parentPort } from 'node:worker_threads'
 import type { Model, ModelEvent } from '../src/providers/model.ts'
 import { hostTurns } from '../src/turns/thread-host.ts'
-import type { FromRunner, ToRunner } from '../src/turns/thread-link.ts'
+import { type FromRunner, RunnerPort, type ToRunner } from '../src/turns/thread-link.ts'
 import { type Report, STEP_MS, STEPS, WORDS_PER_STEP } from './scripted-turn.ts'
 
 const REPORT_EVERY_MS = 250
@@ -12,29 +12,27 @@ const asked = new Map<number, { key: string; at: number }>()
 let samples: Report[] = []
 
 /** The host's port, with a clock on every call that goes out and every answer that comes back. */
-function withClock(port: MessagePort): MessagePort {
-  const note = (frame: FromRunner) => {
+class ClockedPort extends RunnerPort {
+  override post(frame: FromRunner): void {
     if (frame.type === 'ask' && frame.body.kind === 'invoke') {
       asked.set(frame.ask, { key: `${frame.runId} ${frame.body.call.id}`, at: performance.now() })
     }
+    super.post(frame)
   }
-  const take = (frame: ToRunner) => {
-    const call = frame.type === 'answer' ? asked.get(frame.ask) : undefined
-    if (frame.type !== 'answer' || !call) return
-    asked.delete(frame.ask)
-    samples.push({ key: call.key, roundTripMs: performance.now() - call.at })
+
+  override listen(take: (frame: ToRunner) => void): void {
+    super.listen(frame => {
+      noteAnswer(frame)
+      take(frame)
+    })
   }
-  return {
-    postMessage: (frame: FromRunner) => {
-      note(frame)
-      port.postMessage(frame)
-    },
-    on: (name: 'message', listener: (frame: ToRunner) => void) =>
-      port.on(name, (frame: ToRunner) => {
-        take(frame)
-        listener(frame)
-      }),
-  } as unknown as MessagePort
+}
+
+function noteAnswer(frame: ToRunner): void {
+  const call = frame.type === 'answer' ? asked.get(frame.ask) : undefined
+  if (frame.type !== 'answer' || !call) return
+  asked.delete(frame.ask)
+  samples.push({ key: call.key, roundTripMs: performance.now() - call.at })
 }
 
 function wait(delayMs: number): Promise<void> {
@@ -72,4 +70,4 @@ setInterval(() => {
   if (samples.length > 0) channel.postMessage(samples)
   samples = []
 }, REPORT_EVERY_MS)
-hostTurns(withClock(parentPort), makeModel, () => undefined)
+hostTurns(new ClockedPort(parentPort), makeModel, () => undefined)

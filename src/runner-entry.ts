@@ -1,5 +1,6 @@
 // Composition root of the runner thread: what a turn's thread needs, and nothing of the gateway.
 import { parentPort } from 'node:worker_threads'
+import { letOthersGoFirst } from './base/node/thread-priority.ts'
 import { nodeWorld } from './base/node/world.ts'
 import type { LinkChoice, ModelChoice, ServedChoice } from './providers/choice.ts'
 import { Rests, withFallbacks } from './providers/fallback.ts'
@@ -7,6 +8,7 @@ import { keptLinks } from './providers/kept-links.ts'
 import type { Model } from './providers/model.ts'
 import { withRetries } from './providers/retry.ts'
 import { hostTurns } from './turns/thread-host.ts'
+import { RunnerPort } from './turns/thread-link.ts'
 
 const rests = new Rests(nodeWorld.clock)
 const linkOf = keptLinks(makeLink)
@@ -49,4 +51,5 @@ async function servedModel(choice: ServedChoice): Promise<Model> {
 }
 
 if (!parentPort) throw new Error('runner-entry is started by the gateway as a worker thread')
-hostTurns(parentPort, makeModel, nodeWorld.files.readText)
+letOthersGoFirst()
+hostTurns(new RunnerPort(parentPort), makeModel, nodeWorld.files.readText)

@@ -1,35 +1,36 @@
 // The runner thread's side of the link: turns arrive, are performed side by side, and ask the gateway for everything
-// else. It opens no connection to the gateway and keeps nothing when a turn has ended.
-import type { MessagePort } from 'node:worker_threads'
+// else. It opens no connection to the gateway and keeps nothing when a turn has ended. Between two words it looks for what
+// the gateway has answered: a turn's answer does not wait until the words of all others are through.
 import { errorFromData, errorToData } from '../base/errors.ts'
 import type { Files } from '../base/world.ts'
 import type { LoopAnswer } from './loop.ts'
 import { type MakeModel, perform } from './perform.ts'
 import type { TurnLink, TurnTask } from './runner.ts'
-import type { Ask, FromRunner, ToRunner } from './thread-link.ts'
+import type { Ask, FromRunner, RunnerPort, ToRunner } from './thread-link.ts'
 
 interface Pending {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
 
-export function hostTurns(port: MessagePort, makeModel: MakeModel, readText: Files['readText']): void {
+export function hostTurns(port: RunnerPort, makeModel: MakeModel, readText: Files['readText']): void {
   const aborts = new Map<string, AbortController>()
   const asked = new Map<number, Pending>()
   let lastAsk = 0
   // A frame for each word would cost more than the word: what is said in one pass of this loop goes out together.
   let said: { runId: string; text: string }[] = []
   const tell = () => {
-    if (said.length > 0) port.postMessage({ type: 'deltas', deltas: said } satisfies FromRunner)
+    if (said.length > 0) port.post({ type: 'deltas', deltas: said })
     said = []
   }
   const say = (runId: string, text: string) => {
     if (said.length === 0) setImmediate(tell)
     said.push({ runId, text })
+    port.look()
   }
   const post = (frame: FromRunner) => {
     tell()
-    port.postMessage(frame)
+    port.post(frame)
   }
 
   const ask = (runId: string, body: Ask): Promise<unknown> => {
@@ -59,7 +60,7 @@ export function hostTurns(port: MessagePort, makeModel: MakeModel, readText: Fil
       .finally(() => aborts.delete(task.runId))
   }
 
-  port.on('message', (frame: ToRunner) => {
+  port.listen((frame: ToRunner) => {
     switch (frame.type) {
       case 'start':
         start(frame.task)

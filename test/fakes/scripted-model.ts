@@ -1,10 +1,12 @@
 // Models for the runner's contract, by the name of their script: they must be made anew inside a worker thread.
 import type { Model, ModelEvent } from '../../src/providers/model.ts'
 
-const TALKERS = ['until-aborted', 'ignores-abort', 'spin']
+const TALKERS = ['until-aborted', 'ignores-abort', 'spin', 'no-pause']
 
 /** Speaks, and then says nothing more until it is stopped, or never again. */
 async function* talking(script: string, signal: AbortSignal): AsyncGenerator<ModelEvent, void> {
+  // The thread's loop never comes round while it speaks.
+  while (script === 'no-pause' && !signal.aborted) yield { type: 'delta', text: 'on' }
   yield { type: 'delta', text: 'going' }
   // What it said goes out at the end of the thread's present pass.
   await new Promise(resolve => setImmediate(resolve))

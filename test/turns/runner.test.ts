@@ -133,6 +133,16 @@ describe('a thread and its turns', () => {
     return { runId: begun.runId, outcome, log }
   }
 
+  test('W7: what the gateway says is taken between two words, however many wait', async () => {
+    const stop = new AbortController()
+    const attempt = async () => {
+      setImmediate(() => stop.abort())
+      return { merged: [] }
+    }
+    const outcome = runner.run(task('no-pause'), recording({ attempt }).link, stop.signal)
+    await expect(outcome).resolves.toMatchObject({ state: 'aborted' })
+  })
+
   test('T3: when the thread dies its turns are reported lost, and the next turn has a new thread', async () => {
     await expect(runner.run(task('die'), recording().link, never)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect(runner.run(task('call-then-text'), recording().link, never)).resolves.toMatchObject({ state: 'ok' })
