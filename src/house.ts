@@ -56,7 +56,7 @@ import type { EngineParts, TurnSettings } from './turns/engine-parts.ts'
 import type { Runner } from './turns/runner.ts'
 
 const WELL: Condition = { integrity: () => 'not-checked', heldBack: undefined }
-const NO_LOG: WrittenLog = { path: '', read: () => undefined }
+const NO_LOG: WrittenLog = { path: '', parts: () => [], read: () => Buffer.alloc(0) }
 const WAITS_INTERVAL_MS = 100
 const SECRET_BYTES = 32
 

@@ -1,8 +1,9 @@
-// The log's file: no line is lost when it is put aside, no more files are kept than was said, and what is read is the
-// present one.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+// The log's file: no line is lost when it is put aside, no more files are kept than was said, and who reads on across
+// files is shown each line once.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openLog } from '../../src/base/node/log.ts'
 import { tailLog } from '../../src/methods/logs.ts'
@@ -17,18 +18,19 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const BYTES_MAX = 1_000
 const names = () => readdirSync(join(folder, 'logs')).sort()
-const numbersIn = (file: string) =>
-  readFileSync(file, 'utf8')
-    .split('\n')
-    .filter(line => line !== '')
-    .map(line => JSON.parse(line).number as number)
+/** Of our lines; a new file's first one has none. */
+const numbersOf = (lines: readonly string[]) =>
+  lines.flatMap(line => (line.includes('"number"') ? [JSON.parse(line).number as number] : []))
+const numbersIn = (file: string) => numbersOf(readFileSync(file, 'utf8').split('\n'))
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index)
+const turnOfTheLoop = () => new Promise(resolve => setImmediate(resolve))
 
 /** Lines are on disk some turns of the loop later: until the last one is, or the file it was in is gone. */
 async function written(log: ReturnType<typeof openLog>, from: number, until: number): Promise<void> {
   for (let number = from; number < until; number += 1) {
     log.log('info', 'a line', { number })
     while (![path, `${path}.1`].some(file => existsSync(file) && readFileSync(file, 'utf8').includes(`:${number},`))) {
-      await new Promise(resolve => setImmediate(resolve))
+      await turnOfTheLoop()
     }
   }
 }
@@ -46,14 +48,84 @@ test('what has grown is put aside, whole lines in order, and the oldest goes', a
   }
 })
 
-test('who reads on from a cursor is told that another file was begun', async () => {
+class Follower {
+  readonly seen: number[] = []
+  #cursor = 0
+
+  ask(log: ReturnType<typeof openLog>): void {
+    const tail = tailLog(log.written, { cursor: this.#cursor, limit: 5_000, maxBytes: 1_000_000 })
+    expect([tail.reset, tail.truncated]).toEqual([undefined, undefined])
+    this.seen.push(...numbersOf(tail.lines))
+    this.#cursor = tail.cursor
+  }
+}
+
+test('who follows is shown each line once and in order, whenever it asks, whatever is put aside and started anew', async () => {
+  const bounds = { level: 'info', bytesMax: BYTES_MAX, filesMax: 100 }
+  const step = fc.record({ lines: fc.nat(12), turns: fc.nat(6), asks: fc.boolean(), restarts: fc.nat(9) })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async steps => {
+      let log = openLog(path, bounds)
+      const follower = new Follower()
+      let count = 0
+      const onDisk = async () => {
+        while (numbersOf(tailLog(log.written, { maxBytes: 1_000_000 }).lines).length < count) await turnOfTheLoop()
+      }
+      for (const { lines, turns, asks, restarts } of steps) {
+        for (const _ of upTo(lines)) log.log('info', 'a line', { number: count++ })
+        for (const _ of upTo(turns)) await turnOfTheLoop()
+        if (asks) follower.ask(log)
+        if (restarts > 0) continue
+        await onDisk()
+        log.flush()
+        log = openLog(path, bounds)
+      }
+      await onDisk()
+      follower.ask(log)
+      expect(follower.seen).toEqual(upTo(count))
+      log.flush()
+      rmSync(folder, { recursive: true, force: true })
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('who was away for longer than files are kept, or whose file was cut off or removed, is told so', async () => {
   const log = openLog(path, { level: 'info', bytesMax: BYTES_MAX, filesMax: 1 })
   await written(log, 0, 8)
-  const before = tailLog(log.written, {})
-  await written(log, 8, 15)
-  const after = tailLog(log.written, { cursor: before.cursor })
-  expect(after).toMatchObject({ file: path, reset: true })
-  expect(JSON.parse(after.lines.at(-1) as string)).toMatchObject({ number: 14 })
+  const { cursor } = tailLog(log.written, {})
+  await written(log, 8, 60)
+  const after = tailLog(log.written, { cursor })
+  expect(after).toMatchObject({ file: path, truncated: true })
+  expect(numbersOf(after.lines)).toEqual(numbersIn(`${path}.1`).concat(numbersIn(path)))
+  truncateSync(path)
+  rmSync(`${path}.1`)
+  expect(tailLog(log.written, { cursor: after.cursor })).toMatchObject({ cursor: 0, lines: [], reset: true })
+  await written(log, 60, 61)
+  const anew = tailLog(log.written, { cursor: after.cursor })
+  expect([anew.reset, numbersOf(anew.lines)]).toEqual([true, [60]])
+  rmSync(path)
+  expect(tailLog(log.written, { cursor: anew.cursor })).toMatchObject({ cursor: 0, lines: [], reset: true })
+})
+
+test('what is flushed at the end is whole, also while a file waits to be put aside', async () => {
+  const log = openLog(path, { level: 'info', bytesMax: BYTES_MAX, filesMax: 3 })
+  for (const number of upTo(40)) log.log('info', 'a line', { number })
+  log.flush()
+  // Some may have been on their way already.
+  while (numbersIn(path).length < 40) await turnOfTheLoop()
+  expect(numbersIn(path).toSorted((a, b) => a - b)).toEqual(upTo(40))
+})
+
+test('fewer files kept: those beyond go at once, and at the next start', async () => {
+  const bounds = { level: 'info', bytesMax: BYTES_MAX, filesMax: 5 }
+  const log = openLog(path, bounds)
+  await written(log, 0, 90)
+  expect(names()).toHaveLength(6)
+  log.set({ ...bounds, filesMax: 3 })
+  expect(names()).toEqual(['gateway.log', 'gateway.log.1', 'gateway.log.2', 'gateway.log.3'])
+  openLog(path, { ...bounds, filesMax: 1 })
+  expect(names()).toEqual(['gateway.log', 'gateway.log.1'])
 })
 
 test('bounds and level are taken up at once; with none kept only the present file is there', async () => {

@@ -46,7 +46,8 @@ test('--follow asks from where it was, and ends with Ctrl-C', async () => {
   const ended = run(shell, 'logs', '-f')
   await settled()
   await clock.advance(2_000)
-  expect(asked).toEqual([{ limit: 200 }, { cursor: 5, limit: 5_000 }, { cursor: 9, limit: 5_000 }])
+  const all = { limit: 5_000, maxBytes: 1_000_000 }
+  expect(asked).toEqual([{ limit: 200 }, { cursor: 5, ...all }, { cursor: 9, ...all }])
   expect(shell.out.match(/one|two|three/g)).toEqual(['one', 'two', 'three'])
   expect(shell.err).toContain('The log begins anew.')
   shell.interrupt()

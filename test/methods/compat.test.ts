@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PRESENCE_AGE_MS_MAX, PRESENCE_ENTRIES_MAX, Presence } from '../../src/access/presence.ts'
-import { readFrom } from '../../src/base/node/log.ts'
+import { openLog } from '../../src/base/node/log.ts'
 import { loopback } from '../../src/channels/loopback/loopback.ts'
 import { tailLog } from '../../src/methods/logs.ts'
 import type { ConnectParams } from '../../src/protocol/connect.ts'
@@ -90,7 +90,7 @@ test('system-event: what a machine says of itself is shown and told; a beacon be
 test('logs.tail: whatever is written between, every line is shown once and whole, in order', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-log-'))
   const path = join(folder, 'log')
-  const file = { path, read: (from: (size: number) => number, max: number) => readFrom(path, from, max) }
+  const file = openLog(path, { level: 'info', bytesMax: 1_000_000, filesMax: 0 }).written
   try {
     fc.assert(
       fc.property(fc.array(fc.string({ maxLength: 30 }), { maxLength: 12 }), fc.array(fc.nat(400)), (words, cuts) => {
@@ -117,7 +117,7 @@ test('logs.tail: whatever is written between, every line is shown once and whole
 test('logs.tail: says what was left out, and that the file began anew; no file is no fault', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-log-'))
   const path = join(folder, 'log')
-  const file = { path, read: (from: (size: number) => number, max: number) => readFrom(path, from, max) }
+  const file = openLog(path, { level: 'info', bytesMax: 1_000_000, filesMax: 0 }).written
   try {
     expect(tailLog(file, {})).toEqual({ file: path, cursor: 0, size: 0, lines: [] })
     writeFileSync(path, 'one\ntwo\nthree\nhalf')

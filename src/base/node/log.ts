@@ -1,15 +1,18 @@
-// The log: JSON lines in a file, 0600. One that has grown is put aside under a number, and a new one is begun; the oldest
-// goes. No secret is ever given to it.
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
+// The log: JSON lines in a file, 0600. One that has grown is put aside under a number, whole, and a new one is begun, whose
+// first line says how many bytes went before it: so a byte has one place in the whole log, whatever is put aside, removed
+// or started anew. The oldest goes. No secret is ever given to it.
+import { appendFileSync, closeSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
 
 export type LogLevel = 'info' | 'warn' | 'error'
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
 
-/** Some bytes of a file, and how large all of it is. */
-interface FilePart {
-  readonly bytes: Buffer
+/** One file of the log. */
+interface LogPart {
+  readonly file: string
+  /** Where it begins in the whole log, and how large it is; bytes. */
+  readonly from: number
   readonly size: number
 }
 
@@ -25,7 +28,9 @@ export interface LogFile {
   readonly log: Log
   readonly written: {
     readonly path: string
-    readonly read: (from: (size: number) => number, max: number) => FilePart | undefined
+    /** Newest first. */
+    readonly parts: () => Iterable<LogPart>
+    readonly read: (part: LogPart, start: number) => Buffer
   }
   set(bounds: LogBounds): void
   /** Writes what is still in memory. */
@@ -35,30 +40,54 @@ export interface LogFile {
 export function openLog(path: string, bounds: LogBounds): LogFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   let { bytesMax, filesMax } = bounds
-  let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  let destination = destinationOn(path)
+  removeFrom(path, filesMax + 1)
+  const present = headOf(path)
+  let before = bytesBefore(present)
+  let bytes = present?.size ?? 0
+  let fullAt = bytesMax
+  /** Lines that come while the last ones of the present file are on their way to the disk. */
+  let held: string[] | undefined
   const write = (line: string) => {
+    if (held) {
+      held.push(line)
+      return
+    }
     destination.write(line)
     bytes += Buffer.byteLength(line)
-    if (bytes < bytesMax) return
-    // Where the disk refuses it goes on in the one file, and is tried again after as much again.
-    bytes = 0
-    if (!putAside(path, filesMax)) return
-    // What it holds in memory follows into the file that was put aside.
-    destination.end()
-    destination = destinationOn(path)
+    if (bytes >= fullAt) held = []
   }
+  const goOn = (isWritten: boolean) => {
+    if (!held) return
+    const lines = held
+    held = undefined
+    const end = before + Math.max(bytes, headOf(path)?.size ?? 0)
+    const first = firstLine(end)
+    if (isWritten && putAside(path, filesMax, first)) {
+      destination.end()
+      destination = destinationOn(path, goOn)
+      before = end
+      bytes = Buffer.byteLength(first)
+    }
+    // Where the disk refuses it goes on in the one file, and is tried again after as much again.
+    fullAt = bytes + bytesMax
+    for (const line of lines) write(line)
+  }
+  let destination = destinationOn(path, goOn)
   const logger = pino({ level: bounds.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
   return {
-    written: { path, read: (from, max) => readFrom(path, from, max) },
+    written: { path, parts: () => partsOf(path), read: ({ file, size }, start) => readPart(file, start, size) },
     log: (at, message, fields) => logger[at](fields ?? {}, message),
     set: next => {
       logger.level = next.level
       bytesMax = next.bytesMax
+      fullAt = bytesMax
       filesMax = next.filesMax
+      removeFrom(path, filesMax + 1)
     },
     flush: () => {
       try {
+        for (const line of held ?? []) destination.write(line)
+        held = undefined
         destination.flushSync()
       } catch {
         // The disk refuses: there is nowhere to say it.
@@ -68,41 +97,86 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
 }
 
 /** A log that cannot be written must not stop the gateway; the disk's state shows in the store. */
-function destinationOn(path: string) {
-  const destination = pino.destination({ dest: path, sync: false, mode: 0o600, append: true })
-  destination.on('error', () => undefined)
+function destinationOn(path: string, idle: (isWritten: boolean) => void) {
+  const destination = pino.destination({ dest: opened(path), sync: false })
+  destination.on('error', () => idle(false))
+  destination.on('drain', () => idle(true))
   return destination
 }
 
-/** The file becomes `.1`, that `.2`, and so on; what is beyond is removed. */
-function putAside(path: string, filesMax: number): boolean {
+/** Open from the start, so that what is flushed right after it is written too. */
+function opened(path: string): number | string {
   try {
-    rmSync(`${path}.${filesMax}`, { force: true })
+    return openSync(path, 'a', 0o600)
+  } catch {
+    return path
+  }
+}
+
+const HEAD_BYTES = 200
+const FIRST_LINE = /^\{"level":30,"time":"[^"]*","bytesBefore":(\d+),/
+
+function firstLine(bytesBefore: number): string {
+  const time = new Date().toISOString()
+  return `${JSON.stringify({ level: 30, time, bytesBefore, msg: 'the log goes on in a new file' })}\n`
+}
+
+/** One that does not say it is taken for the first. */
+function bytesBefore(head: ReturnType<typeof headOf>): number {
+  return Number(FIRST_LINE.exec(head?.text ?? '')?.[1] ?? 0)
+}
+
+function nameOf(path: string, number: number): string {
+  return number === 0 ? path : `${path}.${number}`
+}
+
+/** The file becomes `.1`, that `.2`, and so on; what is beyond is removed. The next one is there at once, with its first line. */
+function putAside(path: string, filesMax: number, first: string): boolean {
+  try {
+    removeFrom(path, filesMax)
     for (let number = filesMax - 1; number >= 0; number -= 1) {
-      const from = number === 0 ? path : `${path}.${number}`
-      if (statSync(from, { throwIfNoEntry: false })) renameSync(from, `${path}.${number + 1}`)
+      const from = nameOf(path, number)
+      if (statSync(from, { throwIfNoEntry: false })) renameSync(from, nameOf(path, number + 1))
     }
-    if (filesMax === 0) rmSync(path, { force: true })
+    appendFileSync(path, first, { mode: 0o600 })
     return true
   } catch {
     return false
   }
 }
 
-/** Bytes of a file from a place that follows from its size; undefined: there is no such file. */
-export function readFrom(path: string, from: (size: number) => number, bytesMax: number): FilePart | undefined {
-  let file: number
-  try {
-    file = openSync(path, 'r')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+/** The file of this number goes, and all that are older. */
+function removeFrom(path: string, first: number): void {
+  for (let number = first; statSync(nameOf(path, number), { throwIfNoEntry: false }); number += 1) {
+    rmSync(nameOf(path, number), { force: true })
   }
+}
+
+/** As far as each file says where it begins, and none is missing between. */
+function* partsOf(path: string): Generator<LogPart> {
+  let until = Number.POSITIVE_INFINITY
+  for (let number = 0; ; number += 1) {
+    const file = nameOf(path, number)
+    const head = headOf(file)
+    if (!head) return
+    const from = bytesBefore(head)
+    if (from + head.size > until) return
+    until = from
+    yield { file, from, size: head.size }
+  }
+}
+
+function headOf(path: string): { text: string; size: number } | undefined {
+  const size = statSync(path, { throwIfNoEntry: false })?.size
+  return size === undefined ? undefined : { text: readPart(path, 0, Math.min(size, HEAD_BYTES)).toString(), size }
+}
+
+/** Bytes of a file, from and before a place in it. */
+function readPart(path: string, start: number, end: number): Buffer {
+  const file = openSync(path, 'r')
   try {
-    const { size } = fstatSync(file)
-    const start = from(size)
-    const bytes = Buffer.alloc(Math.max(0, Math.min(bytesMax, size - start)))
-    return { bytes: bytes.subarray(0, readSync(file, bytes, 0, bytes.length, start)), size }
+    const bytes = Buffer.alloc(Math.max(0, end - start))
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, start))
   } finally {
     closeSync(file)
   }

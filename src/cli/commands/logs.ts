@@ -7,7 +7,9 @@ import { withGateway } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 
+/** The most that one answer may have; who follows wants all there is. */
 const LINES_MAX = 5_000
+const BYTES_MAX = 1_000_000
 
 export const logs: Run = async (args, shell) => {
   const limit = args.whole('limit', { min: 1, max: LINES_MAX }) ?? 200
@@ -21,7 +23,7 @@ export const logs: Run = async (args, shell) => {
       while (args.has('follow') && !stopped.signal.aborted) {
         await pause(shell.clock, SECOND, stopped.signal).catch(() => undefined)
         if (stopped.signal.aborted) break
-        tail = await call('logs.tail', { cursor: tail.cursor, limit: LINES_MAX })
+        tail = await call('logs.tail', { cursor: tail.cursor, limit: LINES_MAX, maxBytes: BYTES_MAX })
         write(shell, tail, show)
       }
       return EXIT.ok
