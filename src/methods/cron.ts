@@ -24,7 +24,17 @@ import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
 import { clockBehind } from './gateway.ts'
 import { checkCommands, deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
-import { checkHold, jobsSeen, maySeeJob, maySeeRow, seesAllJobs } from './job-reach.ts'
+import {
+  checkFirst,
+  checkHold,
+  jobCountFor,
+  jobNameFor,
+  jobsSeen,
+  maySeeJob,
+  maySeeRow,
+  seesAllJobs,
+  seesJob,
+} from './job-reach.ts'
 import type { MethodParts } from './parts.ts'
 import { hopAfter, waitForRun } from './runs.ts'
 import { plainPatch, plainSchedule, previewSchedule } from './spoken-schedule.ts'
@@ -39,10 +49,10 @@ const RUN_WAIT_MS = 10 * MINUTE
 export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CRON_METHODS> {
   return {
     'cron.list': call => listJobs(parts, call),
-    'cron.status': () => ({
+    'cron.status': async ({ caller }) => ({
       enabled: parts.scheduler.enabled,
       storePath: `${parts.facts.stateDir}/sluice.db`,
-      jobs: parts.store.read.jobCount({ includeDisabled: true }),
+      jobs: await jobCountFor(parts, caller),
       nextWakeAtMs: parts.scheduler.nextWakeAtMs() ?? null,
       zone: parts.facts.zone,
       ...clockBehind(parts),
@@ -53,8 +63,7 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
       const wanted = { zone: parts.facts.zone, count: call.params.count ?? 3 }
       const times = job.enabled ? nextDues(job, parts.clock.now(), wanted) : []
       const zone = zoneOfSchedule(job.schedule, parts.facts.zone)
-      const nameOf = (jobId: string) => parts.store.read.job(jobId)?.job.name ?? jobId
-      const words = scheduleInWords(job.schedule, zone, nameOf)
+      const words = scheduleInWords(job.schedule, zone, jobId => jobNameFor(parts, call.caller, jobId))
       return { delivery: deliveryOf(parts, job), ...warningsOf(parts, job), times, zone, words }
     },
     'cron.preview': call => previewSchedule(parts, call.params),
@@ -67,7 +76,9 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
         { signal: call.signal },
       )
       parts.scheduler.poke()
-      return { ok: true, ...value }
+      const { waiting, ...removed } = value
+      const named = waiting?.filter(({ id }) => seesJob(parts, call.caller, id))
+      return { ok: true, ...removed, ...(named?.length && { waiting: named }) }
     },
     'cron.run': call => runJob(parts, call),
     'cron.runs': call => ledgerPage(parts, jobIdOf(call.params), call),
@@ -163,6 +174,7 @@ async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Wr
   const input = { ...rest, schedule: plainSchedule(schedule, nowMs, parts.facts.zone) }
   checkJob(parts, input, { turn, nowMs })
   const job = withToolsOf(parts, newJob(parts, { input, caller: call.caller, nowMs }), call)
+  checkFirst(parts, call.caller, job)
   checkCommands(parts, [job], call.caller)
   refuseIdleJob(job)
   if (turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
@@ -259,6 +271,7 @@ function updatedJob(parts: MethodParts, wish: Wish, { before, nowMs }: { before:
   const changed = { ...begun, updatedAtMs: nowMs }
   const next = isTimed ? keepingDue(before, withNextRun(parts, changed, nowMs), parts.facts.zone) : changed
   const job = withToolsOf(parts, next, wish)
+  if (schedule !== undefined || enabled === true) checkFirst(parts, wish.caller, job)
   if (isTimed) refuseIdleJob(job)
   if (isTimed && turn?.jobId !== undefined) refuseFasterJob(job, nowMs, parts.facts.zone)
   return job

@@ -3,6 +3,7 @@
 import type { Caller } from '../dispatch/caller.ts'
 import type { Job } from '../protocol/job.ts'
 import { canonicalSession } from '../sessions/session-key.ts'
+import { noFirstJob } from '../store/first-job.ts'
 import type { JobFilter } from '../store/job-rows.ts'
 import type { OccurrenceRow } from '../store/port.ts'
 import { agentNamed, checkHandOn, mayHandOn, mayTalk } from './agents.ts'
@@ -38,6 +39,32 @@ export function maySeeRow(
 export function checkHold(parts: MethodParts, { turn }: Caller, jobId: string): void {
   const job = turn && parts.store.read.job(jobId)?.job
   if (job) checkHandOn(parts, turn, agentNamed(parts, job.agentId, undefined))
+}
+
+/** One that is not there is no secret. */
+export function seesJob(parts: MethodParts, caller: Caller, jobId: string): boolean {
+  const first = parts.store.read.job(jobId)?.job
+  return !first || maySeeJob(parts, caller, first)
+}
+
+/** Throws where a turn would have a job fire after one that it is not shown, as if that were not there. */
+export function checkFirst(
+  parts: MethodParts,
+  caller: Caller,
+  { schedule, enabled }: Pick<Job, 'schedule' | 'enabled'>,
+) {
+  if (schedule.kind === 'after' && enabled && !seesJob(parts, caller, schedule.job)) throw noFirstJob(schedule.job)
+}
+
+/** What a caller is told of the name of a job that it may not see: nothing but its id. */
+export function jobNameFor(parts: MethodParts, caller: Caller, jobId: string): string {
+  return seesJob(parts, caller, jobId) ? (parts.store.read.job(jobId)?.job.name ?? jobId) : jobId
+}
+
+export async function jobCountFor(parts: MethodParts, caller: Caller): Promise<number> {
+  const filter = { includeDisabled: true }
+  if (seesAllJobs(parts, caller)) return parts.store.read.jobCount(filter)
+  return (await jobsSeen(parts, caller, { ...filter, limit: 0 })).total
 }
 
 /** The first jobs that the caller is shown, and how many these are of all: each page is looked through. */

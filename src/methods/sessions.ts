@@ -38,6 +38,7 @@ export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMetho
         sessionKey: call.params.sessionKey,
         ...(session && { sessionId: session.sessionId }),
         messages: withinLength(messages),
+        thinkingLevel: session?.settings.thinkingLevel ?? 'off',
       }
     },
     'chat.unread': async call => {

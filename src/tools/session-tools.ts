@@ -1,6 +1,7 @@
 // The session tools under the names that agents know: list, history, send, spawn, status, and the list of agents.
 import * as z from 'zod'
-import { type Tool, tool } from './tool.ts'
+import { SluiceError } from '../base/errors.ts'
+import { type Tool, type ToolCaller, tool } from './tool.ts'
 
 const KINDS = ['main', 'group', 'cron', 'hook', 'node', 'other'] as const
 const SEND_TIMEOUT_SECONDS = 30
@@ -12,6 +13,7 @@ const sessionsList = tool({
     kinds: z.array(z.enum(KINDS)).optional(),
     limit: z.number().int().min(1).max(200).optional(),
     activeMinutes: z.number().int().min(1).optional(),
+    messageLimit: z.number().int().min(0).max(20).optional().describe('How many of the last messages of each to show.'),
   }),
   replay: 'safe',
   run: async (args, { call }) => {
@@ -21,7 +23,13 @@ const sessionsList = tool({
     })
     const rows = sessions.map(row => ({ ...row, kind: kindOf(row.key) }))
     const kept = args.kinds ? rows.filter(row => args.kinds?.includes(row.kind)) : rows
-    return { count: kept.length, sessions: kept }
+    if (!args.messageLimit) return { count: kept.length, sessions: kept }
+    const limit = args.messageLimit
+    const shown = kept.map(async row => {
+      const { messages } = await call('chat.history', { sessionKey: row.key, limit })
+      return { ...row, messages }
+    })
+    return { count: kept.length, sessions: await Promise.all(shown) }
   },
 })
 
@@ -48,14 +56,15 @@ const sessionsSend = tool({
   description:
     'Send a message to another session and wait for its reply; timeoutSeconds 0 does not wait. A wait that would wait for itself is refused at once.',
   parameters: z.object({
-    sessionKey: z.string(),
+    sessionKey: z.string().optional(),
+    label: z.string().optional().describe('Of the session, instead of its key.'),
     message: z.string(),
     timeoutSeconds: z.number().min(0).max(3_600).optional(),
   }),
   replay: 'safe',
-  run: (args, { call }) =>
-    call('sessions.send', {
-      sessionKey: args.sessionKey,
+  run: async (args, { call }) =>
+    await call('sessions.send', {
+      sessionKey: await keyOf(args, call),
       message: args.message,
       timeoutSeconds: args.timeoutSeconds ?? SEND_TIMEOUT_SECONDS,
     }),
@@ -105,6 +114,15 @@ export const SESSION_TOOLS: readonly Tool[] = [
   agentsList,
   sessionStatus,
 ]
+
+async function keyOf(
+  { sessionKey, label }: { sessionKey?: string | undefined; label?: string | undefined },
+  call: ToolCaller,
+): Promise<string> {
+  if (sessionKey !== undefined) return sessionKey
+  if (label !== undefined) return (await call('sessions.resolve', { label })).key
+  throw new SluiceError('INVALID_REQUEST', 'sessions_send needs "sessionKey" or "label"; use sessions_list to find one')
+}
 
 function kindOf(key: string): (typeof KINDS)[number] {
   const rest = key.split(':').slice(2)

@@ -143,6 +143,7 @@ conformance('CHAT-6', async () => {
 conformance('CHAT-7', async () => {
   await house.call('sessions.patch', { key: 'thoughtful', thinkingLevel: 'high' })
   expect(await house.call('chat.history', { sessionKey: 'thoughtful' })).toMatchObject({ thinkingLevel: 'high' })
+  expect(await house.call('chat.history', { sessionKey: 'none' })).toMatchObject({ thinkingLevel: 'off' })
 })
 
 conformance('CHAT-8', async () => {

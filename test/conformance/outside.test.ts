@@ -40,9 +40,9 @@ async function turnWith(...made: Parameters<typeof calls>) {
 const FAMILY_TOOLS = {
   cron: ['action', 'includeDisabled', 'job', 'jobId', 'id', 'patch', 'mode'],
   gateway: ['action', 'delayMs', 'reason', 'raw', 'baseHash', 'note', 'restartDelayMs'],
-  sessions_list: ['kinds', 'limit', 'activeMinutes'],
+  sessions_list: ['kinds', 'limit', 'activeMinutes', 'messageLimit'],
   sessions_history: ['sessionKey', 'limit', 'includeTools'],
-  sessions_send: ['sessionKey', 'message', 'timeoutSeconds'],
+  sessions_send: ['sessionKey', 'label', 'message', 'timeoutSeconds'],
   sessions_spawn: ['task', 'label', 'agentId', 'model', 'thinking', 'runTimeoutSeconds', 'timeoutSeconds', 'cleanup'],
   session_status: ['sessionKey'],
   agents_list: [],

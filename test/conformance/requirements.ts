@@ -114,7 +114,7 @@ export const REQUIREMENTS = {
   'CRON-17': fact('a one-shot that went well is disabled, or removed where it says so'),
   // More of chats and runs.
   'CHAT-6': fact('what is injected is in the history, and told as the final of a run of its own'),
-  'CHAT-7': missing('history tells the thinking level', 'it is told by sessions.patch alone'),
+  'CHAT-7': fact('history tells the thinking level; off is what holds without one'),
   'CHAT-8': fact('an abort where nothing runs is no error'),
   'CHAT-9': fact('a session that takes nothing refuses in known words'),
   'CHAT-10': fact('what was stopped is told as aborted, by whom; what failed as an error with its words'),
@@ -147,7 +147,7 @@ export const REQUIREMENTS = {
   ),
   'TOOL-6': missing(
     'every param of these tools is known',
-    'no address of a gateway is taken (W1); wake, contextMessages, messageLimit, labels and a status’s model are not built',
+    'no address of a gateway is taken (W1), and a turn does not choose its own model by asking for its status; what wake and contextMessages do, a job with a systemEvent and a text of its own does',
   ),
   // The CLI.
   'CLI-1': fact('the commands that talk to a gateway have the names of the family'),

@@ -1,5 +1,7 @@
 // Calls made up from the schemas of all methods, valid and mutated, over a WebSocket and HTTP: the gateway goes on, and
-// nothing that the caller sent is answered as a fault of ours. SLUICE_GENERATED_CALLS=20000 makes more of them.
+// nothing that the caller sent is answered as a fault of ours. Over HTTP each answer is as /openapi.json says.
+// SLUICE_GENERATED_CALLS=20000 makes more of them.
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -25,6 +27,8 @@ const METHODS = (Object.keys(CATALOGUE) as MethodName[]).filter(name => !TAKEN_O
 const scope = new Scope()
 let model: ModelServer
 let gateway: GatewayProcess
+/** What the description says of the answers of a method, and of every refusal. */
+const described = new Map<string, ValidateFunction>()
 
 beforeAll(async () => {
   model = await startModelServer()
@@ -34,6 +38,7 @@ beforeAll(async () => {
     agents: { defaults: { model: { primary: 'fake/m1' } } },
   }
   gateway = await scope.gateway({ config })
+  await readDescription()
 })
 afterAll(async () => {
   await gateway.stop()
@@ -41,6 +46,28 @@ afterAll(async () => {
   await scope.end()
   expect(bad).toEqual([])
 })
+
+const httpUrl = (path: string) => `${gateway.url.replace(/^ws/, 'http')}${path}`
+
+interface Description {
+  readonly paths: Readonly<
+    Record<string, { post: { responses: { '200': { content: Record<string, { schema: object }> } } } }>
+  >
+  readonly components: { readonly schemas: { readonly Error: object } }
+}
+
+async function readDescription(): Promise<void> {
+  const authorization = `Bearer ${gateway.token}`
+  const { paths, components } = (await (
+    await fetch(httpUrl('/openapi.json'), { headers: { authorization } })
+  ).json()) as Description
+  const ajv = new Ajv2020({ strict: false })
+  described.set('error', ajv.compile(components.schemas.Error))
+  for (const method of METHODS) {
+    const answers = paths[`/rpc/${method}`]?.post.responses['200'].content['application/json']
+    described.set(method, ajv.compile(answers?.schema ?? false))
+  }
+}
 
 interface Made {
   readonly method: string
@@ -71,7 +98,7 @@ function bounded(params: unknown): unknown {
 }
 
 async function overHttp({ method, params }: Made): Promise<string | undefined> {
-  const url = `${gateway.url.replace(/^ws/, 'http')}/rpc/${method}`
+  const url = httpUrl(`/rpc/${method}`)
   const headers = { authorization: `Bearer ${gateway.token}` }
   const signal = AbortSignal.timeout(2_000)
   try {
@@ -79,6 +106,8 @@ async function overHttp({ method, params }: Made): Promise<string | undefined> {
     const answer = (await response.json()) as { error?: { code?: string; message?: string } } | null
     const error = answer?.error
     if (response.status === 500) return `${response.status} ${JSON.stringify(error)}`
+    const asDescribed = described.get(response.ok ? method : 'error') as ValidateFunction
+    if (!asDescribed(answer)) return `${response.status} is not as described: ${JSON.stringify(asDescribed.errors)}`
     return response.ok || typeof error?.code === 'string' ? undefined : `${response.status} without a code`
   } catch (error) {
     // Some calls wait for what does not come; their wait is over.
@@ -86,31 +115,35 @@ async function overHttp({ method, params }: Made): Promise<string | undefined> {
   }
 }
 
-test(`${CALLS} calls`, async () => {
-  const connection = new Scope()
-  const made = fc.sample(call, CALLS)
-  const socket = await RawSocket.connected(gateway, connection)
-  const wrong: unknown[] = []
-  const asked = new Map<string, string>()
-  try {
-    for (let from = 0; from < made.length; from += AT_ONCE) {
-      const batch = made.slice(from, from + AT_ONCE)
-      const [half, other] = [batch.slice(0, AT_ONCE / 2), batch.slice(AT_ONCE / 2)]
-      for (const [index, { method, params }] of half.entries()) {
-        asked.set(`${from}-${index}`, method)
-        socket.send({ type: 'req', id: `${from}-${index}`, method, params })
+test(
+  `${CALLS} calls`,
+  async () => {
+    const connection = new Scope()
+    const made = fc.sample(call, CALLS)
+    const socket = await RawSocket.connected(gateway, connection)
+    const wrong: unknown[] = []
+    const asked = new Map<string, string>()
+    try {
+      for (let from = 0; from < made.length; from += AT_ONCE) {
+        const batch = made.slice(from, from + AT_ONCE)
+        const [half, other] = [batch.slice(0, AT_ONCE / 2), batch.slice(AT_ONCE / 2)]
+        for (const [index, { method, params }] of half.entries()) {
+          asked.set(`${from}-${index}`, method)
+          socket.send({ type: 'req', id: `${from}-${index}`, method, params })
+        }
+        const answers = await within(Promise.all(other.map(overHttp)), 'the answers')
+        for (const [index, answer] of answers.entries()) if (answer !== undefined) wrong.push([other[index], answer])
       }
-      const answers = await within(Promise.all(other.map(overHttp)), 'the answers')
-      for (const [index, answer] of answers.entries()) if (answer !== undefined) wrong.push([other[index], answer])
+      expect(await socket.ask('health')).toMatchObject({ ok: true })
+      await socket.until('an answer to every call', ({ type, id = '' }) => {
+        if (type === 'res') asked.delete(id)
+        return asked.size === 0
+      })
+      expect(wrong).toEqual([])
+      expect(socket.faults).toEqual([])
+    } finally {
+      await connection.end()
     }
-    expect(await socket.ask('health')).toMatchObject({ ok: true })
-    await socket.until('an answer to every call', ({ type, id = '' }) => {
-      if (type === 'res') asked.delete(id)
-      return asked.size === 0
-    })
-    expect(wrong).toEqual([])
-    expect(socket.faults).toEqual([])
-  } finally {
-    await connection.end()
-  }
-})
+  },
+  30_000 + CALLS * 15,
+)

@@ -2,6 +2,7 @@
 // do, and what becomes of a job whose agent is gone.
 import { afterEach, describe, expect, test } from 'vitest'
 import { loopback } from '../../src/channels/loopback/loopback.ts'
+import type { Job } from '../../src/protocol/job.ts'
 import { inlineRunner } from '../../src/turns/perform.ts'
 import { settled } from '../fakes/clock.ts'
 import { calls, type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
@@ -248,6 +249,60 @@ describe('turns of one agent', () => {
     await one.call('cron.remove', { id })
     one.parts.control.apply(one.parts.control.config.load(JSON.stringify(CONFIG)))
     expect(await told('bob', 'runs', { jobId: id })).not.toContain('finished')
+  })
+
+  test('name, see and count no job of another through what their own jobs wait for', async () => {
+    const one = await house(quiet)
+    const payload = { kind: 'message', text: 'x' } as const
+    const every = { kind: 'every', everyMs: 3_600_000 } as const
+    const hers = await one.call('cron.add', { name: 'hers', schedule: every, agentId: 'ann', payload })
+    const after = { kind: 'after', job: hers.id, on: 'ok' } as const
+    const ofBobs = async (method: Parameters<typeof one.dispatcher.call>[0], params: object) =>
+      (await one.dispatcher.call(method, params as never, { caller: ofBob as never, key: `${asked++}` })) as Job
+    let asked = 0
+    const refusal = (job: string) =>
+      ofBobs('cron.add', { name: 'x', schedule: { ...after, job }, payload }).catch(({ code, message, details }) =>
+        JSON.stringify([code, message, details]).replaceAll(job, 'it'),
+      )
+    expect(await refusal(hers.id)).toBe(await refusal('nobody'))
+    const off = { name: 'off', schedule: after, payload, enabled: false }
+    const waits = await ofBobs('cron.add', off)
+    for (const patch of [{ enabled: true }, { schedule: after, enabled: true }])
+      await expect(ofBobs('cron.update', { id: waits.id, patch })).rejects.toThrow(`there is no job ${hers.id}`)
+    // What a person has tied together works, and its own side may be changed.
+    await one.call('cron.update', { id: waits.id, patch: { enabled: true } })
+    await ofBobs('cron.update', { id: waits.id, patch: { name: 'renamed' } })
+    expect(JSON.stringify(await ofBobs('cron.next', { id: waits.id }))).not.toContain('hers')
+    expect(await one.call('cron.next', { id: waits.id })).toMatchObject({ words: expect.stringContaining('"hers"') })
+    expect([await ofBobs('cron.status', {}), await one.call('cron.status', {})]).toMatchObject([
+      { jobs: 1 },
+      { jobs: 2 },
+    ])
+    const his = await ofBobs('cron.add', { name: 'his', schedule: every, payload })
+    const follows = { schedule: { ...after, job: his.id }, payload }
+    const secret = await one.call('cron.add', { ...follows, name: 'secret', agentId: 'ann' })
+    const own = await ofBobs('cron.add', { ...follows, name: 'own' })
+    const removed = await ofBobs('cron.remove', { id: his.id })
+    expect(removed).toMatchObject({ waiting: [{ id: own.id, name: 'own' }] })
+    await one.call('cron.remove', { id: hers.id })
+    const told = JSON.stringify(await ofBobs('cron.list', { includeDisabled: true } as never))
+    expect(told).toContain('that it waits for is gone')
+    for (const kept of ['hers', secret.id]) expect(told).not.toContain(kept)
+  })
+
+  test('read the last messages of sessions in their list, and send to one by its label', async () => {
+    const one = await house(quiet)
+    await ask(one, 'agent:main:y', 'remember the milk')
+    await one.call('sessions.patch', { key: 'agent:main:y', label: 'shopping' })
+    one.play(calling('sessions_list', { messageLimit: 1 }))
+    const listed = await said(ask(one, 'agent:main:x'))
+    expect(listed).toContain('done')
+    expect(listed).not.toContain('remember the milk')
+    const send = (more: object) => calling('sessions_send', { message: 'and bread', timeoutSeconds: 0, ...more })
+    one.play(send({ label: 'shopping' }))
+    expect(await said(ask(one, 'agent:main:x', 'one'))).toContain('agent:main:y')
+    one.play(send({}))
+    expect(await said(ask(one, 'agent:main:x', 'two'))).toContain('sessions_send needs')
   })
 
   test('find no session of another by its label', async () => {

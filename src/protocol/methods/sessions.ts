@@ -54,6 +54,7 @@ const CHAT_METHODS = {
       sessionKey: z.string(),
       sessionId: z.string().optional(),
       messages: z.array(chatMessage.loose()),
+      thinkingLevel: z.string(),
     }),
     scope: 'operator.read',
     tool: 'sessions_history',

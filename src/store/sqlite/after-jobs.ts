@@ -1,9 +1,9 @@
 // Jobs that fire after another one (`after`). What they wait for is a row, made in the commit that ends the occurrence of
 // the first, and gone with the commit that claims or skips their own: so it is neither lost nor used twice (L3). It
 // starts nothing; the scheduler finds such a job due like any other.
-import { SluiceError } from '../../base/errors.ts'
 import type { Job, OccurrenceState, Schedule } from '../../protocol/job.ts'
 import { policyOf } from '../../protocol/job-policy.ts'
+import { noFirstJob, waitRefused } from '../first-job.ts'
 import { emitCron } from './events.ts'
 import { JOB_COLUMNS, type JobColumns, type OccurrenceColumns, toJob } from './rows.ts'
 import type { Tx } from './tx.ts'
@@ -41,22 +41,15 @@ export function checkAfter(tx: Tx, job: Job): void {
   for (let id: string | null = job.schedule.job; id !== null; ) {
     const isSelf: boolean = id === job.id
     const link: Link | undefined = isSelf ? { name: job.name, first: null } : tx.get<Link>(FIND_SCHEDULE, [id])
-    if (!link && path.length === 1 && job.enabled) throw refused(`there is no job ${id} to wait for (schedule.job)`, id)
+    if (!link && path.length === 1 && job.enabled) throw noFirstJob(id)
     if (!link) return
     path.push(link.name)
     if (isSelf) {
       const cycle = path.map(name => `"${name}"`).join(', which waits for ')
-      throw refused(`this job would wait for itself and never fire: ${cycle}. Let one of them fire by a time`, id)
+      throw waitRefused(`this job would wait for itself and never fire: ${cycle}. Let one of them fire by a time`, id)
     }
     id = link.first
   }
-}
-
-function refused(why: string, jobId: string): SluiceError {
-  return new SluiceError('INVALID_REQUEST', `${why}. Nothing was changed.`, {
-    details: { jobId },
-    outcome: 'not-started',
-  })
 }
 
 function waitingFor(tx: Tx, jobId: string): Job[] {
@@ -101,11 +94,13 @@ export function isAfterSpent(tx: Tx, job: Job, isThere: (jobId: string) => boole
 }
 
 /** The first is gone: those that wait for it stay, switched off; what is due of them already is still carried out. */
-export function orphanAfter(tx: Tx, first: Pick<Job, 'id' | 'name'>): { id: string; name: string }[] {
+export function orphanAfter(tx: Tx, first: Pick<Job, 'id' | 'name' | 'agentId'>): { id: string; name: string }[] {
   const waiting = waitingFor(tx, first.id)
-  for (const { id, state } of waiting) {
+  for (const { id, state, agentId } of waiting) {
     if (state.nextRunAtMs !== undefined || state.runningAtMs !== undefined) continue
-    tx.run(ORPHAN, { id, why: `the job "${first.name}" that it waits for is gone` })
+    // Who sees a job is told of no other agent's by its name.
+    const name = agentId === first.agentId ? ` "${first.name}"` : ''
+    tx.run(ORPHAN, { id, why: `the job${name} that it waits for is gone` })
     emitCron(tx, { jobId: id, action: 'updated' })
   }
   return waiting.map(({ id, name }) => ({ id, name }))
