@@ -1,8 +1,10 @@
 // Backups of a state folder: the store, the config and, only when asked for, the secrets. It decides what goes into one
 // and what is put where; how a store is copied, checked and replaced is the adapter's, which the process edge hands in.
 // It never overwrites a config or a token.
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock, Files } from '../base/world.ts'
 import { wallTime } from '../base/zoned-time.ts'
+import { includedPaths, readConfigFile } from '../config/includes.ts'
 import { type Places, parseConfig } from '../config/locate.ts'
 import { redacted } from '../config/secrets.ts'
 
@@ -79,16 +81,15 @@ export class BackupKeeper {
 
   #notes(withSecrets: boolean): Notes {
     const { places, files, clock, version } = this.#parts
-    const config = files.readText(places.configPath)
+    const { config, isWhole } = keptConfig(files, places.configPath, withSecrets)
     const token = withSecrets ? files.readText(places.tokenPath) : undefined
-    const shown = withSecrets ? config : withoutSecrets(config, places.configPath)
     return {
       format: '1',
       version,
       created_at_ms: String(clock.now()),
       secrets: withSecrets ? 'included' : 'left out',
-      config_complete: String(shown === config),
-      ...(shown !== undefined && { config: shown }),
+      config_complete: String(isWhole),
+      ...(config !== undefined && { config }),
       ...(token !== undefined && { token }),
     }
   }
@@ -102,23 +103,40 @@ export class BackupKeeper {
       told.push(`The gateway's token was put back: ${places.tokenPath}`)
     }
     const present = files.readText(places.configPath)
-    if (config === undefined || config === present) return told
+    if (config === undefined || config === keptConfig(files, places.configPath, true).config) return told
     if (present === undefined && config_complete === 'true') {
       files.writePrivateText(places.configPath, config)
       return [...told, `The config was put back: ${places.configPath}`]
     }
     const beside = `${places.configPath}.restored`
     files.writePrivateText(beside, config)
-    const why = present === undefined ? 'has secrets left out, to be filled in' : 'differs from the one in use'
+    const why =
+      present === undefined
+        ? 'is not whole: secrets were left out, or a file that it includes could not be read'
+        : 'differs from the one in use'
     return [...told, `The backup's config ${why}. It is in ${beside}; ${places.configPath} was not touched.`]
   }
 }
 
-/** The text itself when there is nothing to leave out. */
-function withoutSecrets(text: string | undefined, path: string): string | undefined {
-  const config = parseConfig(text, path)
-  const shown = redacted(config)
-  return JSON.stringify(shown) === JSON.stringify(config) ? text : `${JSON.stringify(shown, null, 2)}\n`
+/** The text itself, where nothing is left out of it and it includes no file; else one document with all of them in it. */
+function keptConfig(files: Files, path: string, withSecrets: boolean): { config?: string; isWhole: boolean } {
+  const text = files.readText(path)
+  if (text === undefined) return { isWhole: true }
+  const kept = (whole: unknown) => (withSecrets ? whole : redacted(whole))
+  try {
+    const whole = readConfigFile(files, path)
+    const shown = kept(whole)
+    const isWhole = isDeepStrictEqual(shown, whole)
+    const isAlone = isWhole && includedPaths(text, path, files).length === 0
+    return { config: isAlone ? text : documentOf(shown), isWhole }
+  } catch {
+    // A file that it includes cannot be read. The store is not to go without a backup for that.
+    return { config: withSecrets ? text : documentOf(kept(parseConfig(text, path))), isWhole: false }
+  }
+}
+
+function documentOf(config: unknown): string {
+  return `${JSON.stringify(config, null, 2)}\n`
 }
 
 function factsOf(file: string, { notes, schema, rows, bytes }: Content) {

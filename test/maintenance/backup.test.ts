@@ -1,5 +1,14 @@
 // Backups: all rows or an error, never half a file, never anything overwritten unasked.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -271,11 +280,38 @@ describe('restore', () => {
     expect(readFileSync(join(folder, 'sluice.json.restored'), 'utf8')).toBe(config)
   })
 
+  test('what the config includes is in it, as one document: also where secrets are left out; a missing file stops nothing', async () => {
+    await fillStore(folder)
+    writeFileSync(
+      join(folder, 'sluice.json'),
+      "{ $include: './more.json5', logging: { $include: './log.json5' } } // mine",
+    )
+    writeFileSync(join(folder, 'more.json5'), `{ gateway: { auth: { token: '${SECRET}' } } }`)
+    writeFileSync(join(folder, 'log.json5'), "{ level: 'warn' }")
+    const whole = { gateway: { auth: { token: SECRET } }, logging: { level: 'warn' } }
+    const full = (await create(join(other, 'full'), true)).file
+    const fresh = join(other, 'fresh')
+    expect(keeperOf(fresh).restore(full, { force: false }).told).toEqual([expect.stringContaining('was put back')])
+    expect(JSON.parse(readFileSync(join(fresh, 'sluice.json'), 'utf8'))).toEqual(whole)
+    // It says what is in use: there is nothing to tell.
+    expect(keeperOf(folder).restore(full, { force: true }).told).toEqual([])
+    const plain = readBackup((await create(join(other, 'plain'))).file).notes
+    expect(plain).toMatchObject({ config_complete: 'false', config: expect.stringContaining('"warn"') })
+    expect(JSON.stringify(plain)).not.toContain(SECRET)
+    rmSync(join(folder, 'log.json5'))
+    const partly = (await create(join(other, 'partly'), true)).file
+    expect(keeperOf(join(other, 'new')).restore(partly, { force: false }).told).toEqual([
+      expect.stringContaining('could not be read'),
+    ])
+  })
+
   test('a config whose secrets were left out is never put in place', async () => {
     writeFileSync(join(folder, 'sluice.json'), `{ gateway: { auth: { token: '${SECRET}' } } }`)
     const { file } = await create(join(other, 'plain'))
     const fresh = join(other, 'fresh')
-    expect(keeperOf(fresh).restore(file, { force: false }).told).toEqual([expect.stringContaining('secrets left out')])
+    expect(keeperOf(fresh).restore(file, { force: false }).told).toEqual([
+      expect.stringContaining('secrets were left out'),
+    ])
     expect(existsSync(join(fresh, 'sluice.json'))).toBe(false)
   })
 })
