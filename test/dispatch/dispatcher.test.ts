@@ -42,6 +42,17 @@ describe('admission', () => {
     }
   })
 
+  test('no method is run for a caller without its scope, whatever its params', async () => {
+    let ran = 0
+    const { dispatcher } = dispatcherWith(() => (ran += 1))
+    const nobody = { ...operator(), scopes: new Set<never>() }
+    for (const [name, { scope }] of Object.entries<MethodDeclaration>(CATALOGUE)) {
+      const refused = dispatcher.call(name, {}, { caller: nobody })
+      await expect(refused).rejects.toMatchObject({ code: 'FORBIDDEN', message: `missing scope: ${scope}` })
+    }
+    expect(ran).toBe(0)
+  })
+
   test('the scope error comes before `unknown method`', async () => {
     const { dispatcher } = dispatcherWith(() => 'ran')
     await expect(dispatcher.call('nope', {}, { caller: operator('operator.read') })).rejects.toThrow(
