@@ -46,6 +46,7 @@ import { supersededRuns } from './scheduler/overlap.ts'
 import { listenerOf, type Occasion, type PlanContext, planJob, resultNotice, withDelivery } from './scheduler/plan.ts'
 import { retryAtMs } from './scheduler/retry-rule.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
+import { staggeredAgain } from './scheduler/stagger.ts'
 import { agentOfChat } from './sessions/routing.ts'
 import { canonicalSession, jobSession, MAIN_KEY } from './sessions/session-key.ts'
 import type { RunEnd, Store } from './store/port.ts'
@@ -286,6 +287,9 @@ function workers(
     get enabled() {
       return live.settings.cronEnabled
     },
+    get staggerMs() {
+      return live.settings.staggerMs
+    },
     submit: run => engine.submit(run),
     beats: heartbeats,
     stopRuns: runIds => stopRuns({ engine, store, log }, runIds),
@@ -312,10 +316,12 @@ function starting({ store, clock, engine, scheduler, facts }: MethodParts, log: 
       return
     }
     if (runs.length > 0) log('info', 'going on with unfinished turns', { count: runs.length })
-    for (const run of runs) engine.submit(run)
+    const jobOf = (jobId: string) => store.read.job(jobId)?.job
+    const again = { nowMs: clock.now(), defaultMs: scheduler.staggerMs, jobOf }
+    for (const run of staggeredAgain(runs, again)) engine.submit(run)
     const overlapOf = (jobId: string) => {
-      const row = store.read.job(jobId)
-      return row && policyOf(row.job).overlap
+      const job = jobOf(jobId)
+      return job && policyOf(job).overlap
     }
     const superseded = supersededRuns(runs, overlapOf).map(({ runId }) => runId)
     if (superseded.length > 0) stopRuns({ engine, store, log }, superseded)

@@ -54,6 +54,10 @@ export const JOB_FLAGS: Flags = {
   'no-failure-alert': { summary: 'Say nothing when it begins to fail.' },
   'pause-after': { value: '<n>', summary: 'Switch it off after so many failures in a row (0: never).' },
   jitter: { value: '<duration>', summary: 'Fire up to so much later, always by the same delay.' },
+  stagger: {
+    value: '<duration>',
+    summary: 'Begin so much after the one before it that is due with it (1s); 0s: at once.',
+  },
   retries: { value: '<n>', summary: 'How often it tries again after what may pass (2).' },
   'retry-after': { value: '<durations>', summary: 'After which pauses (1m,5m).' },
   'run-tokens': { value: '<n>', summary: 'Tokens that one run may use.' },

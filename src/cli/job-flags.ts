@@ -218,6 +218,7 @@ export function readPolicy(args: Arguments, now: Now): PolicyInput | undefined {
     ...switched(args, { on: 'failure-alert', off: 'no-failure-alert', as: 'failureAlert' }),
     pauseAfterFailures: args.whole('pause-after', limit),
     jitterMs: duration('jitter'),
+    staggerMs: duration('stagger'),
     retry: readRetry(args),
     budget: readBudget(args),
   }

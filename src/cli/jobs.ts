@@ -104,7 +104,7 @@ function makerWords({ kind, sessionKey }: NonNullable<Job['madeBy']>): string {
 /** All that holds, the defaults too. */
 function policyWords(job: Pick<Job, 'policy'>, zone: string): string {
   const policy = policyOf(job)
-  const { catchUp, catchUpWindowMs, startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs } = policy
+  const { catchUp, catchUpWindowMs, startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs, staggerMs } = policy
   const window =
     catchUp === 'skip' || catchUpWindowMs === undefined ? '' : ` up to ${formatDuration(catchUpWindowMs)} late`
   return [
@@ -115,6 +115,7 @@ function policyWords(job: Pick<Job, 'policy'>, zone: string): string {
     `retries: ${retryWords(policy)}`,
     ...Object.entries(policy.budget ?? {}).map(([name, most]) => `${name} at most ${most}`),
     ...(jitterMs > 0 ? [`up to ${formatDuration(jitterMs)} later`] : []),
+    ...(staggerMs === undefined ? [] : [`${formatDuration(staggerMs)} apart from others of its instant`]),
     ...(startAtMs === undefined ? [] : [`from ${formatInstant(startAtMs, zone)}`]),
     ...(endAtMs === undefined ? [] : [`until ${formatInstant(endAtMs, zone)}`]),
     ...(maxRuns === undefined ? [] : [`${maxRuns} runs`]),

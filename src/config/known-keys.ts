@@ -139,6 +139,7 @@ export const USED_KEYS: readonly string[] = [
   'cron.commands',
   'cron.enabled',
   'cron.maxConcurrentRuns',
+  'cron.staggerMs',
   'logging.level',
   'logging.file',
   'logging.maxFileMb',

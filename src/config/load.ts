@@ -76,6 +76,7 @@ export interface Settings extends Bounds, AgentsSettings {
   readonly sessionReset: SessionReset
   readonly channels: ChannelSettings
   readonly cronEnabled: boolean
+  readonly staggerMs: number
   /** Whose jobs may run commands. */
   readonly jobCommands: 'off' | 'operator'
   readonly log: LogSettings
@@ -143,6 +144,7 @@ function settingsOf(text: string | undefined, sources: ConfigSources): Settings 
     sessionReset: sessionResetOf(config.session?.reset),
     channels,
     cronEnabled: config.cron?.enabled ?? true,
+    staggerMs: config.cron?.staggerMs ?? SECOND,
     jobCommands: config.cron?.commands ?? 'off',
     log: logSettings(config.logging, sources),
     warnings: [...channelWarnings(channels), ...keyWarnings(written)],

@@ -72,6 +72,7 @@ const PARTS: readonly Part[] = [
   { key: 'cron.commands', of: settings => settings.jobCommands },
   { key: 'cron.enabled', of: settings => settings.cronEnabled },
   { key: 'cron.maxConcurrentRuns', of: settings => settings.slots.jobs },
+  { key: 'cron.staggerMs', of: settings => settings.staggerMs },
   { key: 'logging.level', of: settings => settings.log.level },
   { key: 'logging.maxFileMb', of: settings => settings.log.bytesMax },
   { key: 'logging.keepFiles', of: settings => settings.log.filesMax },

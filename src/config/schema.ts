@@ -165,6 +165,11 @@ export const configSchema = z.looseObject({
     .looseObject({
       enabled: z.boolean().optional().meta({ description: 'Whether jobs fire.', default: true }),
       maxConcurrentRuns: places.optional().meta({ description: 'Turns of jobs at once.', default: 4 }),
+      staggerMs: z.int().min(0).max(60_000).optional().meta({
+        description:
+          'How far apart jobs begin that do work and are due at one instant; within a minute all of them. 0: all at once.',
+        default: 1_000,
+      }),
       commands: z.enum(['off', 'operator']).optional().meta({
         description:
           'Whether jobs may run commands, as far as tools.exec allows them: jobs that an operator has made, never those of agents.',

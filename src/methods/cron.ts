@@ -3,12 +3,11 @@
 import { createHash } from 'node:crypto'
 import { MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
-import { withoutUndefined } from '../base/without-undefined.ts'
 import { laneNode } from '../coordination/lanes.ts'
 import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
-import { type Job, type JobInput, OCCURRENCE_STATES, type RunLog } from '../protocol/job.ts'
+import type { Job, JobInput } from '../protocol/job.ts'
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
 import { policyOf } from '../protocol/job-policy.ts'
 import { type CRON_METHODS, JOBS_LISTED_MAX } from '../protocol/methods/cron.ts'
@@ -17,13 +16,15 @@ import { refuseFasterJob } from '../scheduler/job-pace.ts'
 import { delayMs, nextDue, nextDues } from '../scheduler/job-times.ts'
 import { validateSchedule } from '../scheduler/next-occurrence.ts'
 import type { RunNow } from '../scheduler/scheduler.ts'
+import { staggerOf } from '../scheduler/stagger.ts'
 import { jobSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { JobFilter } from '../store/job-rows.ts'
-import type { JobRow, OccurrenceRow, WriteValue } from '../store/port.ts'
+import type { JobRow, WriteValue } from '../store/port.ts'
 import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
 import { clockBehind } from './gateway.ts'
 import { checkCommands, deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
+import { ledgerPage, PAGE_ROWS } from './job-ledger.ts'
 import {
   checkFirst,
   checkHold,
@@ -31,7 +32,6 @@ import {
   jobNameFor,
   jobsSeen,
   maySeeJob,
-  maySeeRow,
   seesAllJobs,
   seesJob,
 } from './job-reach.ts'
@@ -43,7 +43,6 @@ import { plainPatch, plainSchedule, previewSchedule } from './spoken-schedule.ts
 const EQUAL_WITHIN_MS = MINUTE
 /** Jobs that turns made and that are on, of the whole gateway. */
 export const AGENT_JOBS_MAX = 500
-const PAGE_ROWS = 500
 const RUN_WAIT_MS = 10 * MINUTE
 
 export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CRON_METHODS> {
@@ -86,42 +85,25 @@ export function cronHandlers(parts: MethodParts): Pick<Handlers, keyof typeof CR
   }
 }
 
-const DECIDED = OCCURRENCE_STATES.filter(state => state !== 'running')
-
-async function ledgerPage(
-  parts: MethodParts,
-  jobId: string | undefined,
-  { params, caller }: Pick<Call<'cron.history'>, 'params' | 'caller'>,
-): Promise<Result<'cron.history'>> {
-  const { limit = 200, sinceMs, untilMs, states = DECIDED } = params
-  const rows: OccurrenceRow[] = []
-  const seesAll = seesAllJobs(parts, caller)
-  let { before } = params
-  for (let full = true; full && rows.length < limit; ) {
-    const wanted = seesAll ? Math.min(limit - rows.length, PAGE_ROWS) : PAGE_ROWS
-    const page = await parts.store.readLarge.occurrences(jobId, wanted, { sinceMs, untilMs, states, before })
-    rows.unshift(...(seesAll ? page : page.filter(row => maySeeRow(parts, caller, { row, jobId }))))
-    before = page[0]?.seq
-    full = page.length === wanted
-  }
-  return { entries: rows.slice(-limit).map(toRunLog) }
-}
-
 type JobList = Result<'cron.list'>
 type JobPage = readonly JobRow[]
 /** The answer made of a first page, for as long as the store answers with that same page. */
-const listed = new WeakMap<JobPage, { readonly limit: number; readonly list: JobList }>()
+const listed = new WeakMap<JobPage, { readonly limit: number; readonly staggerMs: number; readonly list: JobList }>()
 
 /** Most lists are asked for again and again, and are the same: they are answered in place. */
 function listJobs(parts: MethodParts, { params, caller }: Call<'cron.list'>): JobList | Promise<JobList> {
   const filter = { includeDisabled: params.includeDisabled ?? false, madeBy: params.madeBy }
   const limit = params.limit ?? JOBS_LISTED_MAX
   if (!seesAllJobs(parts, caller)) {
-    return jobsSeen(parts, caller, { ...filter, limit }).then(({ jobs, total }) => ({ jobs: jobs.map(shown), total }))
+    return jobsSeen(parts, caller, { ...filter, limit }).then(({ jobs, total }) => ({
+      jobs: jobs.map(job => shown(parts, job)),
+      total,
+    }))
   }
   const first = parts.store.readLarge.jobs({ ...filter, limit: Math.min(PAGE_ROWS, limit) })
   const known = first instanceof Promise ? undefined : listed.get(first)
-  return known?.limit === limit ? known.list : listAnew(parts, { filter, limit, page: first })
+  const isSame = known?.limit === limit && known.staggerMs === parts.scheduler.staggerMs
+  return isSame ? known.list : listAnew(parts, { filter, limit, page: first })
 }
 
 async function listAnew(
@@ -133,13 +115,14 @@ async function listAnew(
     jobs: await allJobs(parts, { filter, limit, first }),
     total: parts.store.read.jobCount(filter),
   }
-  listed.set(first, { limit, list })
+  listed.set(first, { limit, staggerMs: parts.scheduler.staggerMs, list })
   return list
 }
 
 /** A job as it is shown: with all of its policy that holds. */
-function shown<J extends Job>(job: J): J {
-  return { ...job, policy: policyOf(job) }
+function shown<J extends Job>({ scheduler }: MethodParts, job: J): J {
+  const staggerMs = staggerOf(job, scheduler.staggerMs)
+  return { ...job, policy: { ...policyOf(job), ...(staggerMs !== undefined && { staggerMs }) } }
 }
 
 async function allJobs(
@@ -147,12 +130,12 @@ async function allJobs(
   wanted: { filter: JobFilter; limit: number; first: JobPage },
 ): Promise<Job[]> {
   const { filter, limit, first } = wanted
-  const jobs = first.map(row => shown(row.job))
+  const jobs = first.map(row => shown(parts, row.job))
   for (let page = first; page.length === PAGE_ROWS && jobs.length < limit; ) {
     const last = jobs.at(-1) as Job
     const after = { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
     page = await parts.store.readLarge.jobs({ ...filter, limit: Math.min(PAGE_ROWS, limit - jobs.length), after })
-    jobs.push(...page.map(row => shown(row.job)))
+    jobs.push(...page.map(row => shown(parts, row.job)))
   }
   return jobs
 }
@@ -164,7 +147,11 @@ function firstAnswer<T>(parts: MethodParts, key: CallKey | undefined): T | undef
 
 async function addJob(parts: MethodParts, call: Call<'cron.add'>): Promise<Result<'cron.add'>> {
   const added = firstAnswer<WriteValue<'addJob'>>(parts, call.key) ?? (await addNewJob(parts, call))
-  return { ...shown(added.job), ...warningsOf(parts, added.job), ...(added.deduplicated && { deduplicated: true }) }
+  return {
+    ...shown(parts, added.job),
+    ...warningsOf(parts, added.job),
+    ...(added.deduplicated && { deduplicated: true }),
+  }
 }
 
 async function addNewJob(parts: MethodParts, call: Call<'cron.add'>): Promise<WriteValue<'addJob'>> {
@@ -224,7 +211,7 @@ function makerSession(parts: MethodParts, turn: TurnCaller | undefined): string 
 async function updateJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Result<'cron.update'>> {
   const first = firstAnswer<Job>(parts, call.key)
   const updated = first ?? (await replaceJob(parts, call))
-  return { ...shown(updated), ...warningsOf(parts, updated) }
+  return { ...shown(parts, updated), ...warningsOf(parts, updated) }
 }
 
 async function replaceJob(parts: MethodParts, call: Call<'cron.update'>): Promise<Job> {
@@ -441,45 +428,4 @@ function jobIdOf(params: { id?: string | undefined; jobId?: string | undefined }
 
 function keyed(key: CallKey | undefined): { key?: CallKey } {
   return key ? { key } : {}
-}
-
-const LOG_STATUS: Readonly<Record<OccurrenceRow['state'], RunLog['status']>> = {
-  running: 'ok',
-  ok: 'ok',
-  failed: 'error',
-  'timed-out': 'error',
-  cancelled: 'error',
-  skipped: 'skipped',
-  unknown: 'error',
-}
-
-function workOf(row: OccurrenceRow): Partial<RunLog> {
-  const { startedAtMs, attempt, failure, retryAtMs, sessionKey, model, inputTokens, outputTokens, costMicroUsd } = row
-  const costUsd = costMicroUsd === undefined ? undefined : costMicroUsd / 1_000_000
-  const run = { startedAtMs, attempt, failure, retryAtMs, sessionKey }
-  const known = { ...run, model, inputTokens, outputTokens, costUsd, delivery: row.delivery }
-  return withoutUndefined(known)
-}
-
-function toRunLog(row: OccurrenceRow): RunLog {
-  const endedAtMs = row.endedAtMs ?? row.claimedAtMs
-  return {
-    ts: endedAtMs,
-    jobId: row.jobId,
-    action: 'finished',
-    status: LOG_STATUS[row.state],
-    ...(row.error !== undefined && { error: row.error }),
-    ...(row.summary !== undefined && { summary: row.summary }),
-    runAtMs: row.claimedAtMs,
-    durationMs: Math.max(0, endedAtMs - row.claimedAtMs),
-    state: row.state,
-    occurrence: row.occurrence,
-    seq: row.seq,
-    ...(row.nominalAtMs !== undefined && { nominalAtMs: row.nominalAtMs, lagMs: row.claimedAtMs - row.nominalAtMs }),
-    ...(row.runId !== undefined && { runId: row.runId }),
-    ...(row.count > 1 && { count: row.count }),
-    ...(row.toMs !== undefined && { toMs: row.toMs }),
-    ...(row.exitCode !== undefined && { exitCode: row.exitCode }),
-    ...workOf(row),
-  }
 }

@@ -2,7 +2,7 @@
 // defaults hold is said in job-policy.ts.
 import * as z from 'zod'
 import { DAY, SECOND } from '../base/durations.ts'
-import { CATCH_UPS, OVERLAPS, type PolicyInput } from './job-policy.ts'
+import { CATCH_UPS, OVERLAPS, type PolicyInput, STAGGER_SPREAD_MS } from './job-policy.ts'
 
 const epochMs = z.int().min(0).max(8.64e15)
 
@@ -19,6 +19,7 @@ const members = {
   failureAlert: z.boolean(),
   pauseAfterFailures: z.int().min(0),
   jitterMs: z.int().min(0).max(DAY),
+  staggerMs: z.int().min(0).max(STAGGER_SPREAD_MS),
   retry: z
     .strictObject({
       max: z.int().min(0).max(RETRIES_MAX),

@@ -33,6 +33,11 @@ export interface Policy {
   budget?: Budget | undefined
   /** Fire up to so much later than the schedule says, by a delay that is the job's own and stays the same. */
   jitterMs: number
+  /**
+   * Of a job that does work: begin so much later than the one before it that is due at the same instant; 0: with the
+   * first. Absent: as the config says (`cron.staggerMs`).
+   */
+  staggerMs?: number | undefined
 }
 
 export type Budget = { readonly [K in 'runTokens' | 'runUsd' | 'dayTokens' | 'dayUsd']?: number | undefined }
@@ -75,6 +80,8 @@ export function patchedPolicy(policy: PolicyInput, patch: PolicyPatch): PolicyIn
 
 /** An instant so late is on time: timers sleep, and machines are busy. */
 export const ON_TIME_MS = MINUTE
+/** Jobs that share an instant begin within so much of it, however many they are. */
+export const STAGGER_SPREAD_MS = MINUTE
 /** Of one job, instants that are made up at most. */
 export const CATCH_UP_MAX = 100
 /** Occurrences of one job that may be under way or wait at once. */

@@ -218,6 +218,8 @@ export const runLogSchema = z.object({
   lagMs: z.number().optional(),
   /** When the first attempt of its run began, and which one ended it. */
   startedAtMs: z.number().optional(),
+  /** By how much its beginning was put off, because others that do work were due at its instant (`staggerMs`). */
+  staggeredMs: z.number().optional(),
   attempt: z.number().optional(),
   /** Of one that failed: `transient` may pass by itself, `refused` is a limit or a no, `permanent` would fail again. */
   failure: z.enum(FAILURES).optional(),

@@ -11,6 +11,7 @@ import type { RunRow } from '../store/rows.ts'
 import { nextDue } from './job-times.ts'
 import { type Due, decideDue } from './misfire.ts'
 import { overlapRule } from './overlap.ts'
+import { Stagger } from './stagger.ts'
 
 /** The timer sleeps at most so long and reads the wall clock again: suspend and clock steps are seen. */
 const SLEEP_MS_MAX = 20 * SECOND
@@ -25,6 +26,8 @@ export interface SchedulerParts {
   readonly random: Random
   readonly zone: string
   readonly enabled: boolean
+  /** How far apart jobs begin that do work and share an instant, where they do not say so themselves. */
+  readonly staggerMs: number
   /** Takes a claimed run on. */
   readonly submit: (run: RunRow) => void
   /** What else its timer calls: when next, and what is due then. */
@@ -67,6 +70,10 @@ export class Scheduler {
 
   get enabled(): boolean {
     return this.#parts.enabled
+  }
+
+  get staggerMs(): number {
+    return this.#parts.staggerMs
   }
 
   start(): void {
@@ -177,6 +184,7 @@ export class Scheduler {
 
   async #tick(): Promise<void> {
     this.#ticking = true
+    const stagger = new Stagger(this.staggerMs)
     try {
       do {
         this.#again = false
@@ -184,7 +192,9 @@ export class Scheduler {
         const nowMs = this.#parts.clock.now()
         const { enabled, beats, store } = this.#parts
         const due = enabled ? store.read.dueJobs(nowMs, CLAIMS_MAX) : []
-        await Promise.all([beats?.fire(nowMs), ...due.map(row => this.#fire(row, nowMs))])
+        // Of an instant the oldest job is the first.
+        const inOrder = due.toSorted((a, b) => a.job.createdAtMs - b.job.createdAtMs)
+        await Promise.all([beats?.fire(nowMs), ...inOrder.map(row => this.#fire(row, nowMs, stagger))])
         this.#again ||= due.length === CLAIMS_MAX
       } while (this.#again && !this.#stopped)
     } catch (error) {
@@ -199,7 +209,7 @@ export class Scheduler {
     this.poke()
   }
 
-  async #fire(row: JobRow, nowMs: number): Promise<void> {
+  async #fire(row: JobRow, nowMs: number, stagger: Stagger): Promise<void> {
     const { store, zone } = this.#parts
     const { job } = row
     const dueMs = job.state.nextRunAtMs
@@ -219,6 +229,8 @@ export class Scheduler {
       return
     }
     const rule = overlapRule(policyOf(job).overlap)
+    // The end of another job is no instant that others share.
+    const startAtMs = trigger ? undefined : stagger.startAtMs(job, { dueMs, nowMs, nextMs: due.nextMs })
     const { value } = await store.write.claimOccurrence({
       ...claims,
       occurrence: trigger?.occurrence ?? `at:${due.nominalMs}`,
@@ -226,7 +238,7 @@ export class Scheduler {
       skipAdvance: { nextRunAtMs: due.skippedMs },
       skipWhenRunning: true,
       underWayMax: rule.underWayMax,
-      ...after(this.#plan(job, due.nominalMs), trigger?.hops ?? 0),
+      ...carriedOut(this.#plan(job, due.nominalMs), { hops: trigger?.hops ?? 0, startAtMs }),
       epoch: store.epoch,
     })
     // Of several instants that are made up, or ends that it fires after, the next is due already.
@@ -239,8 +251,8 @@ export class Scheduler {
 }
 
 /** Jobs that run each other by their ends come to an end too: what led to the first led to this one. */
-function after(plan: JobPlan, hops: number) {
-  return 'run' in plan ? { ...plan, run: { ...plan.run, hops } } : { ...plan, hops }
+function carriedOut(plan: JobPlan, how: { hops: number; startAtMs: number | undefined }) {
+  return 'run' in plan ? { ...plan, run: { ...plan.run, ...how } } : { ...plan, hops: how.hops }
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

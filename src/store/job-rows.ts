@@ -39,6 +39,8 @@ export interface OccurrenceRow {
   readonly costMicroUsd: number | undefined
   /** Of a command, or of the one that decided that it was skipped. */
   readonly exitCode: number | undefined
+  /** By how much its beginning was put off when it was claimed, because others were due at its instant. */
+  readonly staggeredMs: number | undefined
   /** What became of the text that it told: the states of its sends, or whether it was shown; undefined: nothing was told. */
   readonly delivery: string | undefined
 }

@@ -26,6 +26,8 @@ export interface NewRun {
   readonly rules?: RunRules
   readonly jobId?: string
   readonly occurrence?: string
+  /** It begins no sooner; absent: as soon as it can. */
+  readonly startAtMs?: number | undefined
   /** Start with a fresh transcript (isolated jobs). */
   readonly freshSession?: boolean
   /** The same if nobody has written to the session since, and nothing runs or waits there. */

@@ -94,8 +94,9 @@ export interface RunRow {
   readonly extraPrompt: string | undefined
   readonly timeoutMs: number | undefined
   readonly rules: RunRules | undefined
-  /** Attempts that its job's policy granted after a failure, and not before when the next may begin. */
+  /** Attempts that its job's policy granted after a failure. */
   readonly retries: number
+  /** Not before this may the next attempt begin; of a run that never began, the first. */
   readonly retryAtMs: number | undefined
   readonly jobId: string | undefined
   readonly occurrence: string | undefined

@@ -61,7 +61,7 @@ export interface EngineParts {
   readonly reachFor: (run: RunRow, standing: Standing, call: CallName) => { call: ToolCaller; cause: () => string }
   /** When a run that failed so is tried again by its job's policy; undefined: it ends. */
   readonly retryAt: (run: RunRow, end: RunEnd) => number | undefined
-  /** Whether a run that was to be tried again still is: its job is there and switched on. */
+  /** Whether a run that was to begin or be tried again later still is: its job is there and switched on. */
   readonly isWanted: (run: RunRow) => boolean
   /** Its end as its job sees it, which also wants it delivered, with the files that its reply names. Does not reject. */
   readonly endFor: <E extends RunEnd>(run: RunRow, end: E) => E | Promise<E>

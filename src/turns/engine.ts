@@ -16,7 +16,7 @@ import type { TurnOutcome } from './runner.ts'
 
 /** Attempts of one run that may be lost before it ends as failed: a turn that kills its runner must not do so for ever. */
 export const LOSSES_MAX = 3
-/** One that is tried again later looks at the clock so often: suspend and clock steps are seen. */
+/** One that begins or is tried again later looks at the clock so often: suspend and clock steps are seen. */
 const LOOK_MS = 20_000
 /** How long an aborted runner may take to end by itself before the run is ended without it and fenced off (T3). */
 const ABORT_GRACE_MS = 5_000
@@ -188,7 +188,7 @@ export class TurnEngine {
     }
   }
 
-  /** A turn that is tried again later holds its lane meanwhile, and nothing else. Throws when it is not to be any more. */
+  /** A turn that begins or is tried again later holds its lane meanwhile, and nothing else. Throws when it is not to be any more. */
   async #untilDue(carried: Carried, atMs: number): Promise<void> {
     const { clock, isWanted } = this.#parts
     const { signal } = carried.abort
@@ -417,7 +417,7 @@ export class TurnEngine {
     const told = events.ended({ state: 'aborted', reply: '', stopReason: carried.stop?.reason ?? 'rpc' })
     const { value } = await store.write.cancelQueuedRun({
       runId: carried.run.runId,
-      reason: run.retryAtMs === undefined ? 'stopped before it began' : 'stopped before it was tried again',
+      reason: `stopped before it ${run.attempt > 0 && run.retryAtMs !== undefined ? 'was tried again' : 'began'}`,
       awaited: this.#isAwaited(carried.run),
       silent: carried.stop?.silent === true,
       nowMs: clock.now(),

@@ -278,7 +278,7 @@ describe('policies, the ledger and the next times', () => {
   test('the flags of a policy become its members, and all that holds is shown', async () => {
     const flags =
       '--catch-up all --catch-up-window 2h --start 2026-12-24 --max-runs 3 --no-failure-alert --pause-after 5'
-    const asked = ['cron', 'add', '--name', 'a', '--every', '1h', '--message', 'hi', '--jitter', '30s']
+    const asked = ['cron', 'add', '--name', 'a', '--every', '1h', '--message', 'hi', '--jitter', '30s', '--stagger', '5s']
     const { out, err } = await cli(...asked, ...flags.split(' '))
     expect(err).toBe('')
     expect(gateway.paramsOf('cron.add')[0]?.policy).toEqual({
@@ -289,6 +289,7 @@ describe('policies, the ledger and the next times', () => {
       failureAlert: false,
       pauseAfterFailures: 5,
       jitterMs: 30_000,
+      staggerMs: 5_000,
     })
     expect(out).toContain(
       'missed times: all up to 2h late, overlap: queue-all, failure alert: off, off after 5 failures',

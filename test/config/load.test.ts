@@ -33,6 +33,7 @@ describe('each used key changes behaviour', () => {
       port: 18_789,
       zone: 'Europe/Berlin',
       cronEnabled: true,
+      staggerMs: 1_000,
       warnings: [],
     })
   })

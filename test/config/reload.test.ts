@@ -188,6 +188,7 @@ const CHANGES: Readonly<Record<string, { readonly to: unknown; readonly told?: s
   'cron.commands': { to: 'operator' },
   'cron.enabled': { to: false },
   'cron.maxConcurrentRuns': { to: 3 },
+  'cron.staggerMs': { to: 3 },
   'logging.level': { to: 'debug' },
 }
 /** Tried with another mode, below. */

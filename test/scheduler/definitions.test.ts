@@ -111,6 +111,7 @@ const policies = fc.record(
     retry: fc.record({ max: fc.integer({ min: 0, max: 10 }) }),
     budget: fc.dictionary(fc.constantFrom('runTokens', 'dayUsd'), fc.integer({ min: 0, max: 10 })),
     jitterMs: fc.integer({ min: 0, max: 1e7 }),
+    staggerMs: fc.integer({ min: -1, max: 70_000 }),
   },
   { requiredKeys: [] },
 )

@@ -42,6 +42,7 @@ async function openDesk() {
     clock,
     random,
     zone: 'UTC',
+    staggerMs: 0,
     enabled: true,
     submit: () => undefined,
     stopRuns: () => undefined,

@@ -117,6 +117,7 @@ test('a policy that leaves no time to fire is refused, and changes nothing', asy
     failureAlert: true,
     pauseAfterFailures: 0,
     jitterMs: 0,
+    staggerMs: 1_000,
     retry: { max: 2, backoffMs: [MINUTE, 5 * MINUTE] },
   })
   const endAtMs = one.clock.now() + MINUTE

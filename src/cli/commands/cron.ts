@@ -260,6 +260,10 @@ function nextLines(times: readonly number[], zone: string): string[] {
   })
 }
 
+function putOffWords({ staggeredMs }: RunLog): string {
+  return staggeredMs === undefined ? '' : `(${formatDuration(staggeredMs)} later: others were due with it) `
+}
+
 function runColumns(zone: string, paint: Paint): Column<RunLog>[] {
   return [
     { title: 'When', cell: entry => shortInstant(entry.runAtMs ?? entry.ts, zone) },
@@ -271,7 +275,7 @@ function runColumns(zone: string, paint: Paint): Column<RunLog>[] {
     },
     {
       title: 'What came of it',
-      cell: entry => sanitizeLine(entry.error ?? entry.summary ?? ''),
+      cell: entry => sanitizeLine(`${putOffWords(entry)}${entry.error ?? entry.summary ?? ''}`),
       widthMin: 15,
       leaves: 2,
     },

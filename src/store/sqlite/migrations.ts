@@ -277,6 +277,11 @@ ALTER TABLE people ADD COLUMN owner_chat_id TEXT;
 ALTER TABLE strangers ADD COLUMN denied_by TEXT;
 `
 
+/** By how much a run was put off because others that do work were due at its instant. */
+const STAGGERED_OCCURRENCES = `
+ALTER TABLE occurrences ADD COLUMN staggered_ms INTEGER;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -294,6 +299,7 @@ export const MIGRATIONS: readonly string[] = [
   TRIGGERS,
   FILES_AND_BUTTONS_OF_SENDS,
   OWNERS,
+  STAGGERED_OCCURRENCES,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

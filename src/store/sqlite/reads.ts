@@ -160,7 +160,7 @@ const newestOf = (state: OccurrenceState, which: string) => `SELECT * FROM (SELE
 const DELIVERY = `(SELECT ifnull((SELECT group_concat(DISTINCT s.state) FROM sends s WHERE s.text_id = o.text_id),
   (SELECT x.state FROM outbox x WHERE x.id = o.text_id))) AS delivery`
 
-const RETRY = `(SELECT retry_at_ms FROM runs r WHERE r.run_id = o.run_id) AS retry_at_ms,
+const RETRY = `(SELECT retry_at_ms FROM runs r WHERE r.run_id = o.run_id AND r.attempt > 0) AS retry_at_ms,
   (SELECT error FROM runs r WHERE r.run_id = o.run_id AND retry_at_ms IS NOT NULL) AS retry_error`
 
 function ledgerPages(select: Select): LargeReadsHere['occurrences'] {

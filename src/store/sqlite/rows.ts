@@ -266,7 +266,7 @@ export const JOB_COLUMNS = `jobs.id, body, enabled, revision, kind, next_run_at_
   (SELECT claimed_at_ms FROM occurrences AS o WHERE o.job_id = jobs.id AND o.state = 'running' ORDER BY o.id DESC LIMIT 1)
   AS running_at_ms,
   (SELECT r.retry_at_ms FROM occurrences AS o JOIN runs AS r ON r.run_id = o.run_id
-    WHERE o.job_id = jobs.id AND o.state = 'running' ORDER BY o.id LIMIT 1) AS retry_at_ms`
+    WHERE o.job_id = jobs.id AND o.state = 'running' AND r.attempt > 0 ORDER BY o.id LIMIT 1) AS retry_at_ms`
 
 /** What of a job is kept as JSON: all but its state, which has columns. */
 export function jobBody({ state: _, ...rest }: Job): string {
@@ -329,6 +329,7 @@ export interface OccurrenceColumns {
   cost_micro_usd: Nullable<number>
   failure: Nullable<FailureKind>
   exit_code: Nullable<number>
+  staggered_ms: Nullable<number>
   /** Of one whose run is tried again: when, and why. */
   retry_at_ms?: Nullable<number>
   retry_error?: Nullable<string>
@@ -366,6 +367,7 @@ export function toOccurrence(row: OccurrenceColumns): OccurrenceRow {
     outputTokens: row.output_tokens ?? undefined,
     costMicroUsd: row.cost_micro_usd ?? undefined,
     exitCode: row.exit_code ?? undefined,
+    staggeredMs: row.staggered_ms ?? undefined,
     delivery: row.delivery ?? undefined,
   }
 }

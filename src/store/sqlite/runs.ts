@@ -10,9 +10,9 @@ import { ensureSession, touchSession } from './writes-sessions.ts'
 const FIND = 'SELECT * FROM runs WHERE run_id = ?'
 const INSERT = `INSERT INTO runs
   (run_id, session_key, session_id, echo_key, agent_id, source, state, model, extra_prompt, timeout_ms, rules, job_id, occurrence,
-   fresh_session, parent, hops, label, tells, handover, queue_mode, created_at_ms)
+   retry_at_ms, fresh_session, parent, hops, label, tells, handover, queue_mode, created_at_ms)
   VALUES (:runId, :sessionKey, :sessionId, :echoKey, :agentId, :source, 'queued', :model, :extraPrompt, :timeoutMs, :rules, :jobId,
-   :occurrence, :freshSession, :parent, :hops, :label, :tells, :handover, :queueMode,
+   :occurrence, :startAtMs, :freshSession, :parent, :hops, :label, :tells, :handover, :queueMode,
    :nowMs)`
 const INSERT_INBOX = `INSERT INTO inbox (session_key, run_id, text, created_at_ms)
   VALUES (:sessionKey, :runId, :text, :nowMs)`
@@ -71,7 +71,7 @@ function jsonOrNull(value: unknown): string | null {
 
 /** A queued run with its inbox row, in a session that is made when missing. Throws CONFLICT for a known run id. */
 export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
-  const { runId, sessionKey, agentId } = run
+  const { runId, sessionKey, agentId, startAtMs = null } = run
   const isReserved = runId.startsWith(TOLD_PREFIX) && run.source !== 'told'
   if (isReserved || findRun(tx, runId)) {
     throw new SluiceError('CONFLICT', `The run id ${runId} is taken. Use a new one for a new request.`, {
@@ -84,6 +84,7 @@ export function insertRun(tx: Tx, run: NewRun, nowMs: number): RunRow {
     runId,
     sessionKey,
     agentId,
+    startAtMs,
     nowMs,
     sessionId: session.sessionId,
     echoKey: run.echoKey,
