@@ -157,7 +157,7 @@ describe('a budget', () => {
     })
     const capped = await one.call('cron.add', { ...job, policy: { budget: { dayTokens: 50 } } })
     const wide = await one.call('cron.add', { ...job, name: 'wide', policy: { budget: { dayTokens: 1_000 } } })
-    await one.clock.advance(3 * HOUR)
+    await one.clock.advance(3 * HOUR + MINUTE)
     const [, second] = await rows(one, capped.id)
     expect(second).toMatchObject({ state: 'failed', failure: 'refused' })
     expect(second?.error).toMatch(
