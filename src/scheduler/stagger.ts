@@ -23,7 +23,7 @@ export function staggerOf(job: StaggeredJob, defaultMs: number): number | undefi
 /** Says of what is claimed in one go when each of it begins. */
 export class Stagger {
   readonly #defaultMs: number
-  /** Of each instant, how long after it the last one begins; what is late shares the instant at which it is made up. */
+  /** Of each instant, how long after its claim the last one begins; what is late shares the instant at which it is made up. */
   readonly #lastMs = new Map<number | 'late', number>()
 
   constructor(defaultMs: number) {
@@ -34,13 +34,11 @@ export class Stagger {
   startAtMs(job: StaggeredJob, { dueMs, nowMs, nextMs }: Instants): number | undefined {
     const gapMs = staggerOf(job, this.#defaultMs)
     if (!gapMs) return undefined
-    const isLate = nowMs - dueMs > ON_TIME_MS
-    const fromMs = isLate ? nowMs : dueMs
-    const afterMs = this.#next(isLate ? 'late' : dueMs, gapMs)
+    const afterMs = this.#next(nowMs - dueMs > ON_TIME_MS ? 'late' : dueMs, gapMs)
     // Half the time to its next instant at most, or its own beginning would be in the way of that one.
-    const roomMs = nextMs === undefined || nextMs <= fromMs ? Number.POSITIVE_INFINITY : (nextMs - fromMs) / 2
-    const windowEndMs = isLate ? dueMs + (job.policy?.catchUpWindowMs ?? Number.POSITIVE_INFINITY) : afterMs + fromMs
-    const startAtMs = Math.floor(Math.min(fromMs + Math.min(afterMs, roomMs), windowEndMs))
+    const roomMs = nextMs === undefined || nextMs <= nowMs ? Number.POSITIVE_INFINITY : (nextMs - nowMs) / 2
+    const latestMs = dueMs + Math.max(ON_TIME_MS, job.policy?.catchUpWindowMs ?? Number.POSITIVE_INFINITY)
+    const startAtMs = Math.floor(Math.min(nowMs + Math.min(afterMs, roomMs), latestMs))
     return startAtMs > nowMs ? startAtMs : undefined
   }
 

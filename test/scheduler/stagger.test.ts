@@ -28,15 +28,13 @@ describe('the rule', () => {
     fc.assert(
       fc.property(batches, ({ all, lateMs, defaultMs }) => {
         const [stagger, nowMs] = [new Stagger(defaultMs), DUE + lateMs]
-        const isLate = lateMs > MINUTE
         const begun = all.map(({ gapMs = defaultMs, payload, intervalMs = DAY, windowMs = DAY }) => {
           const policy = { staggerMs: gapMs, catchUpWindowMs: windowMs }
           const nextMs = DUE + intervalMs
           const startAtMs = stagger.startAtMs({ payload, policy }, { dueMs: DUE, nowMs, nextMs })
-          const fromMs = isLate ? nowMs : DUE
           // By its own bounds alone it may be so late, where it is put off at all.
-          const roomMs = nextMs > fromMs ? (nextMs - fromMs) / 2 : MINUTE
-          const latestMs = Math.min(fromMs + Math.min(MINUTE, roomMs), isLate ? DUE + windowMs : nowMs + MINUTE)
+          const roomMs = nextMs > nowMs ? (nextMs - nowMs) / 2 : MINUTE
+          const latestMs = Math.min(nowMs + Math.min(MINUTE, roomMs), DUE + Math.max(MINUTE, windowMs))
           return { isPutOff: payload !== tea && gapMs > 0, startAtMs, latestMs }
         })
         for (const { startAtMs = nowMs, latestMs } of begun)

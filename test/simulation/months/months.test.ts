@@ -17,7 +17,7 @@ test('L3: months of jobs: the ledger is whole, nothing fires twice, policies hol
   console.log(monthsLine(report))
   expect(report.failed.map(monthsReplayLine)).toEqual([])
   expect([...report.pairs].sort()).toEqual(PAIRS.map(({ catchUp, overlap }) => `${catchUp} ${overlap}`).sort())
-  for (const what of ['fired', 'skipped', 'missed', 'paused', 'alerts', 'kills'])
+  for (const what of ['fired', 'skipped', 'missed', 'paused', 'alerts', 'kills', 'apart'])
     expect([what, report.counts[what]]).not.toEqual([what, 0])
 })
 

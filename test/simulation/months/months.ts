@@ -12,11 +12,12 @@ import { Prng } from '../prng.ts'
 import type { Violation } from '../sightings.ts'
 import { settled } from '../virtual-time.ts'
 import { drawAgenda, drawDown, type Planned } from './agenda.ts'
-import { byWrongClock, type Calm, type JobBook, type LedgerRow, replay, sureOf } from './books.ts'
+import { byWrongClock, type Calm, type JobBook, replay, sureOf } from './books.ts'
 import { drawPolicy, drawTiming, EARLY_MS, PAIRS, STARTS_MS } from './drawn-jobs.ts'
 import { Life } from './life.ts'
 import { Effects } from './runs.ts'
 import { MonthsTime } from './time.ts'
+import { type BegunRow, Together } from './together.ts'
 import { MonthsWatch } from './watch.ts'
 
 export interface MonthsOptions extends Planted {
@@ -80,6 +81,7 @@ class Months {
   }
   readonly #effects: Effects
   readonly #watch: MonthsWatch
+  readonly #together = new Together()
   readonly #dead: Life[] = []
   #life: Life | undefined
   #lives = 0
@@ -125,7 +127,8 @@ class Months {
 
   outcome(): MonthsOutcome {
     const pairs = this.#books.map(({ policy }) => `${policy.catchUp} ${policy.overlap}`)
-    const counts = { ...this.#counts, lives: this.#lives, asked: this.#effects.count }
+    const seen = { lives: this.#lives, asked: this.#effects.count, apart: this.#together.pairs }
+    const counts = { ...this.#counts, ...seen }
     return { seed: this.#seed, violations: this.#violations, counts, pairs, days: this.#time.passedMs / DAY }
   }
 
@@ -375,7 +378,7 @@ class Months {
     const random = new Prng(`job ${this.#seed} ${this.#drawn}`)
     const pair = PAIRS[(this.#seed * JOBS + this.#books.length) % PAIRS.length] as (typeof PAIRS)[number]
     const policy = drawPolicy(random, pair, wallMs)
-    const timing = drawTiming(random, this.#startMs, wallMs)
+    const timing = this.#together.drawn(drawTiming(random, this.#startMs, wallMs), `${this.#seed} ${this.#drawn}`)
     const name = `job ${this.#books.length}`
     const payload = random.chance(0.15)
       ? { kind: 'message', text: name }
@@ -468,7 +471,7 @@ class Months {
   }
 
   #replayAll(): void {
-    const rows = this.#life?.reader.prepare('SELECT * FROM occurrences ORDER BY id').all() as LedgerRow[]
+    const rows = this.#life?.reader.prepare('SELECT * FROM occurrences ORDER BY id').all() as BegunRow[]
     const ofJobs = Map.groupBy(rows, row => row.job_id)
     for (const book of this.#books) {
       const wrong = replay(book, ofJobs.get(book.id) ?? [], this.#calms)
@@ -476,6 +479,8 @@ class Months {
     }
     const wrong = byWrongClock(rows)
     if (wrong) this.#violate('clock', wrong)
+    const begun = this.#together.wrong(rows, this.#books, this.#calms)
+    if (begun) this.#violate('stagger', begun)
   }
 
   #violate(checker: string, what: string): void {

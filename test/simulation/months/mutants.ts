@@ -1,5 +1,6 @@
 // Faults planted into the scheduler, its ledger and the retries of its runs, from outside: what they are told of a job, what
 // they write of it, or single statements of the store. The simulator of months must find each of them.
+import { MINUTE } from '../../../src/base/durations.ts'
 import type { Job } from '../../../src/protocol/job.ts'
 import type { Policy } from '../../../src/protocol/job-policy.ts'
 import { Scheduler } from '../../../src/scheduler/scheduler.ts'
@@ -16,6 +17,17 @@ function told(
         const { policy = {} } = row.job
         return { ...row, job: { ...row.job, policy: { ...policy, ...change(policy) } as Job['policy'] } }
       }),
+  }))
+}
+
+/** A store that is told another instant at which a claimed run begins. */
+function begunAt(change: (atMs: number) => number | undefined): NonNullable<Mutant['wrapStore']> {
+  return withWrites(write => ({
+    claimOccurrence: args => {
+      const { run } = args
+      if (run?.startAtMs === undefined) return write.claimOccurrence(args)
+      return write.claimOccurrence({ ...args, run: { ...run, startAtMs: change(run.startAtMs) } })
+    },
   }))
 }
 
@@ -127,6 +139,17 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
     })),
   },
   { name: 'calls that may not be made twice are forgotten', wrapStore: withReads(() => ({ toolsCalled: () => [] })) },
+  { name: 'what shares an instant begins at once', wrapStore: begunAt(() => undefined) },
+  { name: 'what shares an instant begins too late', wrapStore: begunAt(atMs => atMs + 5 * MINUTE) },
+  {
+    name: 'a start forgets what was put off',
+    wrapStore: withWrites(write => ({
+      recoverRuns: async args => {
+        const { value, repeated } = await write.recoverRuns(args)
+        return { value: value.filter(({ attempt, retryAtMs }) => attempt > 0 || retryAtMs === undefined), repeated }
+      },
+    })),
+  },
   {
     name: 'a start recovers nothing',
     wrapStore: withWrites(() => ({ recoverRuns: async () => ({ value: [], repeated: false }) })),
