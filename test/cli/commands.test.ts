@@ -278,7 +278,20 @@ describe('policies, the ledger and the next times', () => {
   test('the flags of a policy become its members, and all that holds is shown', async () => {
     const flags =
       '--catch-up all --catch-up-window 2h --start 2026-12-24 --max-runs 3 --no-failure-alert --pause-after 5'
-    const asked = ['cron', 'add', '--name', 'a', '--every', '1h', '--message', 'hi', '--jitter', '30s', '--stagger', '5s']
+    const asked = [
+      'cron',
+      'add',
+      '--name',
+      'a',
+      '--every',
+      '1h',
+      '--message',
+      'hi',
+      '--jitter',
+      '30s',
+      '--stagger',
+      '5s',
+    ]
     const { out, err } = await cli(...asked, ...flags.split(' '))
     expect(err).toBe('')
     expect(gateway.paramsOf('cron.add')[0]?.policy).toEqual({
@@ -291,6 +304,7 @@ describe('policies, the ledger and the next times', () => {
       jitterMs: 30_000,
       staggerMs: 5_000,
     })
+    expect(out).toContain('5s apart from others of its instant')
     expect(out).toContain(
       'missed times: all up to 2h late, overlap: queue-all, failure alert: off, off after 5 failures',
     )
@@ -356,13 +370,14 @@ describe('policies, the ledger and the next times', () => {
       status: 'ok',
       state: 'ok',
       summary: 'fine',
+      staggeredMs: 7_000,
       occurrence: 'o',
       seq: 1,
     }
     gateway.answers('cron.history', { entries: [entry] })
     gateway.answers('cron.runs', { entries: [] })
     expect((await cli('cron', 'history', '--since', '2d', '--state', 'ok')).out).toMatch(
-      /my-job +2026-11-22 13:00 .*fine/,
+      /my-job +2026-11-22 13:00 .*\(7s later: others were due with it\) fine/,
     )
     expect(gateway.paramsOf('cron.history')).toEqual([{ limit: 50, sinceMs: NOW - 2 * 86_400_000, states: ['ok'] }])
     expect((await cli('cron', 'history', 'my-job', '--since', '2026-11-20')).out).toContain('Nothing')

@@ -188,7 +188,7 @@ test('of 10,000 definitions each is taken whole or refused whole', { timeout: 18
       taken += 1
       const { warnings: _, ...kept } = answer as Job & { warnings?: string[] }
       const row = read.job(kept.id)?.job as Job
-      const held = row.payload.kind === 'agentTurn' && { staggerMs: row.policy?.staggerMs ?? SECOND }
+      const held = row.payload.kind === 'agentTurn' && { staggerMs: row.policy?.staggerMs ?? 1_000 }
       expect({ ...row, policy: { ...policyOf(row), ...held } }).toEqual(kept)
       expect(state().total).toBe(before.total + (isPatch ? 0 : 1))
     }),
