@@ -107,6 +107,7 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the job moves on before its claim is written',
+    near: 4,
     wrapStore: withWrites((write, store) => ({
       claimOccurrence: async args => {
         const job = store.read.job(args.jobId)?.job
