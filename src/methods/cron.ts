@@ -363,12 +363,22 @@ function withNextRun(parts: MethodParts, job: Job, nowMs: number): Job {
   return { ...job, state: next === undefined ? state : { ...state, nextRunAtMs: next } }
 }
 
-/** What was due already stays due, or no row would say what became of it: as long as the job still has that instant. */
+/**
+ * As long as the job still has that instant, what was due already stays due, or no row would say what became of it; and what
+ * has been told already stays told: a clock that was put back takes a job back only where its times are others.
+ */
 function keepingDue(before: Job, after: Job, zone: string): Job {
   const dueMs = before.state.nextRunAtMs
-  if (!before.enabled || !after.enabled || dueMs === undefined || dueMs > after.updatedAtMs) return after
-  if (nextDue(after, dueMs - 1, zone) !== dueMs) return after
-  return { ...after, state: { ...after.state, nextRunAtMs: dueMs } }
+  if (!before.enabled || !after.enabled || dueMs === undefined || nextDue(after, dueMs - 1, zone) !== dueMs)
+    return after
+  const { nextRunAtMs = dueMs } = after.state
+  const isBack = nextRunAtMs < dueMs && timesOf(before) === timesOf(after)
+  return dueMs <= after.updatedAtMs || isBack ? { ...after, state: { ...after.state, nextRunAtMs: dueMs } } : after
+}
+
+function timesOf({ schedule, policy }: Job): string {
+  const { startAtMs, jitterMs } = policyOf({ policy })
+  return JSON.stringify([schedule, startAtMs, jitterMs])
 }
 
 function refuseIdleJob({ enabled, schedule, state }: Job): void {

@@ -3,19 +3,9 @@
 import { afterEach, expect, test } from 'vitest'
 import { DAY, HOUR, MINUTE } from '../../src/base/durations.ts'
 import { KEPT } from '../../src/store/sqlite/retention.ts'
-import { FakeClock, settled } from '../fakes/clock.ts'
+import { settled } from '../fakes/clock.ts'
 import { type House, openHouse, type Play, text } from '../fakes/house.ts'
-
-/** Its wall clock can be set; its spans and timers go on as before. */
-class SteppingClock extends FakeClock {
-  #stepMs = 0
-  step(byMs: number): void {
-    this.#stepMs += byMs
-  }
-  override now(): number {
-    return super.now() + this.#stepMs
-  }
-}
+import { SteppingClock } from '../fakes/stepping-clock.ts'
 
 const open: House[] = []
 afterEach(async () => {
@@ -106,6 +96,45 @@ test('L3: what was told before the clock was put back and the job edited is told
   expect((await call('cron.runs', { id: job.id })).entries).toMatchObject([
     ...[1, 2, 3].map(hours => ({ state: 'ok', nominalAtMs: at(hours) })),
     { state: 'skipped', count: 3, nominalAtMs: at(4), toMs: at(6) },
+    { state: 'ok', nominalAtMs: at(7) },
+  ])
+})
+
+/** A clock that is five hours ahead has told four hours as missed and fired the fifth; then it is put right again. */
+async function wrongByFiveHours() {
+  const { call, clock } = await house()
+  const job = await call('cron.add', hourly)
+  clock.step(5 * HOUR)
+  await clock.advance(MINUTE)
+  clock.step(-5 * HOUR)
+  const edit = (patch: object) => call('cron.update', { id: job.id, patch })
+  const rows = async () => (await call('cron.runs', { id: job.id })).entries
+  return { edit, rows, clock, at: (hours: number) => job.createdAtMs + hours * HOUR }
+}
+
+test('L3: a job whose policy is changed by a clock that was put back is due when it was: told is told', async () => {
+  const { edit, rows, clock, at } = await wrongByFiveHours()
+  const edited = await edit({ policy: { catchUp: 'all' } })
+  expect(edited.state.nextRunAtMs).toBe(at(6))
+  await clock.advance(6 * HOUR)
+  expect(await rows()).toMatchObject([
+    { state: 'skipped', count: 4, nominalAtMs: at(1), toMs: at(4) },
+    ...[5, 6].map(hours => ({ state: 'ok', nominalAtMs: at(hours) })),
+  ])
+})
+
+test('L3: one that gets other times by it has them anew: what was only told is made up by its policy, what fired is not', async () => {
+  const { edit, rows, clock, at } = await wrongByFiveHours()
+  const edited = await edit({ schedule: { kind: 'every', everyMs: 2 * HOUR, anchorMs: at(1) } })
+  expect(edited.state.nextRunAtMs).toBe(at(1))
+  await clock.advance(4 * HOUR)
+  // Behind what has happened it fires nothing, whatever it is due for.
+  expect(await rows()).toHaveLength(2)
+  await clock.advance(3 * HOUR)
+  expect(await rows()).toMatchObject([
+    { state: 'ok', nominalAtMs: at(3), runAtMs: expect.closeTo(at(5), -6) },
+    { state: 'skipped', count: 4, nominalAtMs: at(1), toMs: at(4) },
+    { state: 'ok', nominalAtMs: at(5) },
     { state: 'ok', nominalAtMs: at(7) },
   ])
 })
