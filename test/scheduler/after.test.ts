@@ -195,6 +195,20 @@ describe('when what it waits for is gone', () => {
     expect(await ledger(one, second.id)).toHaveLength(1)
   })
 
+  test('one that still runs for what has ended may be renamed, and is switched off once it has', async () => {
+    const hang = Promise.withResolvers<never>()
+    const one = await house(({ messages }) => (JSON.stringify(messages).includes('slow') ? hang.promise : text('done')))
+    const { id } = await one.call('cron.add', first)
+    const slow = { payload: { kind: 'agentTurn', message: 'slow', timeoutSeconds: 600 } }
+    const second = await one.call('cron.add', follows(id, 'ok', slow))
+    await one.clock.advance(HOUR)
+    await one.call('cron.remove', { id })
+    await one.call('cron.update', { id: second.id, patch: { name: 'renamed' } })
+    expect(await jobNamed(one, 'renamed')).toMatchObject({ enabled: true })
+    await one.clock.advance(HOUR)
+    expect(await jobNamed(one, 'renamed')).toMatchObject({ enabled: false })
+  })
+
   test('L3: after a one-shot that is removed with its run it still fires once, and is spent then', async () => {
     const one = await house()
     const schedule = { kind: 'at', atMs: one.clock.now() + HOUR }

@@ -1,5 +1,6 @@
 // Jobs: added, replaced, removed, with equal jobs made one (T2). It computes no instants: where a job's next one lies
 // is the scheduler's to say, and comes in with the job.
+import { isDeepStrictEqual } from 'node:util'
 import { SluiceError } from '../../base/errors.ts'
 import type { Job } from '../../protocol/job.ts'
 import type { JobRow } from '../port.ts'
@@ -115,7 +116,8 @@ const replaceJob: WriteFunctions['replaceJob'] = (tx, args) =>
       )
     }
     checkRoom(tx, args)
-    checkAfter(tx, job)
+    // What still runs for one that is gone may be renamed meanwhile.
+    if (!before.enabled || !isDeepStrictEqual(before.schedule, job.schedule)) checkAfter(tx, job)
     // What is switched on begins anew; what fires by a time waits for no job.
     if (!before.enabled || !job.enabled || job.schedule.kind !== 'after') dropTriggers(tx, job.id)
     tx.run(REPLACE, columnsOf(job, equalKey))
