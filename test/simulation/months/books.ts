@@ -3,6 +3,7 @@
 // what was to be done with the instants that were due when it was written.
 import { MINUTE, SECOND } from '../../../src/base/durations.ts'
 import type { DrawnPolicy } from './drawn-jobs.ts'
+import type { DrawnWork } from './drawn-work.ts'
 
 export interface LedgerRow {
   readonly id: number
@@ -11,8 +12,10 @@ export interface LedgerRow {
   readonly nominal_at_ms: number | null
   readonly state: string
   readonly claimed_at_ms: number
+  readonly ended_at_ms: number | null
   readonly run_id: string | null
   readonly error: string | null
+  readonly exit_code: number | null
   readonly to_ms: number | null
   readonly count: number
 }
@@ -33,9 +36,21 @@ export interface Stretch {
   closed?: { readonly lastRow: number; readonly sureMs: number; readonly spent: boolean }
 }
 
+/** A job that fires after another one, and what has ended for it and is in no row of its own yet. */
+export interface Following {
+  readonly jobId: string
+  readonly on: 'ok' | 'failed' | 'any'
+  readonly pending: Set<string>
+  /** Of its own, since it was switched on. */
+  runs: number
+}
+
 export interface JobBook {
   readonly id: string
   readonly name: string
+  readonly work: DrawnWork
+  /** It has no instants: it fires after another one. */
+  readonly after?: Following
   /** What it did at first; overlap, alerts and retries stay for its life. */
   policy: DrawnPolicy
   delayMs: number
@@ -57,6 +72,8 @@ export interface Calm {
 }
 
 export const isByHand = (row: Pick<LedgerRow, 'occurrence'>) => row.occurrence.startsWith('manual:')
+/** Left out at its instant, because others run or it was missed; else it began, also where its condition said no. */
+export const isLeftOut = (row: LedgerRow) => row.state === 'skipped' && row.run_id === null
 export const isMissed = (row: LedgerRow) => row.state === 'skipped' && row.error?.startsWith('missed') === true
 
 /** The timer sleeps so long at most; a claim comes no later, on a machine that has nothing else to do. */
@@ -79,6 +96,8 @@ export function byWrongClock(rows: readonly LedgerRow[]): string | undefined {
 
 /** What is wrong with the rows of one job; the first find only. */
 export function replay(book: JobBook, rows: readonly LedgerRow[], calms: readonly Calm[]): string | undefined {
+  // What fires after another job is judged as it happens.
+  if (book.after) return undefined
   const byHand = rows.filter(isByHand)
   const scheduled = rows.filter(row => !isByHand(row))
   const counted = new Set(byHand.map(row => row.id))
@@ -158,7 +177,7 @@ class Telling {
     }
     this.#known.add(from)
     this.#told += count
-    if (row.state !== 'skipped') this.runs += 1
+    if (!isLeftOut(row)) this.runs += 1
     return undefined
   }
 

@@ -1,10 +1,12 @@
 // Jobs as a seed draws them, each with all its nominal instants by the naive models of test/scheduler. Nothing here asks
 // the scheduler when a job is due.
 import { DAY, HOUR, MINUTE } from '../../../src/base/durations.ts'
+import type { Budget } from '../../../src/protocol/job-policy.ts'
 import { CATCH_UPS, OVERLAPS } from '../../../src/protocol/job-policy.ts'
 import { expressionOf, type Field, type ModelSchedule } from '../../scheduler/naive-cron.ts'
 import { type OffsetTable, offsetTable, yearsOfFirings } from '../../scheduler/naive-model.ts'
 import type { Prng } from '../prng.ts'
+import { drawBudget } from './drawn-work.ts'
 
 export const HOME_ZONE = 'Europe/Berlin'
 const ZONES = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/Santiago', 'Asia/Tokyo', 'UTC']
@@ -32,6 +34,7 @@ export interface DrawnPolicy {
   endAtMs?: number
   maxRuns?: number
   jitterMs?: number
+  readonly budget?: Budget
   readonly failureAlert: boolean
   readonly pauseAfterFailures: number
   readonly retry: { readonly max: number; readonly backoffMs: readonly number[] }
@@ -110,6 +113,7 @@ export function drawPolicy(random: Prng, pair: (typeof PAIRS)[number], nowMs: nu
     ...(random.chance(0.15) && { endAtMs: nowMs + random.span(11 * DAY, 60 * DAY) }),
     ...(random.chance(0.15) && { maxRuns: random.int(3, 40) }),
     ...(random.chance(0.4) && { jitterMs: random.span(1_000, 20 * MINUTE) }),
+    ...drawBudget(random),
     failureAlert: random.chance(0.8),
     pauseAfterFailures: random.chance(0.3) ? random.int(2, 4) : 0,
     retry: { max: random.int(0, 3), backoffMs },

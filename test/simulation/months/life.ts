@@ -27,11 +27,17 @@ export interface LifeParts {
   readonly uuid: () => string
   /** Whether it is killed with this commit, and on which side of it. */
   readonly killAt: () => 'before' | 'after' | undefined
+  /** Whether it is killed now that something is on disk which nothing has taken up yet. */
+  readonly killBetween: () => boolean
   readonly wrapStore: (store: Store) => Store
   readonly trace: (line: string) => void
 }
 
-const CONFIG = JSON.stringify({ cron: { maxConcurrentRuns: 50 }, agents: { defaults: { maxConcurrent: 60 } } })
+const CONFIG = JSON.stringify({
+  cron: { maxConcurrentRuns: 50, commands: 'operator' },
+  agents: { defaults: { maxConcurrent: 60 } },
+  tools: { exec: { security: 'full', ask: 'off' } },
+})
 
 export class Life {
   readonly clock: BootClock
@@ -117,10 +123,7 @@ export class Life {
       publicGet: () => Promise.reject(new Error('no network in this world')),
       readWithin: () => Promise.reject(new Error('no folders in this world')),
       watchFile: () => ({ stop: () => undefined }),
-      processes: {
-        find: async () => undefined,
-        run: () => Promise.reject(new Error('no processes in this world')),
-      },
+      processes: this.#parts.effects.machine.processes({ clock: this.clock, isDead: () => this.dead }),
       files: { readText: () => undefined, writePrivateText: () => undefined, ensurePrivateFolder: () => undefined },
     }
   }
@@ -130,7 +133,7 @@ export class Life {
     if (kill === 'before') this.kill()
     commit()
     this.changed = true
-    if (kill === 'after') this.kill()
+    if (kill === 'after' || (!this.dead && this.#parts.killBetween())) this.kill()
   }
 
   /** From now on nothing of this life counts. */

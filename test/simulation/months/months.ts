@@ -5,16 +5,17 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DAY, HOUR, MINUTE, SECOND } from '../../../src/base/durations.ts'
-import type { Job } from '../../../src/protocol/job.ts'
 import { ask } from '../disk.ts'
 import type { Planted } from '../planting.ts'
 import { Prng } from '../prng.ts'
 import type { Violation } from '../sightings.ts'
 import { settled } from '../virtual-time.ts'
 import { drawAgenda, drawDown, type Planned } from './agenda.ts'
-import { byWrongClock, type Calm, type JobBook, replay, sureOf } from './books.ts'
-import { drawPolicy, drawTiming, EARLY_MS, PAIRS, STARTS_MS } from './drawn-jobs.ts'
+import { byWrongClock, type JobBook, replay } from './books.ts'
+import { Calms } from './calms.ts'
+import { STARTS_MS } from './drawn-jobs.ts'
 import { Life } from './life.ts'
+import { FOLLOWERS, JOBS, People } from './people.ts'
 import { Effects } from './runs.ts'
 import { MonthsTime } from './time.ts'
 import { type BegunRow, Together } from './together.ts'
@@ -34,7 +35,6 @@ export interface MonthsOutcome {
   readonly days: number
 }
 
-const JOBS = 6
 const DAYS = 75
 /** The ledger so far is replayed at each so manieth start, so that a fault is found early. */
 const REPLAY_EVERY = 6
@@ -43,9 +43,13 @@ const REST_MS_MAX = 12 * HOUR
 const STEPS_MAX = 200_000
 /** Of commits, those with which the gateway is killed. */
 const KILLS = 0.002
+/** Of commits with which such an end is on disk. */
+const KILLS_BETWEEN = 0.1
+const WAITING = 'SELECT 1 FROM triggers LIMIT 1'
 const NEWEST = 'SELECT id, claimed_at_ms AS atMs FROM occurrences ORDER BY id DESC LIMIT 1'
+const TOLD = 'SELECT max(ifnull(to_ms, nominal_at_ms)) FROM occurrences WHERE job_id = ?'
 const RETRY = "SELECT min(retry_at_ms) FROM runs WHERE state IN ('queued', 'running') AND retry_at_ms IS NOT NULL"
-const RUN = 'SELECT job_id AS jobId, occurrence FROM runs WHERE run_id = ?'
+const RUN = 'SELECT job_id AS jobId, occurrence, session_key AS sessionKey FROM runs WHERE run_id = ?'
 
 export async function simulateMonths(seed: number, options: MonthsOptions = {}): Promise<MonthsOutcome> {
   const world = new Months(seed, options)
@@ -68,7 +72,8 @@ class Months {
   readonly #time: MonthsTime
   readonly #root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sluice-months-'))
   readonly #books: JobBook[] = []
-  readonly #calms: Calm[] = []
+  readonly #calms: Calms
+  readonly #people: People
   readonly #violations: Violation[] = []
   readonly #counts: Record<string, number> = {
     fired: 0,
@@ -76,6 +81,9 @@ class Months {
     missed: 0,
     paused: 0,
     alerts: 0,
+    followed: 0,
+    declined: 0,
+    overspent: 0,
     kills: 0,
     lives: 0,
   }
@@ -88,11 +96,11 @@ class Months {
   #folder = `${this.#root}/s`
   #steps = 0
   #uuids = 0
-  #drawn = 0
   #stormy = true
+  /** It has its first jobs; until then nothing goes wrong. */
+  #begun = false
   /** Somebody changes a job: it is known then whether that was done. */
   #spared = false
-  #calmSince: { fromMs: number; afterRow: number } | undefined
   #wallMax: number
   #isWrong = false
 
@@ -115,11 +123,27 @@ class Months {
       wallMs: () => this.#time.wallMs,
       runOf: runId => {
         const found = this.#life && ask(this.#life.reader, RUN).get(runId)
-        return found as { jobId: string; occurrence: string } | undefined
+        return found as { jobId: string; occurrence: string; sessionKey: string } | undefined
       },
+    })
+    const newestRow = () => this.#newest()?.id ?? 0
+    const wallMs = () => this.#time.wallMs
+    this.#calms = new Calms({ wallMs, newestRow, behindMs: () => this.#behindMs() })
+    this.#people = new People({
+      ...{ seed, startMs: this.#startMs, random: this.#random, books: this.#books, calms: this.#calms },
+      ...{ wallMs, newestRow, violate: parts.violate, together: this.#together },
+      wallMsMax: () => this.#wallMax,
+      toldMs: jobId => (this.#life && (ask(this.#life.reader, TOLD).pluck().get(jobId) as number | null)) ?? 0,
+      call: async (method, params) => {
+        if (!this.#life) throw new Error('the gateway is down')
+        return await this.#life.call(method, params)
+      },
+      trace: line => this.#trace(line),
     })
     this.#watch = new MonthsWatch({
       ...parts,
+      books: this.#books,
+      judgeRow: (book, row) => this.#effects.judgeRow(book, row),
       passedMs: () => this.#time.passedMs,
       count: (what, by) => this.#count(what, by),
     })
@@ -134,7 +158,9 @@ class Months {
 
   async run(): Promise<void> {
     await this.#begin()
-    while (this.#books.length < JOBS) await this.#add()
+    while (this.#books.length < JOBS) await this.#people.add(false)
+    while (this.#books.length < JOBS + FOLLOWERS) await this.#people.add(true)
+    this.#begun = true
     const agenda: Planned[] = drawAgenda(this.#random, (this.#options.days ?? DAYS) * DAY)
     for (let next = agenda.shift(); next; next = agenda.shift()) {
       if (!(await this.#until(next.atMs))) return
@@ -204,38 +230,7 @@ class Months {
   #look(life: Life): void {
     this.#watch.look(life.reader)
     const on = new Set(ask(life.reader, 'SELECT id FROM jobs WHERE enabled = 1').pluck().all())
-    for (const book of this.#books) if (book.on && !on.has(book.id)) this.#switchedItselfOff(book)
-  }
-
-  /** It failed too often, which the watch has judged, or none of its instants is left. */
-  #switchedItselfOff(book: JobBook): void {
-    const { pauseAfterFailures } = book.policy
-    const paused = pauseAfterFailures > 0 && book.outage.failures >= pauseAfterFailures
-    this.#close(book, { spent: !paused })
-    book.on = false
-  }
-
-  #disturb(): void {
-    const since = this.#calmSince
-    const { wallMs } = this.#time
-    this.#calmSince = undefined
-    if (!since || wallMs <= since.fromMs) return
-    this.#calms.push({ ...since, toMs: wallMs })
-  }
-
-  #calm(): void {
-    if (!this.#life) return
-    const fromMs = this.#time.wallMs + Math.max(0, this.#behindMs()) + SECOND
-    this.#calmSince = { fromMs, afterRow: this.#newest()?.id ?? 0 }
-  }
-
-  #close(book: JobBook, { spent = false } = {}): void {
-    const stretch = book.stretches.at(-1)
-    if (!stretch || stretch.closed) return
-    const since = this.#calmSince
-    const calms = this.#calms.slice(stretch.calmsBefore)
-    if (since) calms.push({ ...since, toMs: this.#time.wallMs })
-    stretch.closed = { lastRow: this.#newest()?.id ?? 0, sureMs: sureOf(calms), spent }
+    for (const book of this.#books) if (book.on && !on.has(book.id)) this.#people.switchedItselfOff(book)
   }
 
   async #begin(): Promise<void> {
@@ -250,25 +245,33 @@ class Months {
         return `u${this.#seed}-${this.#uuids}`
       },
       killAt: () => this.#killAt(),
+      killBetween: () => this.#killBetween(),
       wrapStore: this.#options.wrapStore ?? (store => store),
       trace: line => this.#trace(line),
     })
     this.#trace(`life ${this.#lives}`)
     this.#watch.begins()
-    this.#calm()
+    this.#calms.begin()
     await settled()
     if (this.#lives % REPLAY_EVERY === 0 && !this.#life.dead) this.#replayAll()
   }
 
   #killAt(): 'before' | 'after' | undefined {
     if (!this.#stormy || this.#spared || !this.#life || !this.#kills.chance(KILLS)) return undefined
+    if (!this.#begun) return undefined
     return this.#kills.pick(['before', 'after'])
+  }
+
+  /** An end that a job waits for is a commit of its own; what falls between it and that job's own claim is worth a look. */
+  #killBetween(): boolean {
+    if (!this.#begun || !this.#stormy || this.#spared || !this.#life) return false
+    return ask(this.#life.reader, WAITING).get() !== undefined && this.#kills.chance(KILLS_BETWEEN)
   }
 
   #bury(life: Life): void {
     this.#trace('killed')
     this.#count('kills', 1)
-    this.#disturb()
+    this.#calms.disturb()
     this.#dead.push(life)
     this.#effects.forget(this.#steps)
     this.#folder = life.image ?? life.folder
@@ -278,7 +281,7 @@ class Months {
   async #stop(downMs: number): Promise<void> {
     const life = this.#life
     if (!life) return
-    this.#disturb()
+    this.#calms.disturb()
     this.#spared = true
     this.#look(life)
     this.#folder = life.folder
@@ -317,143 +320,16 @@ class Months {
       }
       default:
         this.#spared = true
-        await this.#change(event.kind)
+        if (this.#life) await this.#people.do(event.kind)
         this.#spared = false
     }
   }
 
   #setClock(byMs: number): void {
     if (byMs < 0 || this.#time.wallMs < this.#wallMax) this.#isWrong = false
-    this.#disturb()
+    this.#calms.disturb()
     this.#time.wrongMs += byMs
-    this.#calm()
-  }
-
-  async #change(kind: 'add' | 'rename' | 'edit' | 'disable' | 'enable' | 'remove' | 'run'): Promise<void> {
-    if (!this.#life) return
-    const book = this.#random.pick(this.#books.filter(({ removed }) => !removed).slice(-2 * JOBS))
-    // A clock of 1970 is no time to say when a job is due; and what a wrong clock of the future has told as missed may be
-    // told once more when a job is redefined by one that was put back, which is not judged here.
-    const isTime = this.#time.wallMs > this.#startMs - EARLY_MS
-    const isNewest = this.#time.wallMs >= this.#wallMax
-    if (kind === 'add') return isTime ? await this.#add() : undefined
-    if (!book) return
-    const { id } = book
-    switch (kind) {
-      case 'rename':
-        await this.#life.call('cron.update', { id, patch: { description: `at step ${this.#steps}` } })
-        return
-      case 'run':
-        this.#disturb()
-        // Somebody who clicks twice.
-        await Promise.all([1, 2].map(() => this.#life?.call('cron.run', { id, mode: 'force' })))
-        this.#calm()
-        return
-      case 'disable':
-        if (book.on) await this.#disable(book)
-        return
-      case 'remove':
-        this.#close(book)
-        Object.assign(book, { on: false, removed: true })
-        await this.#life.call('cron.remove', { id })
-        return
-      case 'enable':
-        if (isNewest && !book.on) await this.#redefine(book, { enabled: true })
-        return
-      case 'edit':
-        if (isNewest && book.on) await this.#redefine(book, {})
-    }
-  }
-
-  async #disable(book: JobBook): Promise<void> {
-    this.#close(book)
-    book.on = false
-    await this.#life?.call('cron.update', { id: book.id, patch: { enabled: false } })
-  }
-
-  async #add(): Promise<void> {
-    if (!this.#life) return
-    const { wallMs } = this.#time
-    this.#drawn += 1
-    const random = new Prng(`job ${this.#seed} ${this.#drawn}`)
-    const pair = PAIRS[(this.#seed * JOBS + this.#books.length) % PAIRS.length] as (typeof PAIRS)[number]
-    const policy = drawPolicy(random, pair, wallMs)
-    const timing = this.#together.drawn(drawTiming(random, this.#startMs, wallMs), `${this.#seed} ${this.#drawn}`)
-    const name = `job ${this.#books.length}`
-    const payload = random.chance(0.15)
-      ? { kind: 'message', text: name }
-      : { kind: 'agentTurn', message: name, timeoutSeconds: random.int(10 * 60, 28 * 3_600) }
-    const job = await this.#asked(() =>
-      this.#life?.call('cron.add', { name, schedule: timing.schedule, payload, policy }),
-    )
-    if (!job) return
-    const nominals = timing.instants(job.createdAtMs)
-    const book: JobBook = {
-      ...{ id: job.id, name, policy, delayMs: 0, createdAtMs: job.createdAtMs, nominals },
-      ...{ on: true, removed: false, stretches: [], outage: { failures: 0, alerted: false } },
-    }
-    this.#books.push(book)
-    this.#trace(`job ${job.id} ${JSON.stringify({ ...timing.schedule, ...policy, payload })}`)
-    this.#open(book, job, { begins: true, wallMs })
-  }
-
-  /** An edit gives it another schedule or another catch-up; what is switched on may have either. */
-  async #redefine(book: JobBook, patch: { enabled?: true }): Promise<void> {
-    const { wallMs } = this.#time
-    const random = this.#random
-    const timing = random.chance(0.5) ? drawTiming(random, this.#startMs, wallMs) : undefined
-    const catchUp = random.pick(PAIRS).catchUp
-    const change = timing ? { schedule: timing.schedule } : { policy: { catchUp } }
-    const lastRow = this.#newest()?.id ?? 0
-    const job = await this.#asked(() =>
-      this.#life?.call('cron.update', { id: book.id, patch: { ...patch, ...change } }),
-    )
-    // A schedule whose time is over, or a job that has none of its runs left: nothing was changed.
-    if (!job) return
-    this.#trace(`redefined ${book.id} ${JSON.stringify(change)}`)
-    const begins = !book.on
-    this.#close(book)
-    if (!begins) Object.assign(book.stretches.at(-1)?.closed as object, { lastRow })
-    if (begins) book.outage = { failures: 0, alerted: false }
-    if (timing) book.nominals = timing.instants(book.createdAtMs)
-    else book.policy = { ...book.policy, catchUp }
-    book.on = true
-    this.#open(book, job, { begins, wallMs })
-  }
-
-  async #asked(ask: () => Promise<Job> | undefined): Promise<Job | undefined> {
-    try {
-      return await ask()
-    } catch (error) {
-      this.#trace(`refused: ${String(error)}`)
-      return undefined
-    }
-  }
-
-  /** What a job says of its next instant tells its delay, which must be within its jitter and stay as it is. */
-  #open(book: JobBook, job: Job, { begins, wallMs }: { begins: boolean; wallMs: number }): void {
-    const { nextRunAtMs } = job.state
-    const { jitterMs = 0, startAtMs = 0 } = book.policy
-    if (nextRunAtMs !== undefined) {
-      const nominal = book.nominals.findLast(each => each <= nextRunAtMs && each >= startAtMs) ?? Number.NaN
-      const delayMs = nextRunAtMs - nominal
-      if (!(delayMs <= jitterMs))
-        this.#violate('due', `${book.id} is due at ${nextRunAtMs}, ${delayMs} after its instant`)
-      if (book.stretches.length > 0 && delayMs !== book.delayMs) this.#violate('due', `the delay of ${book.id} changed`)
-      book.delayMs = delayMs
-    }
-    const { policy, nominals, delayMs } = book
-    // What had passed and was not decided yet stays due.
-    const fromMs = nextRunAtMs === undefined ? wallMs : Math.min(wallMs, nextRunAtMs - 1)
-    book.stretches.push({
-      policy,
-      nominals,
-      delayMs,
-      fromMs,
-      afterRow: this.#newest()?.id ?? 0,
-      begins,
-      calmsBefore: this.#calms.length,
-    })
+    if (this.#life) this.#calms.begin()
   }
 
   async #end(): Promise<void> {
@@ -461,7 +337,8 @@ class Months {
     if (!(await this.#until(this.#time.passedMs))) return
     this.#setClock(Math.max(0, this.#wallMax - this.#time.wallMs) + SECOND)
     if (!(await this.#until(this.#time.passedMs + CALM_MS))) return
-    for (const book of this.#books) if (book.on) await this.#disable(book)
+    this.#people.judgeFollowers()
+    for (const book of this.#books) if (book.on) await this.#people.disable(book)
     const byMs = this.#time.passedMs + REST_MS_MAX
     while (this.#watch.running > 0 && this.#time.passedMs < byMs) {
       if (!(await this.#until(this.#time.passedMs + MINUTE))) return
@@ -474,12 +351,12 @@ class Months {
     const rows = this.#life?.reader.prepare('SELECT * FROM occurrences ORDER BY id').all() as BegunRow[]
     const ofJobs = Map.groupBy(rows, row => row.job_id)
     for (const book of this.#books) {
-      const wrong = replay(book, ofJobs.get(book.id) ?? [], this.#calms)
+      const wrong = replay(book, ofJobs.get(book.id) ?? [], this.#calms.all)
       if (wrong) this.#violate('L3', `${book.name}: ${wrong}`)
     }
     const wrong = byWrongClock(rows)
     if (wrong) this.#violate('clock', wrong)
-    const begun = this.#together.wrong(rows, this.#books, this.#calms)
+    const begun = this.#together.wrong(rows, this.#books, this.#calms.all)
     if (begun) this.#violate('stagger', begun)
   }
 

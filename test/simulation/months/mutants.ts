@@ -6,6 +6,7 @@ import type { Policy } from '../../../src/protocol/job-policy.ts'
 import { Scheduler } from '../../../src/scheduler/scheduler.ts'
 import { Tx } from '../../../src/store/sqlite/tx.ts'
 import { type Mutant, patch, withReads, withWrites } from '../planting.ts'
+import { WORK_MUTANTS } from './mutants-work.ts'
 
 /** A store that tells the scheduler of due jobs as if they said something else. */
 function told(
@@ -55,9 +56,9 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
     wrapStore: told(({ catchUp }) => (catchUp === 'latest' ? { catchUp: 'all' } : {})),
   },
   { name: 'what is later than the window is made up', wrapStore: told(() => ({ catchUpWindowMs: undefined })) },
-  { name: 'the last instant of a job is not its last', wrapStore: told(() => ({ endAtMs: undefined })) },
+  { name: 'the last instant of a job is not its last', near: 3, wrapStore: told(() => ({ endAtMs: undefined })) },
   { name: 'a delay is left out once it is due', wrapStore: told(() => ({ jitterMs: 0 })) },
-  { name: 'runs are not counted', plant: without(/^UPDATE jobs SET runs = runs \+ 1/) },
+  { name: 'runs are not counted', near: 4, plant: without(/^UPDATE jobs SET runs = runs \+ 1/) },
   { name: 'failures in a row are not counted', plant: without(/^UPDATE jobs SET failures = :failures/) },
   { name: 'what is skipped is in no row', plant: without(/^INSERT INTO occurrences[^?]*'skipped'/) },
   {
@@ -86,6 +87,7 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the runs before the newest are not stopped',
+    near: 2,
     wrapStore: withWrites(write => ({
       claimOccurrence: async args => {
         const { value, repeated } = await write.claimOccurrence(args)
@@ -121,6 +123,7 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a wrong clock is believed',
+    near: 3,
     plant: () => patch(Scheduler.prototype, () => ({ clockBehindMs: () => undefined })),
   },
   {
@@ -132,6 +135,7 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'tries are not counted',
+    near: 2,
     wrapStore: withWrites(write => ({
       claimRun: async args => {
         const { value, repeated } = await write.claimRun(args)
@@ -140,10 +144,11 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
     })),
   },
   { name: 'calls that may not be made twice are forgotten', wrapStore: withReads(() => ({ toolsCalled: () => [] })) },
-  { name: 'what shares an instant begins at once', wrapStore: begunAt(() => undefined) },
-  { name: 'what shares an instant begins too late', wrapStore: begunAt(atMs => atMs + 5 * MINUTE) },
+  { name: 'what shares an instant begins at once', near: 4, wrapStore: begunAt(() => undefined) },
+  { name: 'what shares an instant begins too late', near: 4, wrapStore: begunAt(atMs => atMs + 5 * MINUTE) },
   {
     name: 'a start forgets what was put off',
+    near: 6,
     wrapStore: withWrites(write => ({
       recoverRuns: async args => {
         const { value, repeated } = await write.recoverRuns(args)
@@ -155,4 +160,5 @@ export const MONTHS_MUTANTS: readonly Mutant[] = [
     name: 'a start recovers nothing',
     wrapStore: withWrites(() => ({ recoverRuns: async () => ({ value: [], repeated: false }) })),
   },
+  ...WORK_MUTANTS,
 ]

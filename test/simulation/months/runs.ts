@@ -7,7 +7,10 @@ import type { Model, ModelEvent } from '../../../src/providers/model.ts'
 import { perform } from '../../../src/turns/perform.ts'
 import type { Runner, TurnLink, TurnOutcome, TurnTask } from '../../../src/turns/runner.ts'
 import { Prng } from '../prng.ts'
-import type { JobBook } from './books.ts'
+import { type JobBook, type LedgerRow, words } from './books.ts'
+import { TOKENS } from './drawn-work.ts'
+import { Machine, type RunsWorld } from './machine.ts'
+import { Used } from './used.ts'
 
 type End = 'ok' | 'transient' | 'permanent' | 'hung' | 'called'
 
@@ -25,17 +28,7 @@ interface Effect {
   calledStep?: number
 }
 
-export interface RunsWorld {
-  readonly seed: number
-  readonly stormy: () => boolean
-  readonly step: () => number
-  readonly wallMs: () => number
-  readonly book: (jobId: string) => JobBook | undefined
-  /** Of a run: its job and occurrence, as the gateway took it on. */
-  readonly runOf: (runId: string) => { jobId: string; occurrence: string } | undefined
-  readonly violate: (checker: string, what: string) => void
-}
-
+const MAIN_SESSION = 'agent:main:main'
 const never = new Promise<never>(() => undefined)
 
 /** All that models were ever asked for jobs, over all lives of the gateway. */
@@ -44,17 +37,22 @@ export class Effects {
   readonly #effects = new Map<string, Effect>()
   /** Of each instant the run that carried it out. */
   readonly #instants = new Map<string, string>()
+  readonly #used = new Used()
+  readonly machine: Machine
   /** What is asked now, by run. */
   readonly active = new Map<string, string>()
   count = 0
 
   constructor(world: RunsWorld) {
     this.#world = world
+    this.machine = new Machine(world)
   }
 
   /** The life in which they were asked is over, and with its last step what nobody wrote down. */
   forget(step: number): void {
     this.active.clear()
+    this.#used.forget(step)
+    this.machine.forget(step)
     for (const { tries } of this.#effects.values()) {
       const last = tries.at(-1)
       if (last?.end?.step === step) delete last.end
@@ -73,17 +71,20 @@ export class Effects {
 
   begin(runId: string, life: number): { ends: (how: End) => void; how: End; takesMs: number } {
     const { violate, runOf, step, wallMs } = this.#world
-    const { jobId = '', occurrence = '' } = runOf(runId) ?? {}
+    const { jobId = '', occurrence = '', sessionKey = '' } = runOf(runId) ?? {}
+    const book = this.#world.book(jobId)
     const instant = `${jobId} ${occurrence}`
     const effect = this.#effects.get(runId) ?? { jobId, occurrence, tries: [] }
     this.#effects.set(runId, effect)
     const other = this.#instants.get(instant) ?? runId
     if (other !== runId) violate('L3', `${instant} was fired twice: by ${other} and by ${runId}`)
     this.#instants.set(instant, runId)
-    const apart = this.#world.book(jobId)?.policy.overlap === 'allow'
+    const apart = book?.policy.overlap === 'allow'
     const beside = [...this.active].find(([, of]) => of === jobId)
     if (beside && !apart) violate('overlap', `${runId} of ${jobId} began while ${beside[0]} ran`)
     this.#judgeTry(runId, effect)
+    this.#judgeSession(book, { runId, sessionKey })
+    this.machine.judgeAllowed(book, occurrence)
     const one: Try = { life, beganStep: step() }
     effect.tries.push(one)
     this.active.set(runId, jobId)
@@ -95,6 +96,44 @@ export class Effects {
         this.active.delete(runId)
       },
     }
+  }
+
+  /** It answers, and what that used is written down with it. */
+  answers(runId: string): { usage: { inputTokens: number; outputTokens: number } } {
+    const { runOf, step, wallMs, seed } = this.#world
+    const random = new Prng(`tokens ${seed} ${runId}`)
+    const tokens = random.int(TOKENS.min, TOKENS.max)
+    this.#used.add({ jobId: runOf(runId)?.jobId ?? '', runId, tokens, step: step(), wallMs: wallMs() })
+    return { usage: { inputTokens: tokens - 10, outputTokens: 10 } }
+  }
+
+  /** No request beyond the budget of its job, also in the middle of a run. */
+  judgeBudget(runId: string): void {
+    const { runOf, book, violate, wallMs } = this.#world
+    const job = book(runOf(runId)?.jobId ?? '')
+    const beyond = job && this.#used.beyond(job, runId, wallMs())
+    if (beyond) violate('budget', beyond)
+  }
+
+  /** Whether the row says what its run did. */
+  judgeRow(book: JobBook, row: LedgerRow): void {
+    const { violate } = this.#world
+    this.machine.judgeRow(book, row)
+    const early = this.#used.pausedEarly(book, row)
+    if (early) violate('budget', early)
+    const how = this.#effects.get(row.run_id ?? '')?.tries.at(-1)?.end?.how
+    if (row.state === 'ok' && how !== undefined && how !== 'ok')
+      violate('end', `${words(row)} and its model was ${how}`)
+  }
+
+  /** Events are turns of the main session, one at a time; whatever has a session of its own is not among them. */
+  #judgeSession(book: JobBook | undefined, { runId, sessionKey }: { runId: string; sessionKey: string }): void {
+    if (!book) return
+    const isEvent = book.work.kind === 'systemEvent'
+    const { violate } = this.#world
+    if (isEvent !== (sessionKey === MAIN_SESSION)) violate('lane', `${runId} (${book.work.kind}) is in ${sessionKey}`)
+    const beside = [...this.active].find(([, jobId]) => this.#world.book(jobId)?.work.kind === 'systemEvent')
+    if (isEvent && beside) violate('lane', `${runId} began while ${beside[0]} had the main session`)
   }
 
   /** Whether it may be tried once more, by what became of the tries before. */
@@ -154,6 +193,7 @@ export class DrawnRunner implements Runner {
 
   async #answer(runId: string, { messages, signal }: Parameters<Model['stream']>[0]): Promise<ModelEvent> {
     const { life, clock, effects, isDead } = this.#parts
+    effects.judgeBudget(runId)
     // The second half of an answer that called something is not another try.
     const isAfterCall = messages.some(({ role }) => role === 'tool')
     if (isAfterCall) {
@@ -171,9 +211,14 @@ export class DrawnRunner implements Runner {
       case 'permanent':
         return { type: 'failed', kind: 'not-found', message: 'no such model' }
       case 'called':
-        return { type: 'done', text: '', calls: [{ id: 'c', name: 'exec', args: { command: 'true' } }] }
+        return {
+          type: 'done',
+          text: '',
+          calls: [{ id: 'c', name: 'exec', args: { command: 'true' } }],
+          ...effects.answers(runId),
+        }
       default:
-        return { type: 'done', text: 'done', calls: [] }
+        return { type: 'done', text: 'done', calls: [], ...effects.answers(runId) }
     }
   }
 }

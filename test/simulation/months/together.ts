@@ -19,6 +19,16 @@ interface Begun {
   readonly startedMs: number
 }
 
+/** What only says something is never put off. */
+function isWork({ work: { kind, when } }: JobBook): boolean {
+  return when || kind === 'agentTurn' || kind === 'command'
+}
+
+/** Runs by hand and after another job have no instant to share. */
+function isOfInstant(row: BegunRow, book: JobBook | undefined): boolean {
+  return book !== undefined && !book.after && !isByHand(row) && row.count === 1
+}
+
 export class Together {
   readonly #timings: DrawnTiming[] = []
   /** Pairs that were judged. */
@@ -27,20 +37,22 @@ export class Together {
   /** The timing that was drawn for a job, or that of an earlier one. What counts from its own making is not shared. */
   drawn(timing: DrawnTiming, name: string): DrawnTiming {
     const random = new Prng(`together ${name}`)
-    if (this.#timings.length > 0 && random.chance(0.5)) return random.pick(this.#timings)
+    if (this.#timings.length > 0 && random.chance(0.6)) return random.pick(this.#timings.slice(0, 2))
     if (timing.schedule.kind === 'cron') this.#timings.push(timing)
     return timing
   }
 
   /** The first find. */
   wrong(rows: readonly BegunRow[], books: readonly JobBook[], calms: readonly Calm[]): string | undefined {
-    const delays = new Map(books.map(({ id, delayMs }) => [id, delayMs]))
-    const dueOf = (row: BegunRow) => (row.nominal_at_ms ?? 0) + (delays.get(row.job_id) ?? 0)
+    const works = new Map(books.filter(isWork).map(book => [book.id, book]))
+    const dueOf = (row: BegunRow) => (row.nominal_at_ms ?? 0) + (works.get(row.job_id)?.delayMs ?? 0)
     const ofJobs = Map.groupBy(rows, row => row.job_id)
-    const scheduled = rows.filter(row => !isByHand(row) && row.count === 1)
+    const scheduled = rows.filter(row => isOfInstant(row, works.get(row.job_id)))
     for (const [dueMs, all] of Map.groupBy(scheduled, dueOf)) {
       if (!calms.some(({ fromMs, toMs }) => fromMs <= dueMs && dueMs + 2 * MINUTE <= toMs)) continue
       const begun = all.flatMap(row => {
+        // Of one with a condition the ledger says when its work began, after the condition.
+        if (works.get(row.job_id)?.work.when) return []
         const before = ofJobs.get(row.job_id)?.filter(({ id }) => id < row.id) ?? []
         const waits = before.some(({ ended_at_ms: endedMs }) => endedMs === null || endedMs >= dueMs)
         const isClaimed = row.run_id !== null && row.claimed_at_ms - dueMs <= MINUTE && row.claimed_at_ms >= dueMs
