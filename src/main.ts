@@ -20,19 +20,22 @@ const EXIT_GRACE_MS = 2_000
 const RESTART_EXPECTED_MS = 1_500
 const LAUNCHER_PATH = '../bin/sluice'
 
-type WriteStream = NodeJS.WriteStream & { readonly fd: number }
-
-function outputOf(stream: WriteStream): Output {
+/** A stream is opened when it is first looked at: that costs milliseconds, and few commands need all three. */
+function outputOf(stream: () => NodeJS.WriteStream): Output {
   return {
-    isTTY: stream.isTTY === true,
-    columns: () => (stream.isTTY ? stream.columns : undefined),
-    rows: () => (stream.isTTY ? stream.rows : undefined),
-    write: text => void stream.write(text),
+    get isTTY() {
+      return stream().isTTY === true
+    },
+    columns: () => (stream().isTTY ? stream().columns : undefined),
+    rows: () => (stream().isTTY ? stream().rows : undefined),
+    write: text => void stream().write(text),
   }
 }
 
 const input: Input = {
-  isTTY: process.stdin.isTTY === true,
+  get isTTY() {
+    return process.stdin.isTTY === true
+  },
   setRaw: raw => void (process.stdin.isTTY && process.stdin.setRawMode(raw)),
   read({ text, end }) {
     process.stdin.setEncoding('utf8')
@@ -63,8 +66,8 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
   const launcher = fileURLToPath(new URL(LAUNCHER_PATH, import.meta.url))
   const isPlain = process.env.NO_COLOR || process.env.TERM === 'dumb' || args.includes('--no-color')
   const shell: Shell = {
-    stdout: outputOf(process.stdout),
-    stderr: outputOf(process.stderr),
+    stdout: outputOf(() => process.stdout),
+    stderr: outputOf(() => process.stderr),
     stdin: input,
     color: process.stdout.isTTY === true && !isPlain,
     clock: nodeClock,
