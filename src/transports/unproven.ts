@@ -7,36 +7,49 @@ import type { Socket } from 'node:net'
 export const UNPROVEN_OF_ADDRESS_MAX = 256
 export const UNPROVEN_MAX = 1_024
 
+interface Place {
+  readonly socket: Socket
+  /** Kept, as a socket that has ended does not know it any more. */
+  readonly address: string
+}
+
 export class Unproven {
-  readonly #sockets = new Map<string, Socket>()
+  readonly #places = new Map<string, Place>()
   readonly #ofAddress = new Map<string, Set<string>>()
 
   /** Takes it up until it is proven or closed. */
   add(socket: Socket): void {
     const name = nameOf(socket)
-    const { remoteAddress = '' } = socket
-    const others = this.#ofAddress.get(remoteAddress) ?? new Set()
-    if (others.size >= UNPROVEN_OF_ADDRESS_MAX) this.#end(first(others))
-    if (this.#sockets.size >= UNPROVEN_MAX) this.#end(first(this.#sockets.keys()))
-    this.#ofAddress.set(remoteAddress, others.add(name))
-    this.#sockets.set(name, socket)
-    socket.once('close', () => this.#forget(name, remoteAddress))
+    const { remoteAddress: address = '' } = socket
+    // A port can be another's before the end of the one that had it is told here.
+    this.#forget(name)
+    const others = this.#ofAddress.get(address)
+    if (others && others.size >= UNPROVEN_OF_ADDRESS_MAX) this.#end(first(others))
+    if (this.#places.size >= UNPROVEN_MAX) this.#end(first(this.#places.keys()))
+    const place = { socket, address }
+    this.#places.set(name, place)
+    this.#ofAddress.set(address, (this.#ofAddress.get(address) ?? new Set()).add(name))
+    socket.once('close', () => {
+      if (this.#places.get(name) === place) this.#forget(name)
+    })
   }
 
   /** By what carries its frames, which over TLS is another object than the one that was added. */
   prove(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): void {
-    this.#forget(nameOf(socket), socket.remoteAddress ?? '')
+    this.#forget(nameOf(socket))
   }
 
   #end(name: string | undefined): void {
-    const socket = name === undefined ? undefined : this.#sockets.get(name)
-    if (name === undefined || !socket) return
-    this.#forget(name, socket.remoteAddress ?? '')
-    socket.destroy()
+    if (name === undefined) return
+    const place = this.#places.get(name)
+    this.#forget(name)
+    place?.socket.destroy()
   }
 
-  #forget(name: string, address: string): void {
-    this.#sockets.delete(name)
+  #forget(name: string): void {
+    const { address } = this.#places.get(name) ?? {}
+    if (address === undefined) return
+    this.#places.delete(name)
     const others = this.#ofAddress.get(address)
     others?.delete(name)
     if (others?.size === 0) this.#ofAddress.delete(address)

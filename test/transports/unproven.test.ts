@@ -46,3 +46,23 @@ test('one that is proven, or gone, holds no place', () => {
   for (const socket of more) unproven.add(socket as unknown as Socket)
   expect(alive([proven, ...others, ...more])).toEqual([proven, ...(others as FakeSocket[]).slice(1), ...more])
 })
+
+test('a port that is taken again before the end of its socket is told holds one place, and can lose it', () => {
+  const unproven = new Unproven()
+  const old = new FakeSocket('192.0.2.0', 0)
+  // As with a real socket, its end is told some time after.
+  old.destroy = () => undefined
+  unproven.add(old as unknown as Socket)
+  const more = (from: number) =>
+    Array.from({ length: UNPROVEN_OF_ADDRESS_MAX }, (_, at) => {
+      const socket = new FakeSocket('192.0.2.0', from + at)
+      unproven.add(socket as unknown as Socket)
+      return socket
+    })
+  const others = more(1)
+  const again = new FakeSocket('192.0.2.0', 0)
+  unproven.add(again as unknown as Socket)
+  old.emit('close')
+  const newest = more(1_000)
+  expect(alive([...others, again, ...newest])).toEqual(newest)
+})
