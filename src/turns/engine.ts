@@ -11,7 +11,7 @@ import type { DurableEvent, RunEnd } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 import { type EngineParts, poolsOf, RETRY_MS, RETRY_MS_MAX } from './engine-parts.ts'
 import { LiveRun, type Surroundings } from './live-run.ts'
-import { RunEvents } from './run-events.ts'
+import { RunEvents, Speaking } from './run-events.ts'
 import type { TurnOutcome } from './runner.ts'
 
 /** Attempts of one run that may be lost before it ends as failed: a turn that kills its runner must not do so for ever. */
@@ -46,6 +46,7 @@ export interface Released {
 export class TurnEngine {
   readonly #parts: EngineParts
   readonly #carried = new Map<string, Carried>()
+  readonly #speaking = new Speaking()
   /** Runs whose messages became part of a turn, by that turn's run, while it lives. */
   readonly #merged = new Map<string, Set<string>>()
   #draining = false
@@ -201,11 +202,16 @@ export class TurnEngine {
     throw new SluiceError('CANCELLED', 'Its job is gone or switched off.', { outcome: 'cancelled' })
   }
 
+  #eventsOf(run: RunRow): RunEvents {
+    const { clock, publish } = this.#parts
+    return new RunEvents(run, { clock, publish, speaking: this.#speaking })
+  }
+
   /** The run as it is queued again, when another attempt is to go on with it. */
   async #claimed(carried: Carried, slot: Slot): Promise<RunRow | undefined> {
     const { clock, store } = this.#parts
     const { attempt } = store.read.run(carried.run.runId) ?? carried.run
-    const events = new RunEvents({ ...carried.run, attempt: attempt + 1 }, clock, this.#parts.publish)
+    const events = this.#eventsOf({ ...carried.run, attempt: attempt + 1 })
     const nowMs = clock.now()
     const run = await this.#claim(carried.run.runId, nowMs, events.started(nowMs))
     if (!run) return undefined
@@ -413,7 +419,7 @@ export class TurnEngine {
     const { store, clock, lanes } = this.#parts
     // Attempts may have been lost since it was taken on: the stream of the last one is the one that ends.
     const run = store.read.run(carried.run.runId) ?? carried.run
-    const events = new RunEvents(run, clock, this.#parts.publish)
+    const events = this.#eventsOf(run)
     const told = events.ended({ state: 'aborted', reply: '', stopReason: carried.stop?.reason ?? 'rpc' })
     const { value } = await store.write.cancelQueuedRun({
       runId: carried.run.runId,

@@ -7,10 +7,29 @@ import type { LiveRunSnapshot } from '../protocol/methods/events.ts'
 import type { DurableEvent } from '../store/port.ts'
 import type { RunRow } from '../store/rows.ts'
 
+/** Text is gathered for so long, and longer where many speak: all of them together are told about so often. */
 const DELTA_INTERVAL_MS = 40
+const DELTAS_PER_MS_MAX = 2
 
 /** Hands an event that is not durable to whoever listens. */
 export type Publish = (event: DurableEvent & { readonly droppable?: boolean }) => void
+
+/** The runs of a gateway that have text to tell. */
+export class Speaking {
+  count = 0
+
+  /** How long one that begins to gather now may take. */
+  get intervalMs(): number {
+    const shareMs = this.count / DELTAS_PER_MS_MAX
+    return Math.min(CHAT_DELTA_INTERVAL_MS, Math.max(DELTA_INTERVAL_MS, shareMs))
+  }
+}
+
+export interface RunEventsParts {
+  readonly clock: Clock
+  readonly publish: Publish
+  readonly speaking: Speaking
+}
 
 /** Nobody knows how far a lost attempt had counted. */
 const SEQ_LAST = 2 ** 31 - 1
@@ -20,6 +39,7 @@ export class RunEvents {
   readonly #id: string
   readonly #clock: Clock
   readonly #publish: Publish
+  readonly #speaking: Speaking
   #seq = 0
   /** Text of the present message, and of the ones before it. */
   #text = ''
@@ -30,11 +50,12 @@ export class RunEvents {
   readonly #tools = new Map<string, LiveRunSnapshot['tools'][number]>()
   #chatAt = Number.NEGATIVE_INFINITY
 
-  constructor(run: RunRow, clock: Clock, publish: Publish) {
+  constructor(run: RunRow, { clock, publish, speaking }: RunEventsParts) {
     this.#run = run
     this.#id = streamId(run)
     this.#clock = clock
     this.#publish = publish
+    this.#speaking = speaking
   }
 
   /** The run as somebody sees it who comes to it now. */
@@ -71,12 +92,16 @@ export class RunEvents {
   delta(text: string): void {
     this.#text += text
     this.#unsent += text
-    this.#timer ??= this.#clock.after(DELTA_INTERVAL_MS, () => this.flush())
+    if (this.#timer) return
+    this.#timer = this.#clock.after(this.#speaking.intervalMs, () => this.flush())
+    this.#speaking.count += 1
   }
 
   flush(): void {
-    this.#timer?.cancel()
+    if (!this.#timer) return
+    this.#timer.cancel()
     this.#timer = undefined
+    this.#speaking.count -= 1
     if (this.#unsent === '') return
     const delta = this.#unsent
     this.#unsent = ''
