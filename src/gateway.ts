@@ -12,7 +12,7 @@ import { workerUrl } from './base/node/worker-url.ts'
 import { ownSecret } from './base/own-secret.ts'
 import type { World } from './base/world.ts'
 import type { Channel } from './channels/port.ts'
-import { modelsFor, workspaceFor } from './config/agents.ts'
+import { modelsOfAgents, workspaceFor } from './config/agents.ts'
 import { type LoadSettings, type Settings, settingsLoader } from './config/load.ts'
 import { type Env, type GatewayRecord, type Places, urlOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
@@ -302,7 +302,7 @@ function loaderOf({ places, env, world, portOverride }: GatewayOptions): LoadSet
   const systemZone = Intl.DateTimeFormat().resolvedOptions().timeZone
   const sources = { files: world.files, env, places, portOverride, systemZone, isMethod: isMethodName }
   return settingsLoader(sources, settings => {
-    for (const { id } of settings.agents) checkModels(modelsFor(settings, id))
+    for (const { models, keys } of modelsOfAgents(settings)) checkModels(models, keys)
   })
 }
 

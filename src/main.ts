@@ -184,7 +184,7 @@ type OwnConfigModule = typeof import('./maintenance/own-config.ts')
 
 /** What commands need that work on this machine's config themselves. */
 async function surroundings({ zone }: Shell) {
-  const [module, { chooseModel }, { modelsFor }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
+  const [module, { checkModels }, { modelsOfAgents }, { locate }, { nodeFiles }, { homedir }] = await Promise.all([
     import('./maintenance/own-config.ts'),
     import('./providers/choice.ts'),
     import('./config/agents.ts'),
@@ -198,7 +198,7 @@ async function surroundings({ zone }: Shell) {
     env: process.env,
     systemZone: zone,
     judge: settings => {
-      for (const { id } of settings.agents) chooseModel(modelsFor(settings, id))
+      for (const { models, keys } of modelsOfAgents(settings)) checkModels(models, keys)
     },
   }
   return { module, around }

@@ -32,7 +32,7 @@ export const SYSTEM_COMMANDS: readonly Command[] = [
   {
     name: 'import clawdbot',
     summary: "Show which jobs and config could be taken over from Clawdbot's files, or take them over.",
-    positionals: ['path'],
+    positionals: ['[path]'],
     flags: { yes: { summary: 'Have the running gateway take them over.' }, ...RPC_FLAGS },
     example: 'import clawdbot ~/.clawdbot --yes',
     load: async () => (await import('./commands/import.ts')).clawdbot,

@@ -124,7 +124,7 @@ const CRON_COMMANDS: readonly Command[] = [
   {
     name: 'cron history',
     summary: 'Show what became of all jobs, or of one, oldest first.',
-    positionals: ['id'],
+    positionals: ['[id]'],
     flags: {
       since: { value: '<time>', summary: 'From then on: 2d, 2026-12-24 (1d).' },
       state: { value: '<state>', summary: 'Only those that are ok, failed, skipped, …' },
@@ -296,7 +296,7 @@ const CONFIG_COMMANDS: readonly Command[] = [
   {
     name: 'config get',
     summary: 'Show what the config says, all of it or one key; never its secrets.',
-    positionals: ['key'],
+    positionals: ['[key]'],
     flags: RPC_FLAGS,
     example: 'config get agents.defaults.model',
     load: async () => (await config()).get,
@@ -323,7 +323,7 @@ const CONFIG_COMMANDS: readonly Command[] = [
   {
     name: 'config validate',
     summary: 'Say what is wrong with the config file, or with another in its place.',
-    positionals: ['file'],
+    positionals: ['[file]'],
     flags: { json: JSON_FLAG },
     example: 'config validate new.json5',
     load: async () => (await config()).validate,

@@ -10,6 +10,7 @@ export interface Command {
   readonly name: string
   readonly aliases?: readonly string[]
   readonly summary: string
+  /** Words that follow the name; one that may be left out is in brackets. */
   readonly positionals?: readonly string[]
   readonly flags: Flags
   readonly example: string

@@ -45,7 +45,7 @@ export function nounHelp(noun: string, commands: readonly Command[]): string {
 }
 
 function withWords(name: string, positionals: readonly string[] = []): string {
-  return [name, ...positionals.map(word => `<${word}>`)].join(' ')
+  return [name, ...positionals.map(word => (word.startsWith('[') ? word : `<${word}>`))].join(' ')
 }
 
 function flagRows(flags: Flags): [string, string][] {

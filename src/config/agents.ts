@@ -237,6 +237,14 @@ export function modelsFor<S extends AgentsSettings & { readonly models: ModelsSe
   }
 }
 
+/** The models of each agent, and the keys of the config that name them. */
+export function modelsOfAgents<S extends AgentsSettings & { readonly models: ModelsSettings }>(settings: S) {
+  return settings.agents.map(({ id, primary, fallbacks }) => {
+    const keyOf = (own: unknown) => (own === undefined ? 'agents.defaults.model' : `agents.list.${id}.model`)
+    return { models: modelsFor(settings, id), keys: { primary: keyOf(primary), fallbacks: keyOf(fallbacks) } }
+  })
+}
+
 /** `~/` is the home of who runs the gateway. */
 export function pathOf(path: string, env: Env): string {
   return path.replace(/^~(?=\/)/, env.HOME ?? '')

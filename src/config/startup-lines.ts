@@ -7,10 +7,11 @@ const UTC_BY_DEFAULT = [
   '{ agents: { defaults: { userTimezone: "Europe/Berlin" } } }',
   'into the config, or reminders may come at odd hours.',
 ]
-const NO_MODEL = [
-  'It understands reminders, jobs, sessions and status. To add a model, put',
-  'models.providers.<name>.baseUrl (and apiKey) and',
-  'agents.defaults.model.primary into the config.',
+const noModel = (keyNames: readonly string[]) => [
+  'It understands reminders, jobs, sessions and status. To have a model, start',
+  `with one of ${keyNames.join(', ')}, or put`,
+  'models.providers.<name>.baseUrl (and apiKey) and agents.defaults.model',
+  'into the config.',
 ]
 
 export interface Started {
@@ -40,7 +41,7 @@ export function startupLines({ url, reach, settings, places, launcher, version, 
     `Time zone  ${settings.zone}${zoneNote}`,
     ...(settings.zoneFrom === 'default' ? indented(UTC_BY_DEFAULT) : []),
     `Model      ${model ?? 'none configured: the built-in offline model answers'}`,
-    ...indented(modelNote(model, found)),
+    ...indented(modelNote(model, found, Object.values(settings.models.keyNames))),
     ...settings.warnings.map(warning => `Warning    ${warning}`),
     '',
     'To chat, in a second terminal:',
@@ -48,11 +49,11 @@ export function startupLines({ url, reach, settings, places, launcher, version, 
   ]
 }
 
-function modelNote(model: string | undefined, found: Started['found']): readonly string[] {
+function modelNote(model: Started['model'], found: Started['found'], keyNames: string[]): readonly string[] {
   if (found?.ref !== undefined)
     return ["chosen from its provider's list; name another in agents.defaults.model.primary"]
   if (found?.problem !== undefined) return [found.problem, 'It is asked again each minute.']
-  return model === undefined ? NO_MODEL : []
+  return model === undefined ? noModel(keyNames) : []
 }
 
 function indented(lines: readonly string[]): string[] {

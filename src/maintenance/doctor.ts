@@ -131,9 +131,11 @@ function configFindings({ config }: DoctorParts): Found[] {
 
 function settingsFindings({ models, zoneFrom }: Settings): Found[] {
   const found: Found[] = []
-  if (models.primary === undefined) {
+  // With a key, one of its provider's models is found.
+  if (models.primary === undefined && Object.values(models.providers).every(({ apiKey }) => apiKey === undefined)) {
     const message = 'No model is configured: the built-in offline model answers, which understands little.'
-    const advice = 'Set models.providers.<name>.baseUrl and apiKey, and agents.defaults.model.'
+    const keys = Object.values(models.keyNames).join(', ')
+    const advice = `Start the gateway with one of ${keys}, or set models.providers.<name>.baseUrl and agents.defaults.model.`
     found.push({ code: 'NO_MODEL', kind: 'notice', message, advice })
   }
   if (zoneFrom === 'default') {

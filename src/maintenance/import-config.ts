@@ -16,6 +16,8 @@ export interface PlannedConfig {
   readonly keys: readonly PlannedKey[]
 }
 
+type WrongPaths = (patch: Fields) => readonly { readonly path: string; readonly message: string }[]
+
 const OWN = 'where this gateway listens and whom it lets in is its own'
 
 interface Leaf {
@@ -27,7 +29,7 @@ interface Leaf {
 export function plannedConfig(
   theirs: unknown,
   own: unknown,
-  wrongPaths: (patch: Fields) => readonly { readonly path: string; readonly message: string }[],
+  wrongPaths: WrongPaths,
 ): PlannedConfig {
   const { unused, unknown } = reportKeys(theirs)
   const without = [
@@ -37,15 +39,31 @@ export function plannedConfig(
   const found = leavesOf(theirs, [])
   const judged = found.map(leaf => ({ leaf, why: whyNot(leaf, { without, own }) }))
   const wanted = judged.filter(({ why }) => why === undefined).map(({ leaf }) => leaf)
-  const wrong = wrongPaths(patchOf(wanted))
-  const taken = wanted.filter(leaf => !wrong.some(({ path }) => touches(path, nameOf(leaf))))
+  const refused = refusedOf(wanted, wrongPaths)
+  const taken = wanted.filter(leaf => !refused.has(leaf))
   const keys = judged.map(({ leaf, why }) => {
-    const path = nameOf(leaf)
-    const refused = wrong.find(each => touches(each.path, path))
-    const reason = why ?? (refused && `refused: ${refused.message}`)
-    return { path, ...(reason !== undefined && { why: reason }) }
+    const reason = why ?? refused.get(leaf)
+    return { path: nameOf(leaf), ...(reason !== undefined && { why: reason }) }
   })
   return { patch: patchOf(taken), keys }
+}
+
+/** A judge stops at what is wrong first, so it is asked again without that, until it finds nothing more. */
+function refusedOf(wanted: readonly Leaf[], wrongPaths: WrongPaths): Map<Leaf, string> {
+  const refused = new Map<Leaf, string>()
+  for (;;) {
+    const rest = wanted.filter(leaf => !refused.has(leaf))
+    const wrong = wrongPaths(patchOf(rest))
+    if (wrong.length === 0 || rest.length === 0) return refused
+    const found = rest.flatMap(leaf => {
+      const issue = wrong.find(({ path }) => touches(path, nameOf(leaf)))
+      return issue ? [[leaf, `refused: ${issue.message}`] as const] : []
+    })
+    // What is wrong beside them, such as the config that is here, makes all of them impossible.
+    const { path, message } = wrong[0] as { path: string; message: string }
+    const all = rest.map(leaf => [leaf, `refused: ${`${path} ${message}`.trim()}`] as const)
+    for (const [leaf, why] of found.length > 0 ? found : all) refused.set(leaf, why)
+  }
 }
 
 function whyNot(leaf: Leaf, { without, own }: { without: readonly PlannedKey[]; own: unknown }): string | undefined {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { isRecord } from '../config/secrets.ts'
 import { JOB_NAME_LENGTH_MAX, type JobInput, jobInputSchema } from '../protocol/job.ts'
-import { checkPairing, lenientJobInput } from '../protocol/job-leniency.ts'
+import { checkPairing, lenientJobInput, unwrapped } from '../protocol/job-leniency.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -33,7 +33,7 @@ export function plannedJobs(document: unknown, nowMs: number): PlannedJob[] {
 }
 
 function planned(raw: unknown, nowMs: number): PlannedJob {
-  const fields = isRecord(raw) ? filled(raw) : {}
+  const fields = isRecord(raw) ? filled({ ...raw, ...unwrapped(raw) }) : {}
   const [id] = [fields.id, fields.jobId].filter(value => typeof value === 'string' && value.trim() !== '')
   const known = {
     id: typeof id === 'string' ? id : createHash('sha256').update(JSON.stringify(raw)).digest('hex'),

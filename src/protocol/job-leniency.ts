@@ -42,7 +42,7 @@ function isFields(value: unknown): value is Fields {
 }
 
 /** Once only: a wrapper in a wrapper is refused. */
-function unwrapped(fields: Fields): Fields {
+export function unwrapped(fields: Fields): Fields {
   if (isFields(fields.data)) return fields.data
   if (isFields(fields.job)) return fields.job
   return fields

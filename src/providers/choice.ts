@@ -1,6 +1,6 @@
 // Which model answers: a pure reading of the config's `models` and `agents.defaults.model`. The result is plain data
 // that can be sent to a worker thread, where the adapter is made. It refuses a model it cannot reach by name.
-import { SluiceError } from '../base/errors.ts'
+import { asSluiceError, SluiceError } from '../base/errors.ts'
 
 export const OFFLINE_REF = 'sluice/offline'
 
@@ -104,9 +104,17 @@ export function chooseChain(
   return links.length === 1 || first.kind === 'offline' ? first : { kind: 'chain', ref: first.ref, links }
 }
 
-/** Throws for a primary model or a fallback that cannot be reached by name. */
-export function checkModels(config: ModelsConfig): void {
-  for (const ref of [config.primary, ...config.fallbacks]) chooseModel(config, ref)
+/** Throws for a primary model or a fallback that cannot be reached by name, with the key of the config that names it. */
+export function checkModels(config: ModelsConfig, keys: Readonly<Record<'primary' | 'fallbacks', string>>): void {
+  const fallbacks = config.fallbacks.map((ref, index) => [`${keys.fallbacks}.fallbacks.${index}`, ref] as const)
+  for (const [path, ref] of [[keys.primary, config.primary] as const, ...fallbacks]) {
+    try {
+      chooseModel(config, ref)
+    } catch (error) {
+      const { code, message } = asSluiceError(error)
+      throw new SluiceError(code, `The config's ${path}: ${message}`, { details: { issues: [{ path, message }] } })
+    }
+  }
 }
 
 function unknownModel(config: ModelsConfig, ref: string, provider: string): SluiceError {

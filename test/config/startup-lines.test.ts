@@ -42,5 +42,6 @@ test('what somebody may not expect is told with what to do about it', () => {
   const lines = linesOf({ gatway: {} }, { systemZone: 'UTC' })
   expect(lines).toContain('To choose yours, put')
   expect(lines).toContain('the built-in offline model answers')
+  expect(lines).toContain('ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY')
   expect(lines).toContain('Warning    config: gatway is not known; did you mean gateway?')
 })

@@ -48,7 +48,12 @@ describe('a config that is wrong stops the start, and nothing is made', () => {
     {
       what: 'a model of nobody',
       config: { agents: { defaults: { model: { primary: 'nobody/m1' } } } },
-      says: /unknown model: nobody\/m1/,
+      says: /agents\.defaults\.model: unknown model: nobody\/m1/,
+    },
+    {
+      what: 'a fallback of nobody, of one agent',
+      config: { agents: { list: [{ id: 'work', model: { fallbacks: ['nobody/m2'] } }] } },
+      says: /agents\.list\.work\.model\.fallbacks\.0: unknown model: nobody\/m2/,
     },
     {
       what: 'a model without a provider',

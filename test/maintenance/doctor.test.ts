@@ -86,6 +86,9 @@ describe('what is wrong', () => {
     expect(await look()).toEqual([])
     state.config = WELL
     expect(await look(true)).toEqual([])
+    // Whose model is found by its provider's list.
+    state.config = WELL.replace("model: 'p/m',", '').replace('baseUrl', "apiKey: 'k', baseUrl")
+    expect(await look()).toEqual([])
   })
 
   test.each(WRONG)('%s is found alone, and mended where it can be', async (code, change) => {

@@ -29,6 +29,8 @@ test.each([
     'a kind in other letters',
     { id: 'a', name: 'n', schedule: { everyMs: HOUR }, payload: { ...turn, kind: 'agent_turn' } },
   ],
+  ['a wrapper', { id: 'a', job: { name: 'n', schedule: { everyMs: HOUR }, payload: turn } }],
+  ['the other wrapper', { data: { id: 'a', name: 'n', schedule: { everyMs: HOUR }, payload: turn } }],
   ['keys that nobody knows', { id: 'a', name: 'n', schedule: { everyMs: HOUR }, payload: turn, legacy: { x: 1 } }],
 ])('a job with %s', (_, job) => {
   expect(one(job)).toEqual({
@@ -91,11 +93,16 @@ test('config: what means the same and is not set here is taken; the rest is name
     gateway: { port: 1, auth: { token: 'theirs' } },
     agents: { defaults: { userTimezone: 'Europe/Paris', timeoutSeconds: 60, memorySearch: { enabled: true } } },
     messages: { queue: { mode: 'collect', cap: 'many' } },
+    hooks: { enabled: true },
     tools: { deny: ['exec'] },
     nonsense: { a: 1 },
   }
   const own = { tools: { deny: ['exec'] }, agents: { defaults: { timeoutSeconds: 30 } } }
-  const wrong = () => [{ path: 'messages.queue.cap', message: 'is no number' }]
+  // A judge that stops at what it finds first.
+  const wrong = (patch: object) => {
+    if (JSON.stringify(patch).includes('many')) return [{ path: 'messages.queue.cap', message: 'is no number' }]
+    return 'hooks' in patch ? [{ path: 'hooks.enabled', message: 'is true, but there is no token' }] : []
+  }
   const { patch, keys } = plannedConfig(theirs, own, wrong)
   expect(patch).toEqual({
     agents: { defaults: { userTimezone: 'Europe/Paris' } },
@@ -109,9 +116,17 @@ test('config: what means the same and is not set here is taken; the rest is name
     'agents.defaults.memorySearch.enabled': expect.stringContaining('not used'),
     'messages.queue.mode': undefined,
     'messages.queue.cap': 'refused: is no number',
+    'hooks.enabled': 'refused: is true, but there is no token',
     'tools.deny': 'is so already',
     'nonsense.a': 'not known',
   })
+})
+
+test('config: what is wrong here already is the reason for each key of theirs', () => {
+  const { patch, keys } = plannedConfig({ cron: { enabled: true } }, { gateway: { port: 'x' } }, () => [
+    { path: 'gateway.port', message: 'is no number' },
+  ])
+  expect([patch, keys]).toEqual([{}, [{ path: 'cron.enabled', why: 'refused: gateway.port is no number' }]])
 })
 
 let house: House

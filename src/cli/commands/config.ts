@@ -163,7 +163,7 @@ function told({ path: key, message }: { readonly path: string; readonly message:
 }
 
 /** The sentence that the family's clients know, with what is wrong. */
-function withIssues(error: SluiceError): SluiceError {
+export function withIssues(error: SluiceError): SluiceError {
   const issues = error.details?.issues as Shown['issues'] | undefined
   if (!issues?.length) return error
   const text = `Nothing was changed: ${issues.map(told).join('; ')}`

@@ -6,6 +6,7 @@ import { withGateway, writeJson } from '../gateway-link.ts'
 import type { ImportPlan } from '../imports.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
+import { withIssues } from './config.ts'
 
 type Refused = Readonly<Record<'what' | 'why', string>>
 
@@ -37,10 +38,10 @@ async function carryOut(plan: ImportPlan, call: Call, shell: Shell): Promise<Ref
     try {
       await run()
     } catch (error) {
-      const { code, message } = asSluiceError(error)
+      const failure = withIssues(asSluiceError(error))
       // Whoever is not there answers nothing more.
-      if (code === 'UNAVAILABLE') throw error
-      refused.push({ what, why: message })
+      if (failure.code === 'UNAVAILABLE') throw error
+      refused.push({ what, why: failure.message })
     }
   }
   if (Object.keys(plan.config.patch).length > 0) {

@@ -7,7 +7,8 @@ import { asText } from './jobs.ts'
 
 export const IDENTITY =
   'I am the built-in offline model of Sluice (`sluice/offline`): a fixed grammar, not an AI. No model key is configured, or no configured ' +
-  'model can be reached. To add one, put it in the config: `models.providers.<name>.baseUrl` and `agents.defaults.model.primary`.'
+  'model can be reached. To have one, start the gateway with a key of its provider (such as `ANTHROPIC_API_KEY`), or put into its config ' +
+  '`models.providers.<name>.baseUrl` and `agents.defaults.model.primary`.'
 
 export const HELP = [
   'I understand plain requests such as:',
