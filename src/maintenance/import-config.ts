@@ -26,11 +26,7 @@ interface Leaf {
 }
 
 /** `wrongPaths` answers which keys of a patch this Sluice would refuse; own: the config that is here, as written. */
-export function plannedConfig(
-  theirs: unknown,
-  own: unknown,
-  wrongPaths: WrongPaths,
-): PlannedConfig {
+export function plannedConfig(theirs: unknown, own: unknown, wrongPaths: WrongPaths): PlannedConfig {
   const { unused, unknown } = reportKeys(theirs)
   const without = [
     ...unused.map(path => ({ path, why: 'understood, but not used by this version' })),

@@ -1,6 +1,7 @@
 // Taking over what another gateway's files hold: every spelling of a job, keys that mean the same, each once.
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { SluiceError } from '../../src/base/errors.ts'
 import type { GatewayClient } from '../../src/client/client.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
@@ -144,6 +145,12 @@ async function importing() {
       sessionTarget: 'main',
       payload: { kind: 'systemEvent', text: 'tea' },
     },
+    {
+      id: 'w',
+      name: 'call',
+      schedule: { atMs: NOW + 400 * 24 * HOUR },
+      payload: { ...turn, to: '1', channel: 'whatsapp' },
+    },
     { id: 'b', name: 'bad', schedule: { kind: 'cron', expr: 'whenever' }, payload: turn },
   ]
   files['/their/.clawdbot/clawdbot.json'] =
@@ -171,7 +178,7 @@ async function importing() {
     const code = await run(shell, 'import', 'clawdbot', ...args)
     return { code, out: shell.out, err: shell.err }
   }
-  return { command }
+  return { command, shell }
 }
 
 test('the plan changes nothing; --yes takes it over; a second run, also days later, finds nothing more to do', async () => {
@@ -183,9 +190,10 @@ test('the plan changes nothing; --yes takes it over; a second run, also days lat
   expect([plan.code, house.store.read.jobCount({ includeDisabled: true })]).toEqual([0, 0])
   const done = await command('--yes')
   expect(done.out).toContain('Not taken over: job "bad"')
+  expect(done.out).toContain('Warning: job "call": delivery: there is no channel "whatsapp" here')
   expect(done.code).toBe(1)
   const { jobs } = await house.call('cron.list')
-  expect(jobs).toMatchObject([{ name: 'tea', schedule: { expr: '0 16 * * *' } }])
+  expect(jobs).toMatchObject([{ name: 'tea', schedule: { expr: '0 16 * * *' } }, { name: 'call' }])
   expect(house.parts.settings().queueModes.mode).toBe('collect')
   expect(house.parts.settings().turnTimeoutMs).toBe(30_000)
   // Changed and removed since: what was taken over once is not brought back.
@@ -193,10 +201,25 @@ test('the plan changes nothing; --yes takes it over; a second run, also days lat
   await house.clock.advance(30 * 24 * HOUR)
   const again = await command('--yes', '--json')
   expect(JSON.parse(again.out)).toMatchObject({
-    jobs: [{ id: 'a', why: 'was taken over before' }, { id: 'b' }],
+    jobs: [{ id: 'a', why: 'was taken over before' }, { id: 'w', why: 'was taken over before' }, { id: 'b' }],
     refused: [{ what: 'job "bad"' }],
   })
-  expect(house.store.read.jobCount({ includeDisabled: true })).toBe(0)
+  expect(house.store.read.jobCount({ includeDisabled: true })).toBe(1)
+})
+
+test('a config that only the gateway finds wrong, as its environment is another, is told with the key', async () => {
+  const { command, shell } = await importing()
+  const issues = [{ path: 'messages.queue.mode', message: 'is wrong over there' }]
+  const refuse = (method: string, params: object) => {
+    if (method === 'config.patch') throw new SluiceError('INVALID_REQUEST', 'invalid config', { details: { issues } })
+    return house.call(method as 'cron.add', params)
+  }
+  shell.connect = async () => ({ call: refuse, close: () => undefined }) as unknown as GatewayClient
+  const { code, out } = await command('--yes')
+  expect([code, out]).toEqual([
+    1,
+    expect.stringContaining('the config: Nothing was changed: messages.queue.mode: is wrong'),
+  ])
 })
 
 test('a place with nothing in it is said to be one', async () => {

@@ -8,7 +8,14 @@ import { EXIT, type Shell } from '../shell.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 import { withIssues } from './config.ts'
 
-type Refused = Readonly<Record<'what' | 'why', string>>
+type Told = Readonly<Record<'what' | 'why', string>>
+
+interface Made {
+  readonly refused: readonly Told[]
+  /** What was taken over and will not work as things are. */
+  readonly warnings: readonly Told[]
+}
+const NOTHING: Made = { refused: [], warnings: [] }
 
 export const clawdbot: Run = async (args, shell) => {
   const plan = (await shell.imports())(args.positionals[0])
@@ -22,18 +29,20 @@ export const clawdbot: Run = async (args, shell) => {
         .map(line => `${sanitizeLine(line)}\n`)
         .join(''),
     )
-  const refused = wanted ? await withGateway(args, shell, ({ call }) => carryOut(plan, call, shell)) : []
+  const made = wanted ? await withGateway(args, shell, ({ call }) => carryOut(plan, call, shell)) : NOTHING
+  const { refused } = made
   if (args.has('json')) {
     const { patch: _, ...config } = plan.config
-    writeJson(shell, { sources: plan.sources, jobs: plan.jobs, config, done: wanted, refused })
-  } else shell.stdout.write(`${verdict({ isIdle, wanted, refused })}\n`)
+    writeJson(shell, { sources: plan.sources, jobs: plan.jobs, config, done: wanted, ...made })
+  } else shell.stdout.write(`${verdict({ isIdle, wanted, ...made })}\n`)
   return refused.length === 0 ? EXIT.ok : EXIT.failed
 }
 
 type Call = Parameters<Parameters<typeof withGateway>[2]>[0]['call']
 
-async function carryOut(plan: ImportPlan, call: Call, shell: Shell): Promise<Refused[]> {
-  const refused: Refused[] = []
+async function carryOut(plan: ImportPlan, call: Call, shell: Shell): Promise<Made> {
+  const refused: Told[] = []
+  const warned: Told[] = []
   const attempt = async (what: string, run: () => Promise<unknown>) => {
     try {
       await run()
@@ -55,11 +64,13 @@ async function carryOut(plan: ImportPlan, call: Call, shell: Shell): Promise<Ref
     if (!job) continue
     await attempt(`job "${name}"`, async () => {
       // The key makes a repeat after a crash the same job; the record does so later, when keys are gone.
-      await call('cron.add', { ...job, dedupe: true, idempotencyKey: `import:clawdbot:${id}` } as never)
+      const key = `import:clawdbot:${id}`
+      const { warnings = [] } = await call('cron.add', { ...job, dedupe: true, idempotencyKey: key } as never)
       plan.took(id)
+      warned.push(...warnings.map(why => ({ what: `job "${name}"`, why })))
     })
   }
-  return refused
+  return { refused, warnings: warned }
 }
 
 function planLines({ sources, jobs, config }: ImportPlan): string[] {
@@ -70,17 +81,14 @@ function planLines({ sources, jobs, config }: ImportPlan): string[] {
   ]
 }
 
-function verdict({
-  isIdle,
-  wanted,
-  refused,
-}: {
-  isIdle: boolean
-  wanted: boolean
-  refused: readonly Refused[]
-}): string {
+function verdict({ isIdle, wanted, refused, warnings }: Made & Record<'isIdle' | 'wanted', boolean>): string {
   if (isIdle) return 'There is nothing to take over.'
   if (!wanted) return 'Nothing was changed. To have the running gateway take over what is marked +, add: --yes'
-  if (refused.length === 0) return 'Taken over.'
-  return refused.map(({ what, why }) => sanitizeLine(`Not taken over: ${what}: ${why}`)).join('\n')
+  return [
+    ...warnings.map(({ what, why }) => `Warning: ${what}: ${why}`),
+    ...refused.map(({ what, why }) => `Not taken over: ${what}: ${why}`),
+    ...(refused.length === 0 ? ['Taken over.'] : []),
+  ]
+    .map(sanitizeLine)
+    .join('\n')
 }
