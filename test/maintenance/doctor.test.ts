@@ -3,9 +3,11 @@ import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { GatewayClient } from '../../src/client/client.ts'
 import { locate } from '../../src/config/locate.ts'
 import { type DoctorParts, examine } from '../../src/maintenance/doctor.ts'
 import { configPlace } from '../../src/maintenance/own-config.ts'
+import { run, testShell } from '../cli/test-shell.ts'
 import { Scope } from '../e2e/gateway-process.ts'
 
 const scope = new Scope()
@@ -117,6 +119,18 @@ describe('what is wrong', () => {
     expect(await look(true, true)).toEqual([])
     expect(state.names).toContain('sluice.json.77.new')
   })
+})
+
+test.each([
+  ['p/m', []],
+  ['sluice/offline', ['NO_MODEL']],
+])('a gateway that runs knows its model better than the environment of the command: %s', async (model, codes) => {
+  const { look } = machine(WELL.replace("model: 'p/m',", ''))
+  const shell = testShell('ws://nowhere')
+  shell.doctor = async () => () => look(false, true)
+  shell.connect = async () => ({ call: async () => ({ model }), close: () => undefined }) as unknown as GatewayClient
+  expect(await run(shell, 'doctor', '--json')).toBe(0)
+  expect(JSON.parse(shell.out).findings.map(({ code }: { code: string }) => code)).toEqual(codes)
 })
 
 test('the real command, on a real folder, with a gateway and without', async () => {

@@ -7,10 +7,15 @@ import { connectFor, writeJson } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
 
+const OFFLINE = 'sluice/offline'
+
 export const doctor: Run = async (args, shell) => {
-  const isRunning = await answers(args, shell)
+  const model = await answeringModel(args, shell)
+  const isRunning = model !== undefined
   const examine = await shell.doctor()
-  const findings = await examine({ isRunning, fix: args.has('fix') })
+  const found = await examine({ isRunning, fix: args.has('fix') })
+  // A gateway that runs may have a key in an environment of its own.
+  const findings = model ? found.filter(({ code }) => code !== 'NO_MODEL' || model === OFFLINE) : found
   const problems = findings.filter(({ kind, fix }) => kind === 'problem' && fix !== 'done')
   if (args.has('json')) writeJson(shell, { ok: problems.length === 0, gateway: isRunning, findings })
   else shell.stdout.write(findings.length === 0 ? 'All is well.\n' : findings.map(block).join(''))
@@ -26,14 +31,14 @@ function block({ code, kind, message, advice, fix }: Finding): string {
   return `${kind} ${code}${mark}: ${sanitizeLine(message)}\n  ${sanitizeLine(next)}\n`
 }
 
-/** Whether a gateway is there; one that does not let us in is there too. */
-async function answers(args: Parameters<Run>[0], shell: Shell): Promise<boolean> {
+/** What the gateway there asks first; undefined: none is there, empty: it does not let us in. */
+async function answeringModel(args: Parameters<Run>[0], shell: Shell): Promise<string | undefined> {
   try {
     const client = await connectFor(args, shell)
-    client.close()
-    return true
+    const { model } = await client.call('status', {}).finally(() => client.close())
+    return model
   } catch (error) {
     const { code } = asSluiceError(error)
-    return code === 'UNAUTHORIZED' || code === 'FORBIDDEN'
+    return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? '' : undefined
   }
 }
