@@ -12,7 +12,7 @@ import { didYouMean, UsageError } from './usage.ts'
 export async function runCli(args: readonly string[], shell: Shell): Promise<number> {
   let command: Command | undefined
   try {
-    const wanted = splitArgs(args)
+    const wanted = splitArgs(args[0] === 'help' ? [...args.slice(1), '--help'] : args)
     if (args.includes('--version') && wanted.words.length === 0) {
       shell.stdout.write(`${shell.version}\n`)
       return EXIT.ok
@@ -91,10 +91,6 @@ function showHelp({ words, rest, help }: Wanted, shell: Shell): number {
     return help ? EXIT.ok : EXIT.usage
   }
   const ofNoun = COMMANDS.filter(({ name }) => name.startsWith(`${noun} `))
-  if (noun === 'help') {
-    shell.stdout.write(overview(shell.version))
-    return EXIT.ok
-  }
   if (ofNoun.length === 0 || (words.length > 1 && !help)) throw unknownCommand(words)
   const out = help ? shell.stdout : shell.stderr
   out.write(nounHelp(noun, ofNoun))

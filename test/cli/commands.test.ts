@@ -484,6 +484,10 @@ describe('gateway call, agent, errors', () => {
   test('help, version, gateway', async () => {
     expect(await cli('--version')).toMatchObject({ code: 0, out: '9.9.9\n' })
     expect((await cli('--help')).out).toContain('cron add')
+    expect((await cli('help')).out).toBe((await cli('--help')).out)
+    for (const words of [['cron'], ['cron', 'add']])
+      expect((await cli('help', ...words)).out).toBe((await cli(...words, '--help')).out)
+    expect((await cli('help', 'config')).out).toMatch(/config get \[key\] .*\n {2}config set <key> <value> /)
     for (const { name } of COMMANDS) expect(await cli(...name.split(' '), '--help')).toMatchObject({ code: 0, err: '' })
     expect((await cli('--no-color', 'gateway', '--port', '0')).shell.portAsked).toBe(0)
   })
