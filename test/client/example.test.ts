@@ -22,5 +22,5 @@ test.each(['http', 'ws'])('it does what it says over %s', async scheme => {
   const gateway = await scope.gateway()
   const env = { SLUICE_URL: gateway.url.replace(/^ws/, scheme), SLUICE_TOKEN: gateway.token }
   const { stdout } = await within(promisify(execFile)(process.execPath, [PATH], { env }), 'the example')
-  expect(stdout.trim()).not.toBe('')
+  expect(stdout).toMatch(/^Session: sessionKey agent:main:main, model sluice\/offline/)
 })

@@ -7,6 +7,6 @@ client.listen({
     event === 'chat' && payload.state === 'final' && console.log(payload.message?.content[0]?.text),
 })
 const idempotencyKey = 'good-morning-1'
-await client.call('chat.send', { sessionKey: 'main', message: '/status', idempotencyKey })
+await client.call('chat.send', { sessionKey: 'main', message: 'status', idempotencyKey })
 await client.call('agent.wait', { runId: idempotencyKey, timeoutMs: 60_000 })
 client.close()

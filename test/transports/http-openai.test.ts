@@ -278,8 +278,15 @@ describe('responses', () => {
 test('none of these endpoints is there unless the config switches it on', async () => {
   const off = await openHttpHouse(() => text('said'), { config: {} })
   try {
-    for (const path of ['/v1/chat/completions', '/v1/responses', '/v1/models', '/hooks/wake', '/hooks/agent']) {
-      expect((await off.ask(path, { body: {} })).status, path).toBe(404)
+    for (const [path, key] of [
+      ['/v1/chat/completions', 'gateway.http.endpoints.chatCompletions.enabled'],
+      ['/v1/models', 'gateway.http.endpoints.chatCompletions.enabled'],
+      ['/v1/responses', 'gateway.http.endpoints.responses.enabled'],
+      ['/hooks/wake', 'hooks.enabled'],
+      ['/hooks/agent', 'hooks.enabled'],
+    ]) {
+      const { status, json } = await off.ask(path as string, { body: {} })
+      expect([status, json.error.message], path).toEqual([404, expect.stringContaining(`Set ${key} to true`)])
     }
   } finally {
     await off.close()
