@@ -91,6 +91,9 @@ test('without a gateway the file itself is changed, and judged as a start would 
   )
   expect((await sluice('get', 'agents.defaults.userTimezone')).stdout).toBe('Asia/Tokyo\n')
   expect(await sluice('set', 'agents.defaults.userTimezone', 'Mars/Base')).toMatchObject({ code: 1 })
+  expect(await sluice('set', 'agents.defaults.model.fallbacks', '["nobody/m"]')).toMatchObject({
+    ...{ code: 1, stderr: expect.stringContaining('agents.defaults.model.fallbacks.0: unknown model: nobody/m') },
+  })
   expect(readFileSync(path, 'utf8')).toContain('cron: { enabled: true }, // jobs')
   expect((await sluice('validate')).stdout).toBe(`${path} is right.\n`)
   expect((await sluice('validate', join(gateway.stateDir, 'none'))).code).toBe(1)
