@@ -7,6 +7,7 @@ import { laneNode } from '../coordination/lanes.ts'
 import type { Caller, TurnCaller } from '../dispatch/caller.ts'
 import type { Call, CallKey, Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
+import { refusedAt } from '../protocol/error-codes.ts'
 import type { Job, JobInput } from '../protocol/job.ts'
 import { applyJobPatch, checkPairing } from '../protocol/job-leniency.ts'
 import { policyOf } from '../protocol/job-policy.ts'
@@ -21,7 +22,7 @@ import { jobSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { JobFilter } from '../store/job-rows.ts'
 import type { JobRow, WriteValue } from '../store/port.ts'
 import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
-import { agentNamed, checkHandOn, sessionNamed } from './agents.ts'
+import { agentNamed, checkHandOn, isAgent, sessionNamed, unknownAgent } from './agents.ts'
 import { clockBehind } from './gateway.ts'
 import { checkCommands, deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
 import { ledgerPage, PAGE_ROWS } from './job-ledger.ts'
@@ -350,7 +351,11 @@ function checkJob(
   { turn, nowMs }: { turn: TurnCaller | undefined; nowMs: number },
 ): void {
   // Refused here, or its runs would have nobody to be carried out by.
-  checkHandOn(parts, turn, agentNamed(parts, job.agentId, turn))
+  const agentId = agentNamed(parts, job.agentId, turn)
+  const settings = parts.settings()
+  if (!isAgent(settings, agentId))
+    throw refusedAt('/agentId', unknownAgent(settings, agentId).message, settings.defaultAgent)
+  checkHandOn(parts, turn, agentId)
   checkPairing(job.sessionTarget, job.payload)
   validateSchedule(job.schedule, parts.facts.zone, nowMs)
 }
@@ -383,10 +388,9 @@ function timesOf({ schedule, policy }: Job): string {
 
 function refuseIdleJob({ enabled, schedule, state }: Job): void {
   if (!enabled || state.nextRunAtMs !== undefined || schedule.kind === 'after') return
-  throw new SluiceError(
-    'INVALID_REQUEST',
-    'this job never fires: its policy leaves none of the times of its schedule; look at startAtMs, endAtMs and maxRuns, or give enabled: false',
-  )
+  const why =
+    'this job never fires: its policy leaves none of the times of its schedule; look at startAtMs, endAtMs and maxRuns in /policy, or add it switched off'
+  throw refusedAt('/enabled', why, false)
 }
 
 function justPassed({ id, schedule, policy }: Job): number | undefined {

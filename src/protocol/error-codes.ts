@@ -75,6 +75,11 @@ export function fromWireError(wire: WireError): SluiceError {
 const ISSUES_TOLD_MAX = 10
 const REFUSAL_LENGTH_MAX = 2_000
 
+/** For what no schema sees: why, which field of the job, and a value that would do there. Clients match the beginning. */
+export function refusedAt(path: string, why: string, example: unknown): SluiceError {
+  return new SluiceError('INVALID_REQUEST', `${why} (at ${path}; for example ${JSON.stringify(example)})`)
+}
+
 /** `invalid <method> params: at /schedule/expr: …; at root: unexpected property 'x'`; scripts match the beginning. */
 /** `example`: params that would be taken. */
 export function paramsError(method: string, error: z.ZodError, example?: unknown): SluiceError {

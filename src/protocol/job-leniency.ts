@@ -5,6 +5,7 @@ import { DAY, MINUTE } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
 import { withoutUndefined } from '../base/without-undefined.ts'
 import { instantOf, isZone, type WallTime, wallAsUtc } from '../base/zoned-time.ts'
+import { refusedAt } from './error-codes.ts'
 import type { Job, JobPatch, Payload } from './job.ts'
 import { patchedPolicy } from './job-policy.ts'
 import type { LeniencyContext } from './method.ts'
@@ -156,7 +157,7 @@ export function parseInstant(text: string, zone?: string): number | undefined {
   if (!isReading(wall) || shift === undefined) return undefined
   const fractionMs = Number((fraction ?? '').padEnd(3, '0').slice(0, 3))
   if (offset !== undefined || zone === undefined) return wallAsUtc(wall) - shift + fractionMs
-  if (!isZone(zone)) throw refused(`RangeError: Invalid time zone specified: ${zone}`)
+  if (!isZone(zone)) throw new SluiceError('INVALID_REQUEST', `RangeError: Invalid time zone specified: ${zone}`)
   const match = instantOf(wall, zone)
   return match.kind === 'gap' ? match.instantMs : match.instantMs + fractionMs
 }
@@ -207,7 +208,10 @@ function patchedPayload(payload: Payload, patch: JobPatch['payload']): Payload {
   const given = withoutUndefined(patch)
   if (patch.kind === payload.kind) return { ...payload, ...given } as Payload
   const text = { agentTurn: 'message', command: 'argv', systemEvent: 'text', message: 'text' }[patch.kind]
-  if (!(text in given)) throw refused(`cron.update payload.kind="${patch.kind}" requires ${text}`)
+  if (!(text in given)) {
+    const why = `cron.update payload.kind="${patch.kind}" requires ${text}`
+    throw refusedAt('/payload', why, { kind: patch.kind, [text]: text === 'argv' ? ['df', '-h'] : 'Look at the post' })
+  }
   return given as Payload
 }
 
@@ -215,9 +219,7 @@ function patchedPayload(payload: Payload, patch: JobPatch['payload']): Payload {
 export function checkPairing(sessionTarget: Job['sessionTarget'], payload: Payload): void {
   if (payload.kind === 'message' || payload.kind === 'command') return
   const needed = sessionTarget === 'main' ? 'systemEvent' : 'agentTurn'
-  if (payload.kind !== needed) throw refused(`${sessionTarget} cron jobs require payload.kind="${needed}"`)
-}
-
-function refused(message: string): SluiceError {
-  return new SluiceError('INVALID_REQUEST', message)
+  if (payload.kind === needed) return
+  const why = `${sessionTarget} cron jobs require payload.kind="${needed}"`
+  throw refusedAt('/sessionTarget', why, SESSION_TARGETS[payload.kind])
 }

@@ -3,8 +3,8 @@
 // by next-occurrence.ts, because croner keeps neither the gap nor the repeated hour as we promise.
 import { CronDate, CronPattern } from 'croner'
 import { DAY } from '../base/durations.ts'
-import { SluiceError } from '../base/errors.ts'
 import { type WallTime, wallAsUtc } from '../base/zoned-time.ts'
+import { refusedAt } from '../protocol/error-codes.ts'
 
 export interface CronExpression {
   /** False for a bare `*` (or `?`) as hour, true for numbers, lists, ranges and steps: which daylight saving rule holds. */
@@ -26,6 +26,9 @@ export const COMPILED_MAX = 1_000
 const WALL_MS_END = wallAsUtc({ year: 3000, month: 1, day: 1, hour: 0, minute: 0, second: 0 })
 
 const compiled = new Map<string, CronExpression>()
+
+/** What is shown as right where another one is refused. */
+export const EXPRESSION_EXAMPLE = '0 9 * * 1-5'
 
 /** Throws INVALID_REQUEST with croner's own words, in the form the wire has always had: `TypeError: CronPattern: …`. */
 export function compileCron(expr: string): CronExpression {
@@ -62,7 +65,7 @@ function parse(expr: string): CronPattern {
     return pattern
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    throw new SluiceError('INVALID_REQUEST', `TypeError: ${error.message}`, { cause: error })
+    throw refusedAt('/schedule/expr', `TypeError: ${error.message}`, EXPRESSION_EXAMPLE)
   }
 }
 

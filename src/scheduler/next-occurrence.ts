@@ -1,8 +1,7 @@
 // When a schedule fires next, as pure arithmetic from instant to instant, with daylight saving decided for cron: a
 // fixed hour fires once a day whatever the clocks do, and what names no hour follows elapsed time. It refuses to read a
 // clock and knows nothing of jobs, runs or missed occurrences.
-import { DAY, MINUTE, SECOND } from '../base/durations.ts'
-import { SluiceError } from '../base/errors.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '../base/durations.ts'
 import {
   formatInstant,
   instantOf,
@@ -13,8 +12,9 @@ import {
   wallAsUtc,
   wallTime,
 } from '../base/zoned-time.ts'
+import { refusedAt } from '../protocol/error-codes.ts'
 import type { Schedule } from '../protocol/job.ts'
-import { type CronExpression, compileCron, SEARCH_SPAN } from './cron-expression.ts'
+import { type CronExpression, compileCron, EXPRESSION_EXAMPLE, SEARCH_SPAN } from './cron-expression.ts'
 
 export interface ScheduleContext {
   /** The zone of a cron schedule that names none. */
@@ -152,21 +152,28 @@ export function validateSchedule(schedule: Schedule, zone: string, nowMs: number
   if (schedule.kind === 'cron') compileCron(schedule.expr)
   if (schedule.kind === 'every') checkBetween(schedule)
   const ownZone = (schedule.kind === 'at' ? undefined : schedule.tz) ?? zone
-  if (!isZone(ownZone)) throw refused(`RangeError: Invalid time zone specified: ${ownZone}`)
+  if (!isZone(ownZone)) {
+    throw refusedAt('/schedule/tz', `RangeError: Invalid time zone specified: ${ownZone}`, 'Europe/Berlin')
+  }
   if (schedule.kind === 'at') {
     if (schedule.atMs >= nowMs - PAST_AT_TOLERANCE) return
     const [at, now] = [formatInstant(schedule.atMs, zone), formatInstant(nowMs, zone)]
-    throw refused(`the time ${at} is past, it is now ${now}; give a later time, or the present one to run at once`)
+    const why = `the time ${at} is past, it is now ${now}; give a later time, or the present one to run at once`
+    throw refusedAt('/schedule/atMs', why, nowMs + HOUR)
   }
   if (nextOccurrence(schedule, nowMs, { zone, createdAtMs: nowMs }) !== undefined) return
-  throw refused(
-    schedule.kind === 'cron'
-      ? `this schedule never fires: no date within eight years matches "${schedule.expr}"; check its day and month fields`
-      : `this schedule never fires: ${schedule.everyMs} ms from its start is past the end of time; give a shorter everyMs`,
-  )
+  if (schedule.kind === 'cron') {
+    const why = `this schedule never fires: no date within eight years matches "${schedule.expr}"; check its day and month fields`
+    throw refusedAt('/schedule/expr', why, EXPRESSION_EXAMPLE)
+  }
+  const why = `this schedule never fires: ${schedule.everyMs} ms from its start is past the end of time; give a shorter everyMs`
+  throw refusedAt('/schedule/everyMs', why, HOUR)
 }
 
+const BETWEEN_EXAMPLE = { kind: 'every', everyMs: 90 * MINUTE, between: { from: '08:00', to: '18:00' } }
+
 function checkBetween({ everyMs, between, tz, anchorMs }: Extract<Schedule, { kind: 'every' }>): void {
+  const refused = (why: string) => refusedAt('/schedule', why, BETWEEN_EXAMPLE)
   if (!between) {
     if (tz === undefined) return
     throw refused('schedule.tz of an interval goes with schedule.between; leave it out, or name both')
@@ -176,10 +183,6 @@ function checkBetween({ everyMs, between, tz, anchorMs }: Extract<Schedule, { ki
   const fits = everyMs >= MINUTE && everyMs <= (minuteOf(between.to) - minuteOf(between.from)) * MINUTE
   if (fits) return
   throw refused(
-    `schedule.everyMs must be at least ${MINUTE} and fit between schedule.between.from and .to, which is later on the same day, such as {from: "08:00", to: "18:00"}`,
+    `schedule.everyMs must be at least ${MINUTE} and fit between schedule.between.from and .to, which is later on the same day`,
   )
-}
-
-function refused(message: string): SluiceError {
-  return new SluiceError('INVALID_REQUEST', message)
 }

@@ -2,7 +2,7 @@
 import { SluiceError } from '../base/errors.ts'
 
 export function noFirstJob(jobId: string): SluiceError {
-  return waitRefused(`there is no job ${jobId} to wait for (schedule.job)`, jobId)
+  return waitRefused(`there is no job "${jobId}" to wait for (at /schedule/job, which is the id of one)`, jobId)
 }
 
 export function waitRefused(why: string, jobId: string): SluiceError {

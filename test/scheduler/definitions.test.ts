@@ -63,6 +63,39 @@ test('every refusal names the field, and what it shows as right is taken', async
   await one.close()
 })
 
+/** With the member at a path, such as `/schedule/expr`, replaced. */
+function withMember(fields: object, [first = '', ...rest]: readonly string[], value: unknown): object {
+  const inner = (fields as Record<string, object>)[first]
+  return { ...fields, [first]: rest.length === 0 ? value : withMember(inner ?? {}, rest, value) }
+}
+
+const BETWEEN = { from: '08:00', to: '18:00' }
+test.each<[string, object, string]>([
+  ['an expression that cannot be read', { schedule: { expr: '0 25 * * *' } }, '/schedule/expr'],
+  ['31 February', { schedule: { expr: '0 9 31 2 *' } }, '/schedule/expr'],
+  ['a zone that is none', { schedule: { expr: '0 9 * * *', tz: 'Mars/Base' } }, '/schedule/tz'],
+  ['a time that is past', { schedule: { kind: 'at', atMs: 1 } }, '/schedule/atMs'],
+  ['an interval without end', { schedule: { kind: 'every', everyMs: 9e15 } }, '/schedule/everyMs'],
+  ['a zone of an interval', { schedule: { kind: 'every', everyMs: 60_000, tz: 'UTC' } }, '/schedule'],
+  ['hours too few', { schedule: { kind: 'every', everyMs: 86_000_000, between: BETWEEN } }, '/schedule'],
+  ['an anchor too many', { schedule: { kind: 'every', everyMs: 60_000, between: BETWEEN, anchorMs: 1 } }, '/schedule'],
+  ['a pair that does not go together', { sessionTarget: 'main' }, '/sessionTarget'],
+  ['an agent that is not there', { agentId: 'nobody' }, '/agentId'],
+  ['a policy that leaves no time', { policy: { endAtMs: 1 } }, '/enabled'],
+])('what no schema sees has its path too: %s; what is shown there is taken', async (_what, wrong, path) => {
+  const one = await openHouse(() => text('done'))
+  const refusal = await one.call('cron.add', { ...right, ...wrong }).catch((error: Error) => error)
+  const [, at = '', example = ''] = / \(at (\S+); for example (.+)\)$/.exec((refusal as Error).message) ?? []
+  expect([refusal, at]).toEqual([expect.objectContaining({ code: 'INVALID_REQUEST' }), path])
+  const mended = withMember(wrong, at.slice(1).split('/'), JSON.parse(example))
+  const added = await one.call('cron.add', { ...right, ...mended })
+  const refused = one.call('cron.update', { id: added.id, patch: { enabled: true, ...wrong } })
+  await expect(refused).rejects.toThrow(`(at ${path}; for example ${example})`)
+  expect((await one.call('cron.list', { includeDisabled: true })).jobs).toEqual([added])
+  expect(await one.call('cron.update', { id: added.id, patch: mended })).toMatchObject({ id: added.id })
+  await one.close()
+})
+
 const words = fc.constantFrom(
   '',
   ' ',

@@ -316,7 +316,10 @@ describe('applyJobPatch', () => {
     expect(() => applyJobPatch(job, { payload: { kind: 'systemEvent' } })).toThrow(message('systemEvent', 'text'))
     expect(() => applyJobPatch(job, { payload: { kind: 'message' } })).toThrow(message('message', 'text'))
     expect(() => applyJobPatch(event, { payload: { kind: 'agentTurn', to: 't' } })).toThrow(
-      expect.objectContaining({ code: 'INVALID_REQUEST', message: message('agentTurn', 'message') }),
+      expect.objectContaining({
+        code: 'INVALID_REQUEST',
+        message: `${message('agentTurn', 'message')} (at /payload; for example {"kind":"agentTurn","message":"Look at the post"})`,
+      }),
     )
   })
 
@@ -345,10 +348,16 @@ describe('checkPairing', () => {
 
   it('refuses the others in the words of the wire', () => {
     expect(() => checkPairing('main', turn)).toThrow(
-      new SluiceError('INVALID_REQUEST', 'main cron jobs require payload.kind="systemEvent"'),
+      new SluiceError(
+        'INVALID_REQUEST',
+        'main cron jobs require payload.kind="systemEvent" (at /sessionTarget; for example "isolated")',
+      ),
     )
     expect(() => checkPairing('isolated', event)).toThrow(
-      new SluiceError('INVALID_REQUEST', 'isolated cron jobs require payload.kind="agentTurn"'),
+      new SluiceError(
+        'INVALID_REQUEST',
+        'isolated cron jobs require payload.kind="agentTurn" (at /sessionTarget; for example "main")',
+      ),
     )
   })
 })

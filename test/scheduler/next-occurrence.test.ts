@@ -264,13 +264,17 @@ describe('validateSchedule', () => {
   })
 
   it.each(['Mars/Phobos', '+02:00', 'Europe'])('refuses the zone %s', zone => {
-    expect(refusal(cron('0 9 * * *', zone))).toBe(`RangeError: Invalid time zone specified: ${zone}`)
-    expect(refusal(cron('0 9 * * *'), zone)).toBe(`RangeError: Invalid time zone specified: ${zone}`)
+    expect(refusal(cron('0 9 * * *', zone))).toBe(
+      `RangeError: Invalid time zone specified: ${zone} (at /schedule/tz; for example "Europe/Berlin")`,
+    )
+    expect(refusal(cron('0 9 * * *'), zone)).toBe(
+      `RangeError: Invalid time zone specified: ${zone} (at /schedule/tz; for example "Europe/Berlin")`,
+    )
   })
 
   it('refuses what never fires', () => {
     expect(refusal(cron('0 0 31 2 *'))).toBe(
-      'this schedule never fires: no date within eight years matches "0 0 31 2 *"; check its day and month fields',
+      'this schedule never fires: no date within eight years matches "0 0 31 2 *"; check its day and month fields (at /schedule/expr; for example "0 9 * * 1-5")',
     )
     expect(refusal({ kind: 'every', everyMs: Number.MAX_SAFE_INTEGER })).toMatch(/^this schedule never fires: /)
   })
@@ -278,7 +282,8 @@ describe('validateSchedule', () => {
   it('refuses a time more than a minute past, and shows it with the present one', () => {
     expect(refusal({ kind: 'at', atMs: nowMs - PAST_AT_TOLERANCE - 1000 })).toBe(
       'the time Mon 2026-11-23 08:58:59 Europe/Berlin (+01:00) is past, it is now Mon 2026-11-23 09:00 Europe/Berlin ' +
-        '(+01:00); give a later time, or the present one to run at once',
+        '(+01:00); give a later time, or the present one to run at once (at /schedule/atMs; for example ' +
+        `${nowMs + 3_600_000})`,
     )
     expect(refusal({ kind: 'at', atMs: nowMs - PAST_AT_TOLERANCE - 1 })).toBeDefined()
   })
