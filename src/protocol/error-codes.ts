@@ -77,7 +77,8 @@ const REFUSAL_LENGTH_MAX = 2_000
 
 /** For what no schema sees: why, which field of the job, and a value that would do there. Clients match the beginning. */
 export function refusedAt(path: string, why: string, example: unknown): SluiceError {
-  return new SluiceError('INVALID_REQUEST', `${why} (at ${path}; for example ${JSON.stringify(example)})`)
+  const message = `${why} (at ${path}; for example ${JSON.stringify(example)})`
+  return new SluiceError('INVALID_REQUEST', message, { outcome: 'not-started' })
 }
 
 /** `invalid <method> params: at /schedule/expr: …; at root: unexpected property 'x'`; scripts match the beginning. */

@@ -268,7 +268,7 @@ describe('turns of one agent', () => {
     const off = { name: 'off', schedule: after, payload, enabled: false }
     const waits = await ofBobs('cron.add', off)
     for (const patch of [{ enabled: true }, { schedule: after, enabled: true }])
-      await expect(ofBobs('cron.update', { id: waits.id, patch })).rejects.toThrow(`there is no job ${hers.id}`)
+      await expect(ofBobs('cron.update', { id: waits.id, patch })).rejects.toThrow(`there is no job "${hers.id}"`)
     // What a person has tied together works, and its own side may be changed.
     await one.call('cron.update', { id: waits.id, patch: { enabled: true } })
     await ofBobs('cron.update', { id: waits.id, patch: { name: 'renamed' } })

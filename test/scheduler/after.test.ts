@@ -169,8 +169,8 @@ describe('refused when it is saved', () => {
       ),
     })
     await expect(wait(a.id, a.id)).rejects.toThrow('"backup", which waits for "backup"')
-    await expect(wait(a.id, 'nobody')).rejects.toThrow('there is no job nobody')
-    await expect(one.call('cron.add', follows('nobody'))).rejects.toThrow('there is no job nobody')
+    await expect(wait(a.id, 'nobody')).rejects.toThrow('there is no job "nobody"')
+    await expect(one.call('cron.add', follows('nobody'))).rejects.toThrow('there is no job "nobody"')
     expect(await jobNamed(one, 'backup')).toMatchObject({ schedule: { kind: 'every' }, state: a.state })
     await wait(c.id, a.id)
   })
