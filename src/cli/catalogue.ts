@@ -26,6 +26,14 @@ const status = () => import('./commands/status.ts')
 const cron = () => import('./commands/cron.ts')
 const cronEdit = () => import('./commands/cron-edit.ts')
 
+const LEDGER_FLAGS: Flags = {
+  since: { value: '<time>', summary: 'From then on: 2d, 2026-12-24.' },
+  state: { value: '<state>', summary: 'Only those that are ok, failed, skipped, …' },
+  limit: { value: '<n>', summary: 'The newest so many (50).' },
+  before: { value: '<seq>', summary: 'Of those before that row: the next page.' },
+  ...RPC_FLAGS,
+}
+
 const CRON_COMMANDS: readonly Command[] = [
   {
     name: 'cron list',
@@ -38,6 +46,15 @@ const CRON_COMMANDS: readonly Command[] = [
     },
     example: 'cron list --all',
     load: async () => (await cron()).list,
+  },
+  {
+    name: 'cron show',
+    aliases: ['cron get'],
+    summary: 'Show a job: all of its policy that holds, how it went, and when it comes.',
+    positionals: ['id'],
+    flags: RPC_FLAGS,
+    example: 'cron show my-job',
+    load: async () => (await cron()).show,
   },
   {
     name: 'cron add',
@@ -113,11 +130,7 @@ const CRON_COMMANDS: readonly Command[] = [
     name: 'cron runs',
     summary: 'Show the runs of a job, oldest first.',
     positionals: ['id'],
-    flags: {
-      id: { value: '<id>', summary: 'The job, as a flag.' },
-      limit: { value: '<n>', summary: 'The newest so many (50).' },
-      ...RPC_FLAGS,
-    },
+    flags: { id: { value: '<id>', summary: 'The job, as a flag.' }, ...LEDGER_FLAGS },
     example: 'cron runs my-job --limit 10',
     load: async () => (await cron()).runs,
   },
@@ -125,12 +138,7 @@ const CRON_COMMANDS: readonly Command[] = [
     name: 'cron history',
     summary: 'Show what became of all jobs, or of one, oldest first.',
     positionals: ['[id]'],
-    flags: {
-      since: { value: '<time>', summary: 'From then on: 2d, 2026-12-24 (1d).' },
-      state: { value: '<state>', summary: 'Only those that are ok, failed, skipped, …' },
-      limit: { value: '<n>', summary: 'The newest so many (50).' },
-      ...RPC_FLAGS,
-    },
+    flags: { ...LEDGER_FLAGS, since: { value: '<time>', summary: 'From then on: 2d, 2026-12-24 (1d).' } },
     example: 'cron history --since 2d --state failed',
     load: async () => (await cron()).history,
   },

@@ -63,7 +63,9 @@ export async function newsOf(job: Job, { call }: Link): Promise<JobNews> {
 export function describeJob(headline: string, { job, next }: JobNews, paint: Paint): string {
   const [first, ...later] = next.times.map(time => formatInstant(time, next.zone))
   const isAfter = job.schedule.kind === 'after'
-  const nothing = !job.enabled ? 'not while it is disabled' : isAfter ? 'when that job has ended so' : 'never again'
+  const { pausedBecause: why, lastRunAtMs, lastStatus, lastError } = job.state
+  const off = `not while it is disabled${why === undefined ? '' : ` (${sanitizeLine(why)})`}`
+  const nothing = !job.enabled ? off : isAfter ? 'when that job has ended so' : 'never again'
   const rows = [
     ['schedule', shortSchedule(job.schedule, next.zone)],
     ...(job.schedule.kind === 'at' || next.words === undefined ? [] : [['', next.words]]),
@@ -72,6 +74,9 @@ export function describeJob(headline: string, { job, next }: JobNews, paint: Pai
     ['policy', policyWords(job, next.zone)],
     ...(next.delivery ? [['result', deliveryWords(next.delivery)]] : []),
     ...(job.madeBy ? [['made by', makerWords(job.madeBy)]] : []),
+    ...(lastRunAtMs === undefined
+      ? []
+      : [['last', `${formatInstant(lastRunAtMs, next.zone)}: ${sanitizeLine(lastError ?? lastStatus ?? 'running')}`]]),
     ['next', first ?? nothing],
     ...later.map(time => ['', time]),
   ]
@@ -102,7 +107,7 @@ function makerWords({ kind, sessionKey }: NonNullable<Job['madeBy']>): string {
 }
 
 /** All that holds, the defaults too. */
-function policyWords(job: Pick<Job, 'policy'>, zone: string): string {
+function policyWords(job: Pick<Job, 'policy' | 'payload'>, zone: string): string {
   const policy = policyOf(job)
   const { catchUp, catchUpWindowMs, startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs, staggerMs } = policy
   const window =
@@ -111,10 +116,11 @@ function policyWords(job: Pick<Job, 'policy'>, zone: string): string {
     `missed times: ${catchUp}${window}`,
     `overlap: ${policy.overlap}`,
     `failure alert: ${policy.failureAlert ? 'on' : 'off'}`,
-    ...(pauseAfterFailures > 0 ? [`off after ${pauseAfterFailures} failures`] : []),
+    pauseAfterFailures > 0 ? `off after ${pauseAfterFailures} failures` : 'never off by failures',
     `retries: ${retryWords(policy)}`,
     ...Object.entries(policy.budget ?? {}).map(([name, most]) => `${name} at most ${most}`),
-    ...(jitterMs > 0 ? [`up to ${formatDuration(jitterMs)} later`] : []),
+    ...(job.payload.kind === 'agentTurn' && !policy.budget ? ['no budget'] : []),
+    jitterMs > 0 ? `up to ${formatDuration(jitterMs)} later` : 'no jitter',
     ...(staggerMs === undefined ? [] : [`${formatDuration(staggerMs)} apart from others of its instant`]),
     ...(startAtMs === undefined ? [] : [`from ${formatInstant(startAtMs, zone)}`]),
     ...(endAtMs === undefined ? [] : [`until ${formatInstant(endAtMs, zone)}`]),

@@ -93,6 +93,11 @@ const listed = new WeakMap<JobPage, { readonly limit: number; readonly staggerMs
 
 /** Most lists are asked for again and again, and are the same: they are answered in place. */
 function listJobs(parts: MethodParts, { params, caller }: Call<'cron.list'>): JobList | Promise<JobList> {
+  if (params.id !== undefined) {
+    const job = parts.store.read.job(params.id)?.job
+    const jobs = job && maySeeJob(parts, caller, job) ? [shown(parts, job)] : []
+    return { jobs, total: jobs.length }
+  }
   const filter = { includeDisabled: params.includeDisabled ?? false, madeBy: params.madeBy }
   const limit = params.limit ?? JOBS_LISTED_MAX
   if (!seesAllJobs(parts, caller)) {

@@ -275,6 +275,65 @@ describe('other cron commands', () => {
 })
 
 describe('policies, the ledger and the next times', () => {
+  const row = (more: object) => ({
+    ...{ ts: NOW, jobId: ID, action: 'finished', status: 'ok', state: 'ok', summary: 'done', runAtMs: NOW },
+    ...{ durationMs: 1200, occurrence: 'o', seq: 7, lagMs: 0, ...more },
+  })
+
+  test.each(['runs', 'history'] as const)(
+    '%s: filters and pages go to the gateway; what a run took is shown',
+    async name => {
+      const used = {
+        seq: 8,
+        lagMs: 65_000,
+        attempt: 3,
+        inputTokens: 40,
+        outputTokens: 2,
+        costUsd: 0.5,
+        delivery: 'sent',
+      }
+      gateway.answers(`cron.${name}`, { entries: [row({}), row(used)] })
+      const flags = ['--state', 'ok', '--since', '2026-11-01', '--before', '9', '--limit', '2']
+      const { out, err } = await cli('cron', name, ...(name === 'runs' ? [ID] : []), ...flags)
+      expect(gateway.paramsOf(`cron.${name}`)).toEqual([
+        { ...(name === 'runs' && { id: ID }), states: ['ok'], sinceMs: Date.UTC(2026, 9, 31, 23), before: 9, limit: 2 },
+      ])
+      expect(err).toContain('Those before: --before 7')
+      const [head, , last] = out.split('\n')
+      expect(head).toMatch(/When +State +Took +Late +Tries +Tokens +Cost +Told +What came of it$/)
+      expect(last).toMatch(/ok +1s +1m 5s +3 +42 +\$0\.5000 +sent +done$/)
+      gateway.answers(`cron.${name}`, { entries: [row({})] })
+      expect((await cli('cron', name, ...(name === 'runs' ? [ID] : []))).out).toMatch(/Took +What came of it\n/)
+    },
+  )
+
+  test('the ledger of a job that never was is no empty one', async () => {
+    gateway.answers('cron.runs', { entries: [] })
+    expect((await cli('cron', 'runs', 'my-job')).out).toBe('No runs yet.\n')
+    gateway.answers('cron.list', { jobs: [], total: 0 })
+    const { code, err } = await cli('cron', 'runs', 'my-jub')
+    expect([code, err]).toEqual([1, expect.stringContaining('There is no job "my-jub". All jobs: sluice cron list')])
+  })
+
+  test('show tells all that holds of a job, how it went and why it is off', async () => {
+    const state = { lastRunAtMs: NOW, lastStatus: 'error', lastError: 'no key', pausedBecause: 'it failed twice' }
+    gateway.answers('cron.list', { jobs: [job({ enabled: false, state })], total: 1 })
+    gateway.answers('cron.next', { times: [], zone: 'Europe/Berlin', words: 'every day' })
+    const { out } = await cli('cron', 'show', 'my-job')
+    expect(out).toContain(
+      'policy    missed times: latest, overlap: skip, failure alert: on, never off by failures, retries: 2 after 1m, 5m, no budget, no jitter',
+    )
+    expect(out).toMatch(/last +Sun 2026-11-22 13:00 Europe\/Berlin \(\+01:00\): no key\n/)
+    expect(out).toMatch(/next +not while it is disabled \(it failed twice\)\n/)
+    expect(JSON.parse((await cli('cron', 'show', ID, '--json')).out)).toMatchObject({
+      id: ID,
+      state,
+      words: 'every day',
+    })
+    expect(gateway.paramsOf('cron.list').at(-1)).toEqual({ id: ID })
+    expect((await cli('cron', 'next', ID)).out).toContain(`More on it: sluice cron show ${ID}`)
+  })
+
   test('the flags of a policy become its members, and all that holds is shown', async () => {
     const flags =
       '--catch-up all --catch-up-window 2h --start 2026-12-24 --max-runs 3 --no-failure-alert --pause-after 5'

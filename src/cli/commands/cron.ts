@@ -1,14 +1,15 @@
-// The scheduler's jobs, looked at and run: list, runs, run, rm, status.
-import { DAY, formatDuration, parseDuration } from '../../base/durations.ts'
+// The scheduler's jobs, looked at and run: list, show, runs, history, next, run, rm, status.
+import { DAY, formatDuration, parseDuration, SECOND } from '../../base/durations.ts'
 import { SluiceError } from '../../base/errors.ts'
+import { withoutUndefined } from '../../base/without-undefined.ts'
 import { formatInstant, formatOffset, offsetMs } from '../../base/zoned-time.ts'
-import type { Result } from '../../protocol/catalogue.ts'
+import type { ParamsInput, Result } from '../../protocol/catalogue.ts'
 import type { Job, JobMaker, OccurrenceState, RunLog } from '../../protocol/job.ts'
 import { parseInstant } from '../../protocol/job-leniency.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
 import { type Link, withGateway, writeJson } from '../gateway-link.ts'
-import { jobReference, resolveJobId } from '../jobs.ts'
+import { describeJob, jobReference, newsOf, resolveJobId } from '../jobs.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { type Paint, paintFor } from '../text/paint.ts'
 import { sanitizeLine } from '../text/sanitize.ts'
@@ -97,9 +98,7 @@ export const remove: Run = async (args, shell) => {
       `Removed job ${id}.\n${waiting ? `These jobs fired after it, and are switched off: ${waiting}\n` : ''}`,
     )
   }
-  if (!answer.removed && !args.has('json')) {
-    throw new SluiceError('NOT_FOUND', `There is no job "${reference}". All jobs: sluice cron list --all`)
-  }
+  if (!answer.removed && !args.has('json')) throw noJob(reference)
   return answer.removed ? EXIT.ok : EXIT.failed
 }
 
@@ -125,7 +124,7 @@ export const run: Run = async (args, shell) => {
 }
 
 function runWords({ ran, reason, runId, status, error }: Result<'cron.run'>, job: string): string {
-  const reference = /^[\w-]+$/.test(job) ? job : `'${job.replaceAll("'", "'\\''")}'`
+  const reference = shellWord(job)
   if (reason === 'not-due') {
     return `Not run: the job is not due. To run it all the same: sluice cron run ${reference} --force`
   }
@@ -137,33 +136,11 @@ function runWords({ ran, reason, runId, status, error }: Result<'cron.run'>, job
   return `Ran${named}, ${status}${why}.`
 }
 
-const RUNS_SHOWN_DEFAULT = 50
-
-export const runs: Run = async (args, shell) => {
-  if (args.has('id') && args.positionals.length > 0) throw args.usage('The job is named twice, as a word and as --id.')
-  const reference = args.text('id') ?? jobReference(args)
-  const limit = args.whole('limit', { min: 1, max: 5_000 }) ?? RUNS_SHOWN_DEFAULT
-  const { entries, zone } = await withGateway(args, shell, async link => {
-    const id = await resolveJobId(reference, link)
-    return ledgerOf({ id, limit }, shell, link)
-  })
-  if (args.has('json')) writeJson(shell, { entries })
-  else if (entries.length === 0) shell.stdout.write('No runs yet.\n')
-  else {
-    const paint = paintFor(shell.color)
-    shell.stdout.write(renderTable(entries, runColumns(zone, paint), { width: shell.stdout.columns(), paint }))
-  }
-  return EXIT.ok
+function shellWord(text: string): string {
+  return /^[\w-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-async function ledgerOf(params: { id: string; limit: number }, shell: Shell, { call }: Link) {
-  const [{ entries }, scheduler] = await Promise.all([
-    call('cron.runs', params),
-    call('cron.status', {}).catch(() => undefined),
-  ])
-  return { entries, zone: scheduler?.zone ?? shell.zone }
-}
-
+const ROWS_SHOWN_DEFAULT = 50
 const HISTORY_SINCE_MS_DEFAULT = DAY
 const STATES = [
   'running',
@@ -175,25 +152,45 @@ const STATES = [
   'unknown',
 ] as const satisfies readonly OccurrenceState[]
 
+/** The ledger of one job. */
+export const runs: Run = async (args, shell) => {
+  if (args.has('id') && args.positionals.length > 0) throw args.usage('The job is named twice, as a word and as --id.')
+  return await showLedger(args, shell, { reference: args.text('id') ?? jobReference(args), none: 'No runs yet.' })
+}
+
 /** The ledger of all jobs, or of one, since some time. */
-export const history: Run = async (args, shell) => {
-  const reference = args.positionals[0]
-  const limit = args.whole('limit', { min: 1, max: 5_000 }) ?? RUNS_SHOWN_DEFAULT
+export const history: Run = async (args, shell) =>
+  await showLedger(args, shell, {
+    reference: args.positionals[0],
+    none: 'Nothing is in the ledger for that time.',
+    sinceMs: shell.clock.now() - HISTORY_SINCE_MS_DEFAULT,
+    isNamed: true,
+  })
+
+interface LedgerWish {
+  readonly reference: string | undefined
+  /** What is said where there is nothing. */
+  readonly none: string
+  /** Where --since is not given. */
+  readonly sinceMs?: number
+  readonly isNamed?: true
+}
+
+async function showLedger(args: Arguments, shell: Shell, wish: LedgerWish): Promise<number> {
+  const limit = args.whole('limit', { min: 1, max: 5_000 }) ?? ROWS_SHOWN_DEFAULT
+  const before = args.whole('before', { min: 1, max: Number.MAX_SAFE_INTEGER })
   const state = args.oneOf('state', STATES)
   const { entries, zone, names } = await withGateway(args, shell, async link => {
-    const { call } = link
-    const { zone } = await call('cron.status', {})
-    const sinceMs = sinceOf(args, { zone, nowMs: shell.clock.now() })
-    const filter = { limit, sinceMs, ...(state && { states: [state] }) }
-    const read = async () =>
-      reference === undefined
-        ? call('cron.history', filter)
-        : call('cron.runs', { id: await resolveJobId(reference, link), ...filter })
-    const [{ entries }, { jobs }] = await Promise.all([read(), call('cron.list', { includeDisabled: true })])
+    const { zone } = await link.call('cron.status', {})
+    // A page that goes on is not bounded by the time of the first one.
+    const sinceMs = sinceOf(args, { zone, nowMs: shell.clock.now() }) ?? (before ? undefined : wish.sinceMs)
+    const filter = { limit, ...withoutUndefined({ before, sinceMs }), ...(state && { states: [state] }) }
+    const { entries } = await readLedger(wish.reference, filter, link)
+    const { jobs } = wish.isNamed ? await link.call('cron.list', { includeDisabled: true }) : { jobs: [] }
     return { entries, zone, names: new Map(jobs.map(job => [job.id, job.name])) }
   })
   if (args.has('json')) writeJson(shell, { entries })
-  else if (entries.length === 0) shell.stdout.write('Nothing is in the ledger for that time.\n')
+  else if (entries.length === 0) shell.stdout.write(`${wish.none}\n`)
   else {
     const paint = paintFor(shell.color)
     const named: Column<RunLog> = {
@@ -201,15 +198,28 @@ export const history: Run = async (args, shell) => {
       cell: ({ jobId }) => sanitizeLine(names.get(jobId) ?? jobId.slice(0, ID_WIDTH_MIN)),
       widthMin: 8,
     }
-    const columns = [named, ...runColumns(zone, paint)]
+    const columns = [...(wish.isNamed ? [named] : []), ...runColumns(entries, zone, paint)]
     shell.stdout.write(renderTable(entries, columns, { width: shell.stdout.columns(), paint }))
   }
+  if (entries.length === limit) shell.stderr.write(`Those before: --before ${entries[0]?.seq}\n`)
   return EXIT.ok
 }
 
-function sinceOf(args: Arguments, { zone, nowMs }: { zone: string; nowMs: number }): number {
+async function readLedger(reference: string | undefined, filter: ParamsInput<'cron.history'>, link: Link) {
+  if (reference === undefined) return await link.call('cron.history', filter)
+  const id = await resolveJobId(reference, link)
+  const answer = await link.call('cron.runs', { id, ...filter })
+  if (answer.entries.length > 0 || (await link.call('cron.list', { id })).total > 0) return answer
+  throw noJob(reference)
+}
+
+function noJob(reference: string): SluiceError {
+  return new SluiceError('NOT_FOUND', `There is no job "${reference}". All jobs: sluice cron list --all`)
+}
+
+function sinceOf(args: Arguments, { zone, nowMs }: { zone: string; nowMs: number }): number | undefined {
   const since = args.text('since')
-  if (since === undefined) return nowMs - HISTORY_SINCE_MS_DEFAULT
+  if (since === undefined) return undefined
   const spanMs = parseDuration(since)
   const atMs = spanMs === undefined ? parseInstant(since, zone) : nowMs - spanMs
   if (atMs !== undefined) return Math.max(0, atMs)
@@ -224,8 +234,10 @@ export const next: Run = async (args, shell) => {
     link.call('cron.next', { id: await resolveJobId(reference, link), count }),
   )
   if (args.has('json')) writeJson(shell, answer)
-  else if (answer.times.length === 0) shell.stdout.write('It does not run again, or is disabled.\n')
-  else shell.stdout.write(readingLines(answer))
+  else if (answer.times.length === 0) {
+    const why = 'No time is known: it is switched off, has ended, or fires after another job.'
+    shell.stdout.write(`${answer.words}\n${why} More on it: sluice cron show ${shellWord(reference)}\n`)
+  } else shell.stdout.write(readingLines(answer))
   return EXIT.ok
 }
 
@@ -264,7 +276,15 @@ function putOffWords({ staggeredMs }: RunLog): string {
   return staggeredMs === undefined ? '' : `(${formatDuration(staggeredMs)} later: others were due with it) `
 }
 
-function runColumns(zone: string, paint: Paint): Column<RunLog>[] {
+/** Columns in which no row has anything are left out. */
+function runColumns(entries: readonly RunLog[], zone: string, paint: Paint): Column<RunLog>[] {
+  const known: Column<RunLog>[] = [
+    { title: 'Late', cell: ({ lagMs = 0 }) => (lagMs < SECOND ? '' : formatDuration(lagMs)), leaves: 0.6 },
+    { title: 'Tries', cell: ({ attempt = 1 }) => (attempt > 1 ? String(attempt) : ''), leaves: 0.4 },
+    { title: 'Tokens', cell: ({ inputTokens, outputTokens = 0 }) => amount(inputTokens, outputTokens), leaves: 0.2 },
+    { title: 'Cost', cell: ({ costUsd }) => (costUsd ? `$${costUsd.toFixed(4)}` : ''), leaves: 0.3 },
+    { title: 'Told', cell: ({ delivery }) => sanitizeLine(delivery ?? ''), leaves: 0.5 },
+  ]
   return [
     { title: 'When', cell: entry => shortInstant(entry.runAtMs ?? entry.ts, zone) },
     { title: 'State', cell: entry => entry.state, paint: (text, entry) => statusPaint(entry.status, paint)(text) },
@@ -273,6 +293,7 @@ function runColumns(zone: string, paint: Paint): Column<RunLog>[] {
       cell: entry => (entry.durationMs === undefined ? '-' : formatDuration(entry.durationMs)),
       leaves: 1,
     },
+    ...known.filter(({ cell }) => entries.some(entry => cell(entry) !== '')),
     {
       title: 'What came of it',
       cell: entry => sanitizeLine(`${putOffWords(entry)}${entry.error ?? entry.summary ?? ''}`),
@@ -282,13 +303,35 @@ function runColumns(zone: string, paint: Paint): Column<RunLog>[] {
   ]
 }
 
+function amount(inputTokens: number | undefined, outputTokens: number): string {
+  return inputTokens === undefined ? '' : String(inputTokens + outputTokens)
+}
+
+/** A job whole: with all of its policy that holds, how its last run went, and when it comes. */
+export const show: Run = async (args, shell) => {
+  const reference = jobReference(args)
+  const news = await withGateway(args, shell, async link => {
+    const [job] = (await link.call('cron.list', { id: await resolveJobId(reference, link) })).jobs
+    if (!job) throw noJob(reference)
+    return await newsOf(job, link)
+  })
+  if (args.has('json')) writeJson(shell, { ...news.job, ...withoutUndefined(news.next) })
+  else shell.stdout.write(describeJob('Job', news, paintFor(shell.color)))
+  return EXIT.ok
+}
+
 export const status: Run = async (args, shell) => {
   const answer = await withGateway(args, shell, ({ call }) => call('cron.status', {}))
   if (args.has('json')) writeJson(shell, answer)
   else {
     const next = answer.nextWakeAtMs === null ? 'nothing is due' : formatInstant(answer.nextWakeAtMs, answer.zone)
+    const { clockBehindMs: behindMs } = answer
+    const clock =
+      behindMs === undefined
+        ? ''
+        : `clock     ${formatDuration(behindMs)} behind what has happened; no job fires until it is right\n`
     shell.stdout.write(
-      `scheduler ${answer.enabled ? 'on' : 'off: no job runs'}\njobs      ${answer.jobs}\nnext      ${next}\nzone      ${answer.zone}\nstore     ${sanitizeLine(answer.storePath)}\n`,
+      `scheduler ${answer.enabled ? 'on' : 'off: no job runs'}\njobs      ${answer.jobs}\nnext      ${next}\nzone      ${answer.zone}\n${clock}store     ${sanitizeLine(answer.storePath)}\n`,
     )
   }
   return EXIT.ok

@@ -53,6 +53,8 @@ export const CRON_METHODS = {
     summary: 'List jobs, soonest first.',
     params: z.strictObject({
       includeDisabled: z.boolean().optional(),
+      /** Only this one, also when it is disabled. */
+      id: id.optional(),
       /** Only those that this kind of caller made. */
       madeBy: jobMakerSchema.shape.kind.optional(),
       limit: z.int().min(1).max(JOBS_LISTED_MAX).optional(),
