@@ -63,7 +63,9 @@ export async function newsOf(job: Job, { call }: Link): Promise<JobNews> {
 export function describeJob(headline: string, { job, next }: JobNews, paint: Paint): string {
   const [first, ...later] = next.times.map(time => formatInstant(time, next.zone))
   const isAfter = job.schedule.kind === 'after'
-  const { pausedBecause: why, lastRunAtMs, lastStatus, lastError } = job.state
+  const { lastRunAtMs, lastStatus, lastError, runs = 0 } = job.state
+  const isSpent = runs >= (job.policy?.maxRuns ?? Number.POSITIVE_INFINITY)
+  const why = job.state.pausedBecause ?? (isSpent ? 'it has had all its runs' : undefined)
   const off = `not while it is disabled${why === undefined ? '' : ` (${sanitizeLine(why)})`}`
   const nothing = !job.enabled ? off : isAfter ? 'when that job has ended so' : 'never again'
   const rows = [

@@ -269,6 +269,9 @@ describe('turns of one agent', () => {
     const waits = await ofBobs('cron.add', off)
     for (const patch of [{ enabled: true }, { schedule: after, enabled: true }])
       await expect(ofBobs('cron.update', { id: waits.id, patch })).rejects.toThrow(`there is no job "${hers.id}"`)
+    expect(await ofBobs('cron.list', { id: hers.id })).toEqual({ jobs: [], total: 0 })
+    // One that is named is shown also while it is off.
+    expect(await one.call('cron.list', { id: waits.id })).toMatchObject({ jobs: [{ id: waits.id }], total: 1 })
     // What a person has tied together works, and its own side may be changed.
     await one.call('cron.update', { id: waits.id, patch: { enabled: true } })
     await ofBobs('cron.update', { id: waits.id, patch: { name: 'renamed' } })
