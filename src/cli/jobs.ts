@@ -62,12 +62,6 @@ export async function newsOf(job: Job, { call }: Link): Promise<JobNews> {
 /** Some lines on a job: what, when, where, and its next times in local time with zone and offset. */
 export function describeJob(headline: string, { job, next }: JobNews, paint: Paint): string {
   const [first, ...later] = next.times.map(time => formatInstant(time, next.zone))
-  const isAfter = job.schedule.kind === 'after'
-  const { lastRunAtMs, lastStatus, lastError, runs = 0 } = job.state
-  const isSpent = runs >= (job.policy?.maxRuns ?? Number.POSITIVE_INFINITY)
-  const why = job.state.pausedBecause ?? (isSpent ? 'it has had all its runs' : undefined)
-  const off = `not while it is disabled${why === undefined ? '' : ` (${sanitizeLine(why)})`}`
-  const nothing = !job.enabled ? off : isAfter ? 'when that job has ended so' : 'never again'
   const rows = [
     ['schedule', shortSchedule(job.schedule, next.zone)],
     ...(job.schedule.kind === 'at' || next.words === undefined ? [] : [['', next.words]]),
@@ -76,10 +70,8 @@ export function describeJob(headline: string, { job, next }: JobNews, paint: Pai
     ['policy', policyWords(job, next.zone)],
     ...(next.delivery ? [['result', deliveryWords(next.delivery)]] : []),
     ...(job.madeBy ? [['made by', makerWords(job.madeBy)]] : []),
-    ...(lastRunAtMs === undefined
-      ? []
-      : [['last', `${formatInstant(lastRunAtMs, next.zone)}: ${sanitizeLine(lastError ?? lastStatus ?? 'running')}`]]),
-    ['next', first ?? nothing],
+    ...lastRow(job, next.zone),
+    ['next', first ?? whyNever(job)],
     ...later.map(time => ['', time]),
   ]
   const name = paint.bold(sanitizeLine(job.name))
@@ -87,6 +79,19 @@ export function describeJob(headline: string, { job, next }: JobNews, paint: Pai
   const lines = rows.map(([left = '', right]) => `  ${paint.dim(left.padEnd(9))} ${right}\n`)
   const warned = warnings.map(words => `  ${paint.yellow('warning')}   ${sanitizeLine(words)}\n`)
   return `${headline} ${name} ${paint.dim(job.id)}\n${[...lines, ...warned].join('')}`
+}
+
+function lastRow({ state: { lastRunAtMs, lastStatus, lastError } }: Job, zone: string): string[][] {
+  if (lastRunAtMs === undefined) return []
+  return [['last', `${formatInstant(lastRunAtMs, zone)}: ${sanitizeLine(lastError ?? lastStatus ?? 'running')}`]]
+}
+
+/** Why no time is known at which it comes. */
+function whyNever({ enabled, schedule, state, policy }: Job): string {
+  if (enabled) return schedule.kind === 'after' ? 'when that job has ended so' : 'never again'
+  const isSpent = (state.runs ?? 0) >= (policy?.maxRuns ?? Number.POSITIVE_INFINITY)
+  const why = state.pausedBecause ?? (isSpent ? 'it has had all its runs' : undefined)
+  return `not while it is disabled${why === undefined ? '' : ` (${sanitizeLine(why)})`}`
 }
 
 /** Where its result goes as things stand. */
