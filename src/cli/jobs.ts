@@ -114,8 +114,10 @@ function makerWords({ kind, sessionKey }: NonNullable<Job['madeBy']>): string {
 }
 
 /** All that holds, the defaults too. */
-function policyWords(job: Pick<Job, 'policy' | 'payload'>, zone: string): string {
+function policyWords(job: Pick<Job, 'policy' | 'payload' | 'when'>, zone: string): string {
   const policy = policyOf(job)
+  // What a person is told has its time.
+  const doesWork = job.when !== undefined || job.payload.kind === 'agentTurn' || job.payload.kind === 'command'
   const { catchUp, catchUpWindowMs, startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs, staggerMs } = policy
   const window =
     catchUp === 'skip' || catchUpWindowMs === undefined ? '' : ` up to ${formatDuration(catchUpWindowMs)} late`
@@ -128,7 +130,7 @@ function policyWords(job: Pick<Job, 'policy' | 'payload'>, zone: string): string
     ...Object.entries(policy.budget ?? {}).map(([name, most]) => `${name} at most ${most}`),
     ...(job.payload.kind === 'agentTurn' && !policy.budget ? ['no budget'] : []),
     jitterMs > 0 ? `up to ${formatDuration(jitterMs)} later` : 'no jitter',
-    ...(staggerMs === undefined ? [] : [`${formatDuration(staggerMs)} apart from others of its instant`]),
+    ...(staggerMs === undefined || !doesWork ? [] : [`${formatDuration(staggerMs)} apart from others of its instant`]),
     ...(startAtMs === undefined ? [] : [`from ${formatInstant(startAtMs, zone)}`]),
     ...(endAtMs === undefined ? [] : [`until ${formatInstant(endAtMs, zone)}`]),
     ...(maxRuns === undefined ? [] : [`${maxRuns} runs`]),

@@ -58,7 +58,8 @@ async function runCron(args: CronArgs, context: ToolContext): Promise<unknown> {
         limit: 100,
         ...madeBy,
       })
-      return { jobs: jobs.map(job => withNext(job, zone)), total }
+      const nameOf = (jobId: string) => jobs.find(({ id }) => id === jobId)?.name ?? jobId
+      return { jobs: jobs.map(job => withNext(job, zone, nameOf)), total }
     }
     case 'add': {
       // The method takes the lenient forms; its own schema refuses what it does not know.
@@ -93,7 +94,7 @@ function ledgerFilter({ limit = 20, sinceMs, states }: CronArgs) {
 async function confirmed(job: Result<'cron.update'>, { call, zone }: ToolContext) {
   // The job stands already: nothing that comes after may say otherwise.
   const next = await call('cron.next', { jobId: job.id, count: 1 }).catch(() => undefined)
-  return { ...withNext(job, zone), ...(next && { delivery: next.delivery }) }
+  return { ...withNext(job, zone), ...(next && { when: next.words, delivery: next.delivery }) }
 }
 
 function required(args: CronArgs, field: 'job' | 'patch'): unknown {
@@ -109,9 +110,13 @@ function jobIdOf(args: CronArgs): string {
 }
 
 /** `when` and `next`: its schedule in words, and the next time with zone and offset, to be shown to the person. */
-function withNext<J extends Pick<Job, 'state' | 'schedule' | 'when'>>(job: J, zone: string) {
+function withNext<J extends Pick<Job, 'state' | 'schedule' | 'when'>>(
+  job: J,
+  zone: string,
+  nameOf?: (jobId: string) => string,
+) {
   const { nextRunAtMs } = job.state
-  const when = scheduleInWords(job.schedule, zone)
+  const when = scheduleInWords(job.schedule, zone, nameOf)
   const shown = { ...job, when, ...(job.when && { whenCommand: job.when }) }
   if (nextRunAtMs === undefined) return shown
   return { ...shown, next: formatInstant(nextRunAtMs, zoneOfSchedule(job.schedule, zone)) }

@@ -129,6 +129,8 @@ describe('policies, the ledger and the next times', () => {
     expect(out).toContain(
       'missed times: all up to 2h late, overlap: queue-all, failure alert: off, off after 5 failures',
     )
+    const told = await cli('cron', 'add', '--name', 'a', '--every', '1h', '--text', 'hi', '--stagger', '5s')
+    expect(told.out).not.toContain('apart from others')
     await cli('cron', 'edit', ID, '--overlap', 'queue-one', '--failure-alert')
     expect(gateway.paramsOf('cron.update')[0]?.patch).toEqual({
       policy: { overlap: 'queue-one', failureAlert: true },

@@ -85,6 +85,16 @@ test('the cron tool takes words, and tells the model what they were read as', as
   })
 })
 
+test('the cron tool names the job after which another one fires', async () => {
+  const { id } = await house.call('cron.add', { name: 'backup', payload, schedule: { everyMs: HOUR } })
+  const context = { call: house.call, zone: 'UTC' } as unknown as Parameters<typeof cronTool.run>[1]
+  const job = { name: 'report', payload, schedule: { kind: 'after', job: id } }
+  const when = 'after job "backup" went well'
+  expect(await cronTool.run({ action: 'add', job }, context)).toMatchObject({ when })
+  const { jobs } = (await cronTool.run({ action: 'list' }, context)) as { jobs: object[] }
+  expect(jobs).toContainEqual(expect.objectContaining({ name: 'report', when }))
+})
+
 describe('an interval between two times of the day', () => {
   const working = { kind: 'every', everyMs: 90 * MINUTE, between: { from: '08:00', to: '18:00' } } as const
 
