@@ -175,10 +175,11 @@ describe('what was missed while no gateway ran', () => {
 
 test('a job that is off, or removed, says nothing when its time comes', async () => {
   const client = await (await start()).client()
-  const reminder = (text: string) => reminded(client, 'off', { text, inMs: 1_000 })
-  const [removed, disabled, kept] = [await reminder('removed'), await reminder('disabled'), await reminder('kept')]
-  await client.call('cron.remove', { id: removed.id })
-  await client.call('cron.update', { id: disabled.id, patch: { enabled: false } })
+  const reminder = (text: string) => reminded(client, 'off', { text, inMs: 2_000 })
+  // Each is changed at once; the one that stays is made last, and is due after them.
+  await client.call('cron.remove', { id: (await reminder('removed')).id })
+  await client.call('cron.update', { id: (await reminder('disabled')).id, patch: { enabled: false } })
+  const kept = await reminder('kept')
   await client.events.notice('kept')
   const later = await client.call('cron.add', { ...agentJob('later'), schedule: { kind: 'at', atMs: Date.now() } })
   await laterJobAsked(later)

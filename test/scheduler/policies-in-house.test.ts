@@ -2,7 +2,9 @@
 // the ledger's pages, and refusals that leave nothing behind.
 import { afterEach, expect, test } from 'vitest'
 import { HOUR, MINUTE } from '../../src/base/durations.ts'
-import { type House, openHouse, type Play, text } from '../fakes/house.ts'
+import { loopback } from '../../src/channels/loopback/loopback.ts'
+import { settled } from '../fakes/clock.ts'
+import { calls, type House, openHouse, type Play, text } from '../fakes/house.ts'
 
 const open: House[] = []
 afterEach(async () => {
@@ -33,6 +35,30 @@ test('an outage is told once, with the recovery; the replies between are told as
   expect((await notices(one)).toSorted()).toEqual(
     ['Job "report" failed: no key', 'Job "report" works again after 3 failures.', 'done', 'done'].toSorted(),
   )
+})
+
+test('the chat in which a job was made hears once that it fails, and that it works again', async () => {
+  let fails = false
+  const channel = loopback({ dedupesSends: false })
+  const play: Play = ({ messages }) => {
+    const words = JSON.stringify(messages.at(-1))
+    if (words.includes('make it')) return calls({ name: 'cron', args: { action: 'add', job: hourly } })
+    return fails && words.includes('Current time') ? broken({} as never) : text('well')
+  }
+  const one = await openHouse(play, { channels: [channel] })
+  open.push(one)
+  await channel.say({ messageId: 'm', chatId: '7', from: { id: '7' }, text: 'make it', atMs: 0 })
+  await settled()
+  fails = true
+  for (let hour = 0; hour < 3; hour += 1) await one.clock.advance(HOUR)
+  fails = false
+  await one.clock.advance(HOUR)
+  await settled()
+  const told = channel.seen.filter(({ text: words }) => words.startsWith('Job '))
+  expect(told.map(({ chatId, text: words }) => [chatId, words])).toEqual([
+    ['7', 'Job "report" failed: no key'],
+    ['7', 'Job "report" works again after 3 failures.'],
+  ])
 })
 
 test('a job is silent about failures when it was told to be, and off after as many as it may have', async () => {
