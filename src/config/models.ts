@@ -41,7 +41,9 @@ const modelSchema = z.looseObject({
   input: z
     .array(z.string())
     .optional()
-    .describe('What it takes: "text", "image". Images are only named to one that lists no "image".'),
+    .describe(
+      'What it takes: "text", "image"; with openai-completions also "pdf". Files that it does not take are only named to it.',
+    ),
   cost: z
     .looseObject({
       input: price('of input'),

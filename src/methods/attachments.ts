@@ -1,24 +1,26 @@
-// Decodes the files of a message and refuses what is not taken, each by its name and with the bound. What an image is, its
-// bytes say: what a client calls it must agree. A message is taken with all its files or not at all.
+// Decodes the files of a message and refuses what is not taken, each by its name and with the bound. What an image or a
+// PDF is, its bytes say: what a client calls it must agree. A message is taken with all its files or not at all.
 import { SluiceError } from '../base/errors.ts'
 import {
   ATTACHMENT_BYTES_MAX,
   ATTACHMENTS_BYTES_MAX,
   type AttachmentInput,
   FILE_NAME_LENGTH_MAX,
+  kindOfFile,
   TEXT_FILE_BYTES_MAX,
 } from '../protocol/attachments.ts'
 import type { NewAttachment } from '../store/port.ts'
 
 /** The first bytes of files in hex, by what they are. */
-const IMAGES: readonly (readonly [string, RegExp])[] = [
+const KNOWN: readonly (readonly [string, RegExp])[] = [
   ['image/png', /^89504e470d0a1a0a/],
   ['image/jpeg', /^ffd8ff/],
   ['image/gif', /^47494638(37|39)61/],
   ['image/webp', /^52494646.{8}57454250/],
+  ['application/pdf', /^255044462d/],
 ]
 const HEAD_BYTES = 16
-const TEXTS = /^(text\/[\w.+-]+|application\/(json|xml|yaml|x-yaml|toml|javascript|x-ndjson))$/
+const MIME = /^[\w.+-]+\/[\w.+-]+$/
 const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,/
 /** What base64 has not, and a filling that does not end it. */
 const NOT_BASE64 = /[^A-Za-z0-9+/=\s]|=[^=\s]/
@@ -50,11 +52,14 @@ function readOne({ mimeType, fileName, content: encoded }: AttachmentInput, inde
 
 function mimeOf({ name, said, content }: { name: string; said: string | undefined; content: Buffer }): string {
   const head = content.toString('hex', 0, HEAD_BYTES)
-  const image = IMAGES.find(([, begins]) => begins.test(head))?.[0]
-  if (image !== undefined && (said === undefined || said.startsWith('image/'))) return image
+  const known = KNOWN.find(([, begins]) => begins.test(head))?.[0]
+  if (known !== undefined && (said === undefined || kindOfFile(said) === kindOfFile(known))) return known
   const mime = said ?? 'text/plain'
-  if (image !== undefined || !TEXTS.test(mime))
-    throw refused(name, `is ${said ?? 'of no known kind'} and no PNG, JPEG, GIF or WebP image, nor a text file`)
+  const kind = kindOfFile(mime)
+  if (known !== undefined) throw refused(name, `is called ${mime} and is ${known}`)
+  if (kind === 'image') throw refused(name, `is ${mime} and no PNG, JPEG, GIF or WebP image`)
+  if (kind === 'pdf' || !MIME.test(mime)) throw refused(name, `is called ${mime} and is none`)
+  if (kind !== 'text') return mime
   if (!isText(content)) throw refused(name, `is no ${mime} in UTF-8`)
   if (content.byteLength > TEXT_FILE_BYTES_MAX)
     throw refused(name, `is a text file of more than ${TEXT_FILE_BYTES_MAX} bytes`)

@@ -9,6 +9,14 @@ export const ATTACHMENTS_BYTES_MAX = 10_000_000
 export const TEXT_FILE_BYTES_MAX = 200_000
 export const FILE_NAME_LENGTH_MAX = 200
 
+const TEXTS = /^(text\/[\w.+-]+|application\/(json|xml|yaml|x-yaml|toml|javascript|x-ndjson))$/
+
+/** What a file is to a model: `text`, `pdf`, or the first half of its type (`image`, `audio`, `video`, ...). */
+export function kindOfFile(mime: string): string {
+  if (TEXTS.test(mime)) return 'text'
+  return mime === 'application/pdf' ? 'pdf' : (mime.split('/')[0] as string)
+}
+
 export const attachmentsSchema = z
   .array(
     z.strictObject({

@@ -1,7 +1,7 @@
 // The port to a language model. An adapter turns one request into one stream of ModelEvents and never throws: a
 // failure is the last event (`failed`), an abort too. Nothing here runs a tool; calls are handed back whole.
 
-/** A file that came with a message: an image (`image/...`), else a text in UTF-8. */
+/** A file that came with a message: a text in UTF-8, or what the model is shown as it is (an image, a PDF, a sound). */
 export interface ModelAttachment {
   readonly name: string
   readonly mime: string

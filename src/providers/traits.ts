@@ -1,17 +1,26 @@
-// What is known of a model before it is asked: how much it takes, and whether it sees images. A pure reading of the
+// What is known of a model before it is asked: how much it takes, and which files it can be shown. A pure reading of the
 // config; of a model that the config does not describe, nothing is known, and it is trusted with what most take.
-import { type ModelsConfig, OFFLINE_REF } from './choice.ts'
+import type { ModelsConfig, ProviderConfig } from './choice.ts'
 
 export interface ModelTraits {
   /** Characters of a conversation that it takes. */
   readonly lengthMax: number
-  readonly takesImages: boolean
+  /** Kinds of files (`kindOfFile`), beside texts. */
+  readonly takes: readonly string[]
 }
 
 /** Characters of a conversation for a model of which nothing else is known. */
 export const CONTEXT_LENGTH_MAX = 300_000
 /** Fewer than a token has in most texts, so that what is counted in characters fits. */
 const CHARACTERS_PER_TOKEN = 3
+
+/** What each wire carries. Many servers speak the first one and take less: of theirs, a PDF has to be named in `input`. */
+const CARRIED: Readonly<Record<ProviderConfig['api'], readonly string[]>> = {
+  'openai-completions': ['image', 'pdf'],
+  'openai-responses': ['image', 'pdf'],
+  'anthropic-messages': ['image', 'pdf'],
+  'google-generative-ai': ['image', 'pdf', 'audio', 'video'],
+}
 
 export function traitsOf(config: ModelsConfig, ref: string): ModelTraits {
   const slash = ref.indexOf('/')
@@ -21,6 +30,11 @@ export function traitsOf(config: ModelsConfig, ref: string): ModelTraits {
   const tokens = model?.contextWindow
   return {
     lengthMax: tokens === undefined ? CONTEXT_LENGTH_MAX : tokens * CHARACTERS_PER_TOKEN,
-    takesImages: ref !== OFFLINE_REF && (model?.input === undefined || model.input.includes('image')),
+    takes: known ? takenOf(known.api, model?.input) : [],
   }
+}
+
+function takenOf(api: ProviderConfig['api'], input: readonly string[] = ['image']): readonly string[] {
+  const isWhole = api !== 'openai-completions' && input.includes('image')
+  return isWhole ? CARRIED[api] : CARRIED[api].filter(kind => input.includes(kind))
 }

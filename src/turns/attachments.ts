@@ -1,5 +1,6 @@
 // The files of a context, given to the model as bytes: the newest first, so many and so large in all. What is left out,
 // and what its model cannot see, is still named, so that the model can say so.
+import { kindOfFile } from '../protocol/attachments.ts'
 import type { ModelMessage } from '../providers/model.ts'
 import type { ContextMessage } from './context.ts'
 
@@ -10,7 +11,8 @@ export const SHOWN_BYTES_MAX = 10_000_000
 export interface Showing {
   /** The bytes of a blob, if they are still kept. */
   readonly read: (blob: string) => Uint8Array | undefined | Promise<Uint8Array | undefined>
-  readonly takesImages: boolean
+  /** The kinds of files that the model takes, beside texts. */
+  readonly takes: readonly string[]
 }
 
 export async function withContents(messages: readonly ContextMessage[], showing: Showing): Promise<ModelMessage[]> {
@@ -32,10 +34,11 @@ type Attachment = NonNullable<Extract<ContextMessage, { role: 'user' }>['attachm
 
 async function withContent(
   { blob, mime, name, bytes }: Attachment,
-  { read, takesImages }: Showing,
+  { read, takes }: Showing,
   room: { count: number; bytes: number },
 ) {
-  const fits = room.count > 0 && bytes <= room.bytes && (takesImages || !mime.startsWith('image/'))
+  const kind = kindOfFile(mime)
+  const fits = room.count > 0 && bytes <= room.bytes && (kind === 'text' || takes.includes(kind))
   const content = fits ? await read(blob) : undefined
   if (content) {
     room.count -= 1

@@ -1,12 +1,13 @@
 // What the model sees: built from journal entries by pairing calls and results, so that neither can be alone (L2), from
 // the newest summary on where there is one. Pure. A call of an ended turn without a result is shown as interrupted; the
 // present turn's open calls are handed back.
+import { kindOfFile } from '../protocol/attachments.ts'
 import type { ModelMessage } from '../providers/model.ts'
 import { CONTEXT_LENGTH_MAX } from '../providers/traits.ts'
 import type { Attachment, Entry } from '../store/rows.ts'
 import { callId, type TurnCall } from './loop.ts'
 
-/** What an image counts for among characters. */
+/** What an image, or another file that is no text, counts for among characters. */
 export const IMAGE_LENGTH = 6_000
 export const INTERRUPTED = JSON.stringify({ status: 'error', error: 'interrupted, outcome unknown' })
 
@@ -120,5 +121,5 @@ export function lengthOf(message: ContextMessage): number {
 }
 
 export function attachmentsLength(attachments: readonly Attachment[] = []): number {
-  return attachments.reduce((sum, { mime, bytes }) => sum + (mime.startsWith('image/') ? IMAGE_LENGTH : bytes), 0)
+  return attachments.reduce((sum, { mime, bytes }) => sum + (kindOfFile(mime) === 'text' ? bytes : IMAGE_LENGTH), 0)
 }

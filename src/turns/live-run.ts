@@ -54,7 +54,7 @@ export class LiveRun implements TurnLink {
   /** Ids of the calls that are under way. */
   readonly #open = new Set<string>()
   #provider: string | undefined
-  #takesImages = false
+  #takes: readonly string[] = []
 
   constructor(parts: EngineParts, attempt: Attempt) {
     this.#parts = parts
@@ -158,7 +158,7 @@ export class LiveRun implements TurnLink {
   /** With the bytes of their files. */
   #shown(messages: readonly ContextMessage[]): Promise<ModelMessage[]> {
     const { readLarge } = this.#parts.store
-    return withContents(messages, { read: blob => readLarge.blob(blob), takesImages: this.#takesImages })
+    return withContents(messages, { read: blob => readLarge.blob(blob), takes: this.#takes })
   }
 
   #answered(): void {
@@ -235,8 +235,8 @@ export class LiveRun implements TurnLink {
     const { store, runner, log } = this.#parts
     const { chooseModel, traitsOf } = this.#settings
     const choice = chooseModel(run.model ?? store.read.session(run.sessionKey)?.settings.model, run)
-    const { lengthMax, takesImages } = traitsOf(choice.ref)
-    this.#takesImages = takesImages
+    const { lengthMax, takes } = traitsOf(choice.ref)
+    this.#takes = takes
     const entries = () => store.readLarge.transcript(run.sessionId, CONTEXT_ENTRIES_MAX)
     return {
       ...{ runId: run.runId, sessionKey: run.sessionKey, choice, lengthMax, signal: this.#signal, log, entries },

@@ -101,7 +101,7 @@ describe('a message with files', () => {
 
   test('one file that is refused refuses the message: nothing of it is kept', async () => {
     const one = await house(() => text(''))
-    const bad = send(one, 'look', [image, { ...notes, mimeType: 'application/pdf' }])
+    const bad = send(one, 'look', [image, { ...notes, mimeType: 'image/heic' }])
     await expect(bad).rejects.toMatchObject({ code: 'INVALID_REQUEST', outcome: 'not-started' })
     expect(one.store.read.run('look')).toBeUndefined()
     const many = Array.from({ length: ATTACHMENTS_MAX + 1 }, () => notes)
@@ -130,7 +130,7 @@ describe('a message with files', () => {
     expect(filesOf(seen[2] ?? []).map(({ content }) => content?.byteLength)).toEqual([PNG.byteLength])
   })
 
-  test('a model that takes text only is given names of images, and the bytes of texts', async () => {
+  test('a model that takes text only is given names of images and sounds, and the bytes of texts', async () => {
     const seen: ModelMessage[][] = []
     const one = await house(
       ({ messages }) => {
@@ -139,10 +139,12 @@ describe('a message with files', () => {
       },
       { config: { ...config, agents: { defaults: { model: 'local/blind' } } } },
     )
-    await send(one, 'look', [image, notes])
+    const voice = { mimeType: 'audio/ogg', fileName: 'said.ogg', content: base64('OggS') }
+    await send(one, 'look', [image, notes, voice])
     expect(filesOf(seen[0] ?? []).map(({ name, content }) => [name, content !== undefined])).toEqual([
       ['cat.png', false],
       ['notes.md', true],
+      ['said.ogg', false],
     ])
   })
 })
@@ -152,6 +154,17 @@ describe('what is taken', () => {
     const content = base64(Buffer.concat([Buffer.from(head, 'hex'), Buffer.alloc(20)]))
     for (const mimeType of [mime, 'image/png', 'image/jpg', undefined]) {
       expect(readAttachments([{ content, mimeType }])).toMatchObject([{ mime, name: 'attachment 1' }])
+    }
+  })
+
+  test('a PDF, by its bytes, and any other kind of file as it is called', () => {
+    const pdf = base64('%PDF-1.7 ...')
+    for (const mimeType of ['application/pdf', undefined]) {
+      expect(readAttachments([{ content: pdf, mimeType }])).toMatchObject([{ mime: 'application/pdf' }])
+    }
+    for (const mimeType of ['audio/ogg', 'video/mp4', 'application/zip']) {
+      const content = base64(Buffer.from([0xff, 0xfe, 0]))
+      expect(readAttachments([{ content, mimeType: `${mimeType}; codecs=x` }])).toMatchObject([{ mime: mimeType }])
     }
   })
 
@@ -176,16 +189,17 @@ describe('what is taken', () => {
     ['nothing', [{ ...image, content: '  ' }], /cat\.png is empty/],
     ['an image that is none', [{ ...image, content: base64('hello') }], /cat\.png is image\/png and no PNG, JPEG/],
     [
+      'a PDF that is none',
+      [{ ...notes, mimeType: 'application/pdf' }],
+      /notes\.md is called application\/pdf and is none/,
+    ],
+    ['what has no kind', [{ ...notes, mimeType: 'a sound' }], /notes\.md is called a sound and is none/],
+    [
       'an image that is called a text',
       [{ ...notes, content: image.content }],
-      /notes\.md is text\/markdown and no PNG/,
+      /notes\.md is called text\/markdown and is image\/png/,
     ],
     ['a text that is none', [{ ...notes, content: base64(Buffer.from([0xff, 0xfe, 0])) }], /notes\.md is no text/],
-    [
-      'another kind',
-      [{ ...image, mimeType: 'application/pdf', content: base64('%PDF') }],
-      /is application\/pdf and no/,
-    ],
   ])('%s is refused by name', (_, files, words) => {
     expect(() => readAttachments(files)).toThrow(words)
   })
@@ -227,7 +241,7 @@ describe('W8: what one request shows is bounded', () => {
       reads.push(blob)
       return blob === 'gone' ? undefined : new Uint8Array(1)
     }
-    const files = filesOf(await withContents(messages, { read, takesImages: true }))
+    const files = filesOf(await withContents(messages, { read, takes: ['image'] }))
     return { reads, shown: files.filter(({ content }) => content).map(({ name }) => name) }
   }
 

@@ -31,7 +31,7 @@ async function ask(messages: ModelMessage[]): Promise<ModelEvent | undefined> {
 }
 
 describe('files of a message', () => {
-  test('an image goes as its bytes, a text under its name, and what has no bytes in words', async () => {
+  test('images and PDFs go as their bytes, a text under its name, and what has no bytes in words', async () => {
     await ask([
       {
         role: 'user',
@@ -40,6 +40,8 @@ describe('files of a message', () => {
           { name: 'cat.png', mime: 'image/png', bytes: 3, content: new Uint8Array([1, 2, 3]) },
           { name: 'notes.md', mime: 'text/markdown', bytes: 6, content: new TextEncoder().encode('# Grüße') },
           { name: 'dog.png', mime: 'image/png', bytes: 9 },
+          { name: 'bill.pdf', mime: 'application/pdf', bytes: 5, content: new TextEncoder().encode('%PDF-') },
+          { name: 'said.ogg', mime: 'audio/ogg', bytes: 9 },
         ],
       },
     ])
@@ -49,6 +51,8 @@ describe('files of a message', () => {
       { type: 'image_url', image_url: { url: 'data:image/png;base64,AQID' } },
       { type: 'text', text: 'Attached file notes.md (text/markdown):\n# Grüße' },
       { type: 'text', text: 'System: An image was attached (dog.png, image/png) and could not be shown.' },
+      { type: 'file', file: { filename: 'bill.pdf', file_data: 'data:application/pdf;base64,JVBERi0=' } },
+      { type: 'text', text: 'System: A file was attached (said.ogg, audio/ogg) and could not be shown.' },
     ])
   })
 
@@ -106,13 +110,22 @@ describe('models.providers.*.models', () => {
   const models = [
     { id: 'small', contextWindow: 8_000, input: ['text'] },
     { id: 'org/seeing', input: ['text', 'image'] },
+    { id: 'reading', input: ['text', 'pdf', 'audio'] },
   ]
-  const config = { ...NOTHING, providers: { p: { ...API, baseUrl: 'http://x', models } }, primary: undefined }
+  const g = { ...API, api: 'google-generative-ai', baseUrl: 'http://x', models } as const
+  const providers = { p: { ...API, baseUrl: 'http://x', models }, a: { ...g, api: 'anthropic-messages' as const }, g }
+  const config = { ...NOTHING, providers, primary: undefined }
 
-  test('says how much a model takes and whether it sees images; of others nothing is known', () => {
-    expect(traitsOf(config, 'p/small')).toEqual({ lengthMax: 24_000, takesImages: false })
-    expect(traitsOf(config, 'p/org/seeing')).toEqual({ lengthMax: CONTEXT_LENGTH_MAX, takesImages: true })
-    expect(traitsOf(config, 'p/other')).toEqual({ lengthMax: CONTEXT_LENGTH_MAX, takesImages: true })
-    expect(traitsOf(config, 'sluice/offline').takesImages).toBe(false)
+  test('says how much a model takes and which files; of others nothing is known', () => {
+    expect(traitsOf(config, 'p/small')).toEqual({ lengthMax: 24_000, takes: [] })
+    expect(traitsOf(config, 'p/org/seeing')).toEqual({ lengthMax: CONTEXT_LENGTH_MAX, takes: ['image'] })
+    expect(traitsOf(config, 'p/other')).toEqual({ lengthMax: CONTEXT_LENGTH_MAX, takes: ['image'] })
+    expect(traitsOf(config, 'p/reading').takes).toEqual(['pdf'])
+    for (const name of ['other', 'org/seeing']) {
+      expect(traitsOf(config, `a/${name}`).takes).toEqual(['image', 'pdf'])
+      expect(traitsOf(config, `g/${name}`).takes).toEqual(['image', 'pdf', 'audio', 'video'])
+    }
+    expect(traitsOf(config, 'g/small').takes).toEqual([])
+    expect(traitsOf(config, 'sluice/offline').takes).toEqual([])
   })
 })

@@ -1,8 +1,9 @@
-// A person's message with its files, as the parts that a provider takes: images as files, texts as text under their name.
+// A person's message with its files, as the parts that a provider takes: texts as text under their name, all else as files.
 // What has no bytes here cannot be shown, and is said in words, so that the model does not speak of what it did not see.
 import type { LanguageModelV4FilePart, LanguageModelV4TextPart } from '@ai-sdk/provider'
 import { MINUTE } from '../../base/durations.ts'
 import { formatInstant } from '../../base/zoned-time.ts'
+import { kindOfFile } from '../../protocol/attachments.ts'
 import type { ModelAttachment, ModelMessage } from '../model.ts'
 
 type UserMessage = Extract<ModelMessage, { role: 'user' }>
@@ -15,11 +16,11 @@ export function userContent({ text, sentAtMs, attachments = [] }: UserMessage, z
 }
 
 function partOf({ name, mime, content }: ModelAttachment): Part {
-  const isImage = mime.startsWith('image/')
+  const kind = kindOfFile(mime)
   if (!content) {
-    const what = isImage ? 'An image' : 'A file'
+    const what = kind === 'image' ? 'An image' : 'A file'
     return { type: 'text', text: `System: ${what} was attached (${name}, ${mime}) and could not be shown.` }
   }
-  if (isImage) return { type: 'file', mediaType: mime, filename: name, data: { type: 'data', data: content } }
+  if (kind !== 'text') return { type: 'file', mediaType: mime, filename: name, data: { type: 'data', data: content } }
   return { type: 'text', text: `Attached file ${name} (${mime}):\n${new TextDecoder().decode(content)}` }
 }
