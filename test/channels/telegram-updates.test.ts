@@ -56,6 +56,11 @@ test('a group: addressed by a mention, an answer to the bot or a command for it,
   ann.write('yes', { group, replyTo: Number(id) })
   ann.write('no', { group, replyTo: other.messageId })
   ann.write('/status@slu_bot now', { group })
+  ann.write('/status', { group })
+  ann.write('/roll', { group })
+  ann.write('see /status', { group })
+  ann.write('@slu_bot, /status', { group })
+  ann.write('@Slu_bot', { group })
   ann.write('/status@another_bot', { group })
   ann.write('@slu_bot_fan hello', { group })
   ann.join(group)
@@ -71,6 +76,11 @@ test('a group: addressed by a mention, an answer to the bot or a command for it,
     ['yes', true],
     ['no', false],
     ['/status now', true],
+    ['/status', true],
+    ['/roll', false],
+    ['see /status', false],
+    ['/status', true],
+    ['@Slu_bot', true],
     ['/status@another_bot', false],
     ['@slu_bot_fan hello', false],
     ['in a topic', false],

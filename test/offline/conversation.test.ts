@@ -19,6 +19,16 @@ describe('setting', () => {
     expect(talk.takeChanges()).toHaveLength(1)
   })
 
+  it('looks past the name of who speaks in a group, and makes nothing anew of a correction', async () => {
+    const done = 'Done: I will say “call Bob” on Mon 2026-11-23 17:30 Europe/Berlin (+01:00).'
+    expect(await talk.say('[Ada (ops), Jr] remind me to call Bob at 17:30')).toBe(done)
+    expect(talk.takeChanges()).toHaveLength(1)
+    for (const said of ['corrects an earlier message', 'Ada, corrects an earlier message']) {
+      expect(await talk.say(`[${said}] remind me to call Bob at 18:30`)).toMatch(/did not understand/)
+    }
+    expect(talk.takeChanges()).toEqual([])
+  })
+
   it('says that a time has passed today', async () => {
     expect(await talk.say('remind me at 7 to run')).toBe(
       'Done: I will say “run” on Tue 2026-11-24 07:00 Europe/Berlin (+01:00). That time has passed today, so this is tomorrow.',

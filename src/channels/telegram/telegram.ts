@@ -209,7 +209,8 @@ class Line {
   /** The same for the life of the channel: what is under way stays so when the network was away. */
   #open(me: UserFromGetMe): Intake {
     const { clock, log } = this.#options
-    const reader = { channelId: this.id, me, fileOf: fileOf.bind(undefined, this.#service) }
+    const commands = (this.#handlers?.commands ?? []).map(({ name }) => name)
+    const reader = { channelId: this.id, me, commands, fileOf: fileOf.bind(undefined, this.#service) }
     this.#intake ??= new Intake({
       ...{ clock, signal: this.#stop.signal },
       read: update => read(update, reader),

@@ -19,6 +19,8 @@ export interface Reader {
   readonly channelId: string
   /** The bot itself. */
   readonly me: { readonly id: number; readonly username: string }
+  /** The commands that are offered, without their slash. */
+  readonly commands: readonly string[]
   readonly fileOf: (mark: FileMark) => Files[number]
 }
 
@@ -93,13 +95,18 @@ function marksOf(message: Message): { text: string; entities: readonly MessageEn
   return { text: text ?? caption ?? '', entities: entities ?? captionEntities ?? [] }
 }
 
-/** A command for this bot by name is the plain command. */
+/** A command for this bot by name is the plain command, and its name before other words is how it was called. */
 function textOf(message: Message, { me }: Reader): string {
   const { text, entities } = marksOf(message)
-  const command = entities.find(({ type, offset }) => type === 'bot_command' && offset === 0)
   if (text === '') return message.sticker?.emoji ?? placeText(message)
-  if (!command || !isCommandFor(text.slice(0, command.length), me)) return text
-  return text.slice(0, command.length).replace(/@.*/, '') + text.slice(command.length)
+  const { type, length = 0 } = entities.find(({ offset }) => offset === 0) ?? {}
+  const [first, rest] = [text.slice(0, length), text.slice(length)]
+  if (type === 'mention' && isName(first, me)) return rest.replace(/^[,:]?\s+/, '') || text
+  return type === 'bot_command' && isCommandFor(first, me) ? first.replace(/@.*/, '') + rest : text
+}
+
+function isName(words: string, { username }: Reader['me']): boolean {
+  return words.toLowerCase() === `@${username.toLowerCase()}`
 }
 
 function placeText({ location }: Message): string {
@@ -110,16 +117,18 @@ function isCommandFor(command: string, { username }: Reader['me']): boolean {
   return command.toLowerCase().endsWith(`@${username.toLowerCase()}`)
 }
 
-function isAddressed(message: Message, { me }: Reader): boolean {
+function isAddressed(message: Message, { me, commands }: Reader): boolean {
   const answered = message.reply_to_message
   // What opens a topic is "answered" by every message in it.
   if (answered?.from?.id === me.id && !answered.forum_topic_created) return true
   const { text, entities } = marksOf(message)
   return entities.some(entity => {
     const words = text.slice(entity.offset, entity.offset + entity.length)
-    if (entity.type === 'mention') return words.toLowerCase() === `@${me.username.toLowerCase()}`
+    if (entity.type === 'mention') return isName(words, me)
     if (entity.type === 'text_mention') return entity.user.id === me.id
-    return entity.type === 'bot_command' && isCommandFor(words, me)
+    // One that names no bot is for whoever has such a command: a stop must not need a name.
+    const isOwn = entity.offset === 0 && commands.includes(words.slice(1).toLowerCase())
+    return entity.type === 'bot_command' && (isOwn || isCommandFor(words, me))
   })
 }
 

@@ -19,6 +19,9 @@ export interface Exchange {
   readonly reply: string
 }
 
+/** Who speaks in a group; not that an earlier message is corrected, which is not what it was made for. */
+const SPEAKER = /^\[(?!(.*, )?corrects an earlier message\])[^[\]\n]+\] /
+
 export function exchangesOf(all: readonly ModelMessage[]): readonly Exchange[] {
   // A summary is nothing that anybody asked for.
   const messages = all.filter(message => message.role !== 'user' || !message.isSummary)
@@ -36,7 +39,7 @@ function exchangeOf(messages: readonly ModelMessage[]): Exchange {
   const reply = rest
     .flatMap(message => (message.role === 'assistant' && message.text !== '' ? [message.text] : []))
     .at(-1)
-  return { text: first?.role === 'user' ? first.text : '', steps, reply: reply ?? '' }
+  return { text: first?.role === 'user' ? first.text.replace(SPEAKER, '') : '', steps, reply: reply ?? '' }
 }
 
 function resultOf(callId: string, messages: readonly ModelMessage[]): Step['result'] {
