@@ -57,13 +57,26 @@ test('a topic that is gone: the same goes to the group itself', async () => {
   expect(api.seen(forum.id)).toMatchObject([{ text: 'hello', topic: undefined }])
 })
 
-test('a group that moved says its new id; a person who blocked the bot, and a chat that is none, are final', async () => {
+test('what is for a group that became a supergroup reaches it there, and nothing is changed there by old ids', async () => {
   const { api, channel } = await opened()
-  const [group, ann] = [api.group('Team'), api.person('Ann')]
-  Object.assign(api.chats.rooms.get(group.id) ?? {}, { movedTo: -100777 })
+  const [group, now] = [api.group('Team'), api.group('Team')]
+  const chatId = String(group.id)
+  const { id: sentId } = await channel.send({ id: 's0', chatId, text: 'before' }, never)
+  api.chats.room(group.id).movedTo = now.id
+  const file = { name: 'a.txt', mediaType: 'text/plain', bytes: Buffer.from('a') }
+  await channel.send({ id: 's1', chatId, text: 'a reminder' }, never)
+  await channel.send({ id: 's2', chatId, text: 'a file', file }, never)
+  expect(api.seen(now.id).map(({ text }) => text)).toEqual(['a reminder', 'a file'])
+  const error = await thrown(channel.edit?.({ id: 's0', chatId, sentId, text: 'after' }, never))
+  expect(error).toMatchObject({ kind: 'permanent' })
+  expect(api.seen(now.id).map(({ edits }) => edits)).toEqual([0, 0])
+})
+
+test('a person who blocked the bot, and a chat that is none, are final', async () => {
+  const { api, channel } = await opened()
+  const ann = api.person('Ann')
   ann.block()
   for (const [chatId, words] of [
-    [group.id, '-100777'],
     [ann.id, 'bot was blocked by the user'],
     [5, 'chat not found'],
   ] as const) {

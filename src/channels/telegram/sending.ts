@@ -22,8 +22,18 @@ interface Look {
   readonly shown: Formatted
 }
 
-/** Answers Telegram's id of the message. Throws what the service threw. */
+/** Answers Telegram's id of the message. A group that became another one is followed. Throws what the service threw. */
 export async function send(service: Service, message: OutboundMessage, signal: CallSignal): Promise<number> {
+  try {
+    return await sendTo(service, message, signal)
+  } catch (thrown) {
+    const movedTo = thrown instanceof GrammyError ? thrown.parameters.migrate_to_chat_id : undefined
+    if (movedTo === undefined) throw thrown
+    return await sendTo(service, { ...message, chatId: String(movedTo) }, signal)
+  }
+}
+
+async function sendTo(service: Service, message: OutboundMessage, signal: CallSignal): Promise<number> {
   const { file } = message
   const markup = markupOf(message)
   const sendText = async ({ place, shown }: Look) =>
