@@ -2,6 +2,7 @@
 // meaning is the same. What is not here is either known and not used yet (known-keys.ts) or unknown; both are said at
 // start, neither stops it. A default that is told here is the one that holds; tests compare the two.
 import * as z from 'zod'
+import { QUEUE_MODES } from '../protocol/queue-modes.ts'
 import { accessKeys } from './access.ts'
 import { agentListSchema, bindingsSchema, folder, subagentModel, workspaceKeys } from './agents.ts'
 import { ackKeys, telegramKey } from './channels.ts'
@@ -135,7 +136,6 @@ const gatewaySchema = z.looseObject({
   http: httpKey,
 })
 
-const QUEUE_MODES = ['steer', 'followup', 'collect', 'interrupt', 'reject'] as const
 export type QueueMode = (typeof QUEUE_MODES)[number]
 /** The family's names of the same: what merges late becomes a turn of its own with us anyway. */
 const STEER_NAMES = ['queue', 'steer-backlog', 'steer+backlog'] as const

@@ -6,6 +6,7 @@ import { SluiceError } from '../base/errors.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { MethodName, ParamsInput, Result } from '../protocol/catalogue.ts'
 import type { Job } from '../protocol/job.ts'
+import { QUEUE_MODES } from '../protocol/queue-modes.ts'
 import type { Store } from '../store/port.ts'
 import type { Buttons } from '../store/rows.ts'
 import { jobButtons } from './job-buttons.ts'
@@ -44,6 +45,7 @@ export const COMMANDS: readonly ChatCommand[] = [
   { name: 'status', description: 'What runs here, and which model answers', answer: status },
   { name: 'jobs', description: 'The jobs of this chat', answer: jobs },
   { name: 'model', description: 'Which model answers here, or another one: /model <name>', answer: model },
+  { name: 'queue', description: 'What becomes of a message while a turn runs: /queue <mode>', answer: queue },
   { name: 'usage', description: 'What this conversation and today have used', answer: usage },
   { name: 'compact', description: 'Have this conversation summarised', answer: compact },
   { name: 'resend', description: 'Send a message again: /resend <id>', answer: resend },
@@ -120,6 +122,16 @@ async function model({ call, sessionKey, words }: Asking): Promise<string> {
     return words === 'default' ? 'The usual model answers here again.' : `${words} answers here from now on.`
   const { model: now } = await call('sessions.status', { key: sessionKey })
   return `Model: ${now}\nAnother one: /model <provider>/<name>; the usual one: /model default`
+}
+
+async function queue({ call, store, sessionKey, words }: Asking): Promise<string> {
+  const mode = QUEUE_MODES.find(each => each === words.toLowerCase())
+  if (!mode && words !== 'default') {
+    const now = store.read.session(sessionKey)?.settings.queueMode ?? 'the usual one'
+    return `Queue mode here: ${now}.\nAnother one: /queue ${QUEUE_MODES.join(', ')} or default`
+  }
+  await call('sessions.patch', { key: sessionKey, queueMode: mode ?? null })
+  return mode ? `Queue mode here: ${mode}, from now on.` : 'The usual queue mode holds here again.'
 }
 
 async function usage({ call, sessionKey }: Asking): Promise<string> {

@@ -179,6 +179,10 @@ describe('W7: a command is answered at once, while a turn runs', () => {
     ['/jobs', /- stretch: next /],
     ['/model', /Model: .*Another one: /s],
     ['/model offline/none', /offline/],
+    ['/queue', /: the usual one\.\nAnother one: \/queue steer, .*reject or default$/],
+    ['/queue collekt', /: the usual one\.\nAnother one/],
+    ['/queue Collect', /: collect, from now on/],
+    ['/queue default', /usual queue mode holds/],
     ['/usage', /tokens in/],
     ['/help', /\/stop - /],
     ['/help@slu_bot', /\/stop - /],
@@ -219,6 +223,19 @@ describe('W7: a command is answered at once, while a turn runs', () => {
       ['sessions.reset', ['operator.admin']],
       ['chat.send', ['operator.write', 'operator.approvals']],
     ])
+  })
+
+  test('/queue says what this chat’s messages do from then on, and says so when it is asked', async () => {
+    const held = Promise.withResolvers<void>()
+    const play: Play = async ({ messages }) => {
+      await held.promise
+      return echo({ messages } as Parameters<Play>[0])
+    }
+    const { channel } = await house(play, { dmPolicy: 'open' })
+    for (const words of ['/queue followup', '/queue', 'a', 'b']) await write(channel, words)
+    held.resolve()
+    await settled()
+    expect(texts(channel).slice(1)).toEqual([expect.stringContaining('here: followup.'), 'heard: a', 'heard: b'])
   })
 
   test('/new forgets, and /new with words is said to a new conversation', async () => {

@@ -1,5 +1,6 @@
 // Sessions as people look after them: which there are, what was said in one, what is set for it, and its end.
 import type { ParamsInput, Result } from '../../protocol/catalogue.ts'
+import { QUEUE_MODES } from '../../protocol/queue-modes.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
 import { withGateway, writeJson } from '../gateway-link.ts'
@@ -11,7 +12,6 @@ import type { Column } from '../text/table.ts'
 import { relative } from '../text/times.ts'
 
 const LINES_MAX = 500
-const QUEUE_MODES = ['steer', 'followup', 'collect', 'interrupt', 'reject'] as const
 
 export const list: Run = async (args, shell) => {
   const limit = args.whole('limit', { min: 1, max: 500 }) ?? 50

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
 import { method } from '../method.ts'
+import { QUEUE_MODES } from '../queue-modes.ts'
 
 const DEADLINE_MS = 10 * SECOND
 const key = z.string().min(1).max(300)
@@ -12,7 +13,7 @@ const oneOf = <const W extends readonly [string, ...string[]]>(words: W) => z.en
 const setting = {
   label: z.string().trim().min(1).max(64, 'a label has at most 64 characters').nullable().optional(),
   model: word,
-  queueMode: oneOf(['steer', 'followup', 'collect', 'interrupt', 'reject']),
+  queueMode: oneOf(QUEUE_MODES),
   sendPolicy: oneOf(['allow', 'deny']),
   thinkingLevel: oneOf(['off', 'minimal', 'low', 'medium', 'high', 'xhigh']),
   verboseLevel: oneOf(['off', 'on', 'full']),

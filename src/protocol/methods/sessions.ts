@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { SECOND } from '../../base/durations.ts'
 import { attachmentsSchema } from '../attachments.ts'
 import { method } from '../method.ts'
+import { QUEUE_MODES } from '../queue-modes.ts'
 
 const READ_DEADLINE_MS = 10 * SECOND
 const key = z.string().min(1).max(300)
@@ -80,7 +81,7 @@ const CHAT_METHODS = {
         /** Ours: how many unfinished turns of the session are ahead of this one. */
         ahead: z.number().optional(),
         /** Ours: what becomes of it, where there are such. */
-        queueMode: z.enum(['steer', 'followup', 'collect', 'interrupt', 'reject']).optional(),
+        queueMode: z.enum(QUEUE_MODES).optional(),
         /** Ours: what the message decided, when it answered a question that a turn waits with. */
         approvals: z.array(z.object({ id: z.string(), state: z.string() })).optional(),
       }),
