@@ -35,7 +35,7 @@ interface Outbound {
 interface Capabilities {
   readonly dedupesSends: boolean
   readonly textLengthMax: number
-  readonly edits?: { readonly intervalMs: number }
+  readonly edits?: { readonly intervalMs: number; readonly groupIntervalMs?: number }
   readonly typing?: true
   readonly buttons?: { readonly actionBytesMax: number }
   readonly files?: { readonly bytesMax: number }

@@ -106,7 +106,7 @@ export class Exchange {
       heard: 0,
       lastInboundAtMs: undefined,
     }))
-    this.#previews = new Previews({ store, clock, showing: channelId => this.#showing(channelId) })
+    this.#previews = new Previews({ store, clock, showing: (channelId, session) => this.#showing(channelId, session) })
   }
 
   /** What was cut off is judged first, then the channels begin; none of them is waited for. Rejects when the store refuses. */
@@ -218,13 +218,15 @@ export class Exchange {
     }
   }
 
-  #showing(channelId: string) {
+  #showing(channelId: string, session: string) {
     const post = this.#posts.find(({ line }) => line.id === channelId)
     if (!post) return undefined
     const { line, deliverer } = post
     const { edits, typing } = line.capabilities
     const streams = this.#parts.rulesOf(channelId)?.streams ?? true
-    return { deliverer, intervalMs: streams ? edits?.intervalMs : undefined, typing: typing && line.typing?.bind(line) }
+    const slowerMs = session.includes(':group:') ? edits?.groupIntervalMs : undefined
+    const intervalMs = streams ? (slowerMs ?? edits?.intervalMs) : undefined
+    return { deliverer, intervalMs, typing: typing && line.typing?.bind(line) }
   }
 
   #receiver({ line, gate }: Post): ReceiverParts {

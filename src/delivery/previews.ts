@@ -26,7 +26,11 @@ export interface Showing {
 interface PreviewParts {
   readonly store: Store
   readonly clock: Clock
-  readonly showing: (channelId: string) => Showing | undefined
+  readonly showing: (channelId: string, session: string) => Showing | undefined
+}
+
+interface Asked {
+  readonly request: { readonly sessionKey: string }
 }
 
 interface Shown extends Showing {
@@ -53,6 +57,7 @@ export class Previews {
   hear({ event, payload }: { readonly event: string; readonly payload: unknown }): void {
     if (event === 'agent') this.#hearAgent(payload as AgentEvent)
     if (event === 'chat') this.#hearChat(payload as ChatEvent)
+    if (event === 'exec.approval.requested') this.#rest((payload as Asked).request.sessionKey)
   }
 
   stop(): void {
@@ -60,7 +65,10 @@ export class Previews {
   }
 
   #hearAgent({ runId, session, stream, data }: AgentEvent): void {
-    if (session === undefined || stream !== 'lifecycle') return
+    if (session === undefined) return
+    const present = this.#shown.get(session)
+    if (stream !== 'lifecycle' && present && !present.typist) this.#type(present)
+    if (stream !== 'lifecycle') return
     this.#end(session)
     if ((data as { phase?: string }).phase !== 'start') return
     const shown = this.#of(runOfStream(runId), session)
@@ -79,7 +87,7 @@ export class Previews {
     const { store, showing } = this.#parts
     const source = store.read.run(runId)?.source
     const route = source === 'chat' || source === 'told' ? store.read.route(session) : undefined
-    const how = route && showing(route.channelId)
+    const how = route && showing(route.channelId, session)
     if (!how) return undefined
     return { ...how, runId, route, text: '', last: '', timer: undefined, typist: undefined, isOver: false }
   }
@@ -111,6 +119,13 @@ export class Previews {
     if (!shown.typing) return
     shown.typing(shown.route.chatId, NEVER).catch(() => undefined)
     shown.typist = this.#parts.clock.after(TYPING_INTERVAL_MS, () => this.#type(shown))
+  }
+
+  /** Who waits for a person writes nothing, until the turn goes on. */
+  #rest(session: string): void {
+    const shown = this.#shown.get(session)
+    shown?.typist?.cancel()
+    if (shown) shown.typist = undefined
   }
 
   #later(shown: Shown, delayMs: number): void {

@@ -5,7 +5,7 @@ import { type LoopbackOptions, loopback, type Sighting } from '../../src/channel
 import type { ModelEvent } from '../../src/providers/model.ts'
 import { inlineRunner } from '../../src/turns/perform.ts'
 import { type FakeClock, settled } from '../fakes/clock.ts'
-import { type House, type HouseOptions, openHouse, text } from '../fakes/house.ts'
+import { calls, type House, type HouseOptions, openHouse, text } from '../fakes/house.ts'
 
 const INTERVAL_MS = 1_000
 const OFFERS = { edits: { intervalMs: INTERVAL_MS }, typing: true } as const
@@ -38,6 +38,7 @@ function speaker() {
   return {
     runner,
     say: (words: string) => put({ type: 'delta', text: words }),
+    call: (name: string, args: object) => put(calls({ name, args })),
     end: (words: string) => put(text(words)),
   }
 }
@@ -46,8 +47,8 @@ async function chat(options: Partial<LoopbackOptions> & { house?: HouseOptions }
   const model = speaker()
   const channel = loopback({ dedupesSends: false, offers: OFFERS, ...options })
   const house = await openHouse(() => text(''), { ...options.house, runner: model.runner, channels: [channel] })
-  const write = async (words = 'tell me') => {
-    await channel.say({ messageId: words, chatId: 'c', from: { id: '1' }, text: words, atMs: 0 })
+  const write = async (words = 'tell me', more: object = {}) => {
+    await channel.say({ messageId: words, chatId: 'c', from: { id: '1' }, text: words, atMs: 0, ...more })
     await settled()
   }
   /** Words, and the time that it takes to show them. */
@@ -94,6 +95,55 @@ describe('L4: a reply that is written slowly', () => {
     await house.clock.advance(60_000)
     expect(channel.typed).toHaveLength(3)
     expect(texts(channel.seen)).toEqual(['done'])
+  })
+
+  test('is changed less often in a group, where the channel says so', async () => {
+    const offers = { edits: { intervalMs: INTERVAL_MS, groupIntervalMs: 4 * INTERVAL_MS } }
+    const { model, channel, house, write } = await chat({ offers })
+    open.push(house)
+    const changesOf = async (words: string, more: object) => {
+      const before = channel.edits.length
+      await write(words, more)
+      for (let step = 0; step < 120; step += 1) {
+        model.say('word ')
+        await settled()
+        await house.clock.advance(100)
+      }
+      model.end('done')
+      await settled()
+      await house.clock.advance(60_000)
+      return channel.edits.length - before
+    }
+    const slow = await changesOf('tell us', { chatId: 'g', group: { id: 'g', addressed: true } })
+    expect(slow).toBeGreaterThan(0)
+    expect(slow).toBeLessThanOrEqual(4)
+    expect(await changesOf('tell me', {})).toBeGreaterThan(2 * slow)
+  })
+
+  test('shows no typing while its person is asked, and shows it again when the turn goes on', async () => {
+    const processes = {
+      find: async (name: string) => `/usr/bin/${name}`,
+      run: async () => ({ exitCode: 0, signal: null, output: '', cut: 0 }),
+    }
+    const { model, channel, house, write } = await chat({
+      house: { config: { tools: { exec: { security: 'allowlist' } } }, world: { processes } },
+    })
+    open.push(house)
+    await write()
+    model.call('exec', { command: 'git push' })
+    await settled()
+    expect(texts(channel.seen).join()).toContain('git push')
+    const { length } = channel.typed
+    await house.clock.advance(60_000)
+    expect(channel.typed).toHaveLength(length)
+    await write('yes')
+    await house.clock.advance(10_000)
+    expect(channel.typed.length).toBeGreaterThan(length)
+    model.end('done')
+    await settled()
+    const after = channel.typed.length
+    await house.clock.advance(60_000)
+    expect(channel.typed).toHaveLength(after)
   })
 
   test('of many pieces takes the preview for its first', async () => {

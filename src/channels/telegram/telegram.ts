@@ -28,13 +28,14 @@ const OTHER_POLLER = {
 const START_TIMEOUT_MS = 5 * SECOND
 /** Words shown in passing after a press. */
 const NOTE_LENGTH_MAX = 200
-/** The service takes one edit in a chat about so often; groups are slower, which it then says. */
+/** The service takes one edit in a chat about so often; of a group, 20 messages and edits in a minute. */
 const EDIT_INTERVAL_MS = 1_500
+const GROUP_EDIT_INTERVAL_MS = 4 * SECOND
 
 const CAPABILITIES: Capabilities = {
   dedupesSends: false,
   textLengthMax: TEXT_LENGTH_MAX,
-  edits: { intervalMs: EDIT_INTERVAL_MS },
+  edits: { intervalMs: EDIT_INTERVAL_MS, groupIntervalMs: GROUP_EDIT_INTERVAL_MS },
   buttons: { actionBytesMax: 64 },
   files: FILES,
   typing: true,
