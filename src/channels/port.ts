@@ -112,11 +112,8 @@ export interface Capabilities {
   readonly dedupesSends: boolean
   /** UTF-16 units of one message; at least 100. */
   readonly textLengthMax: number
-  /** A message that was sent can be changed, in one chat at most once in so long. Absent: answers appear whole. */
-  readonly edits?: {
-    readonly intervalMs: number /** The same in a chat of several. */
-    readonly groupIntervalMs?: number
-  }
+  /** A message that was sent can be changed, in one chat (of several) at most once in so long. Absent: answers appear whole. */
+  readonly edits?: { readonly intervalMs: number; readonly groupIntervalMs?: number }
   readonly buttons?: { readonly actionBytesMax: number }
   /** Bytes of one file, in and out. */
   readonly files?: { readonly bytesMax: number }

@@ -41,9 +41,7 @@ const modelSchema = z.looseObject({
   input: z
     .array(z.string())
     .optional()
-    .describe(
-      'What it takes: "text", "image"; with openai-completions also "pdf". Files that it does not take are only named to it.',
-    ),
+    .describe('What it takes: "text", "image"; with openai-completions also "pdf". The rest is named to it.'),
   cost: z
     .looseObject({
       input: price('of input'),

@@ -1,6 +1,6 @@
 // The gate of one channel: applies its rule to who writes, counts whom it does not let through, and gives strangers a
-// code where they may have one; owners are asked about them. One stranger is told once an hour at most, and few of them at a time, so that nobody can
-// make the agent write to many. The rows of the store say who was let in.
+// code where they may have one; owners are asked about them. One stranger is told once an hour at most, and few of them
+// at a time, so that nobody can make the agent write to many. The rows of the store say who was let in.
 import { HOUR } from '../base/durations.ts'
 import type { Clock, Random } from '../base/world.ts'
 import type { Store } from '../store/port.ts'
@@ -82,7 +82,7 @@ export class Gate {
       known ?? (await this.#note({ channelId, chatId, messageId, from }, { nowMs, code: codeOf(random) }))
     // The message that asked is told, however often it is handed on; those after it are not.
     if (stranger?.messageId !== messageId || stranger.chatId !== chatId || stranger.deniedBy) return undefined
-    return `I do not know you yet. Ask my owner to let you in with this code, which is good for an hour:\n${stranger.code}\n(sluice pairing approve ${stranger.code})`
+    return `I do not know you yet. Ask my owner to let you in with this code, which is good for an hour:\n${stranger.code}\n(sluice pairing approve ${stranger.code}, with --owner if that is you)`
   }
 
   async #note(

@@ -29,10 +29,6 @@ interface PreviewParts {
   readonly showing: (channelId: string, session: string) => Showing | undefined
 }
 
-interface Asked {
-  readonly request: { readonly sessionKey: string }
-}
-
 interface Shown extends Showing {
   readonly runId: string
   readonly route: Route
@@ -57,7 +53,7 @@ export class Previews {
   hear({ event, payload }: { readonly event: string; readonly payload: unknown }): void {
     if (event === 'agent') this.#hearAgent(payload as AgentEvent)
     if (event === 'chat') this.#hearChat(payload as ChatEvent)
-    if (event === 'exec.approval.requested') this.#rest((payload as Asked).request.sessionKey)
+    if (event === 'exec.approval.requested') this.#rest(payload as { request: { sessionKey: string } })
   }
 
   stop(): void {
@@ -122,8 +118,8 @@ export class Previews {
   }
 
   /** Who waits for a person writes nothing, until the turn goes on. */
-  #rest(session: string): void {
-    const shown = this.#shown.get(session)
+  #rest({ request }: { readonly request: { readonly sessionKey: string } }): void {
+    const shown = this.#shown.get(request.sessionKey)
     shown?.typist?.cancel()
     if (shown) shown.typist = undefined
   }

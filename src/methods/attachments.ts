@@ -56,9 +56,8 @@ function mimeOf({ name, said, content }: { name: string; said: string | undefine
   if (known !== undefined && (said === undefined || kindOfFile(said) === kindOfFile(known))) return known
   const mime = said ?? 'text/plain'
   const kind = kindOfFile(mime)
-  if (known !== undefined) throw refused(name, `is called ${mime} and is ${known}`)
   if (kind === 'image') throw refused(name, `is ${mime} and no PNG, JPEG, GIF or WebP image`)
-  if (kind === 'pdf' || !MIME.test(mime)) throw refused(name, `is called ${mime} and is none`)
+  if (known !== undefined || kind === 'pdf' || !MIME.test(mime)) throw refused(name, `is called ${mime} and is none`)
   if (kind !== 'text') return mime
   if (!isText(content)) throw refused(name, `is no ${mime} in UTF-8`)
   if (content.byteLength > TEXT_FILE_BYTES_MAX)

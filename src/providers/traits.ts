@@ -14,14 +14,6 @@ export const CONTEXT_LENGTH_MAX = 300_000
 /** Fewer than a token has in most texts, so that what is counted in characters fits. */
 const CHARACTERS_PER_TOKEN = 3
 
-/** What each wire carries. Many servers speak the first one and take less: of theirs, a PDF has to be named in `input`. */
-const CARRIED: Readonly<Record<ProviderConfig['api'], readonly string[]>> = {
-  'openai-completions': ['image', 'pdf'],
-  'openai-responses': ['image', 'pdf'],
-  'anthropic-messages': ['image', 'pdf'],
-  'google-generative-ai': ['image', 'pdf', 'audio', 'video'],
-}
-
 export function traitsOf(config: ModelsConfig, ref: string): ModelTraits {
   const slash = ref.indexOf('/')
   const provider = ref.slice(0, slash)
@@ -34,7 +26,9 @@ export function traitsOf(config: ModelsConfig, ref: string): ModelTraits {
   }
 }
 
+/** What its wire carries. Many servers speak `openai-completions` and take less: a PDF has to be named in `input`. */
 function takenOf(api: ProviderConfig['api'], input: readonly string[] = ['image']): readonly string[] {
+  const carried = api === 'google-generative-ai' ? ['image', 'pdf', 'audio', 'video'] : ['image', 'pdf']
   const isWhole = api !== 'openai-completions' && input.includes('image')
-  return isWhole ? CARRIED[api] : CARRIED[api].filter(kind => input.includes(kind))
+  return isWhole ? carried : carried.filter(kind => input.includes(kind))
 }

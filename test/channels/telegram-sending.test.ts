@@ -61,15 +61,16 @@ test('what is for a group that became a supergroup reaches it there, and nothing
   const { api, channel } = await opened()
   const [group, now] = [api.group('Team'), api.group('Team')]
   const chatId = String(group.id)
-  const { id: sentId } = await channel.send({ id: 's0', chatId, text: 'before' }, never)
   api.chats.room(group.id).movedTo = now.id
   const file = { name: 'a.txt', mediaType: 'text/plain', bytes: Buffer.from('a') }
   await channel.send({ id: 's1', chatId, text: 'a reminder' }, never)
   await channel.send({ id: 's2', chatId, text: 'a file', file }, never)
   expect(api.seen(now.id).map(({ text }) => text)).toEqual(['a reminder', 'a file'])
+  // A supergroup counts its messages anew.
+  const sentId = String(api.seen(now.id)[0]?.messageId)
   const error = await thrown(channel.edit?.({ id: 's0', chatId, sentId, text: 'after' }, never))
   expect(error).toMatchObject({ kind: 'permanent' })
-  expect(api.seen(now.id).map(({ edits }) => edits)).toEqual([0, 0])
+  expect(api.seen(now.id)[0]).toMatchObject({ text: 'a reminder', edits: 0 })
 })
 
 test('a person who blocked the bot, and a chat that is none, are final', async () => {

@@ -52,6 +52,11 @@ test('a token that Telegram does not know is not written, however it is given', 
   }
 })
 
+test('a token of a bot on the command line is refused with the ways that there are', async () => {
+  const { code, stderr } = await gateway.cli(add('--token', api.token))
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^--token is the gateway's own\. .*paste it when asked/)])
+})
+
 test('from BotFather to the first reminder, as the guide says', async () => {
   expect(commands).toEqual([
     'sluice channels add telegram',

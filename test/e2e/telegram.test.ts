@@ -267,6 +267,20 @@ test('L4: files of the agent’s folder arrive after the words of its reply, and
   ])
 })
 
+test('what people send is taken: the model sees a picture, and is told of a voice message that it cannot hear', async () => {
+  const ada = api.person('Ada')
+  const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(20, 1)])
+  script(ada.id, { text: 'a picture' }, { text: 'a voice' })
+  ada.send('photo', png, { caption: 'look' })
+  await rig.told(ada.id, /^a picture$/)
+  ada.send('voice', Buffer.from('OggS'))
+  await rig.told(ada.id, /^a voice$/)
+  const [first, second] = asksOf(ada.id).map(({ messages }) => JSON.stringify(messages.at(-1)))
+  expect(first).toContain(`look`)
+  expect(first).toContain(`data:image/png;base64,${png.toString('base64')}`)
+  expect(second).toMatch(/A file was attached \(voice-\d+\.ogg, audio\/ogg\) and could not be shown/)
+})
+
 test('500 chats at once: each is answered once, and no more run at once than may', async () => {
   const people = Array.from({ length: 500 }, (_, index) => api.person(`Person ${index}`))
   let running = 0

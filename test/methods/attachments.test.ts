@@ -197,7 +197,7 @@ describe('what is taken', () => {
     [
       'an image that is called a text',
       [{ ...notes, content: image.content }],
-      /notes\.md is called text\/markdown and is image\/png/,
+      /notes\.md is called text\/markdown and is none/,
     ],
     ['a text that is none', [{ ...notes, content: base64(Buffer.from([0xff, 0xfe, 0])) }], /notes\.md is no text/],
   ])('%s is refused by name', (_, files, words) => {

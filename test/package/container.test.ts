@@ -20,9 +20,14 @@ test('what the container runs are commands that exist', () => {
   const [, start] = /^CMD \["(\w+)"\]$/m.exec(dockerfile) ?? []
   expect(names).toContain(health)
   expect(names).toContain(start)
-  const guide = [...read('docs/guides/running.md').matchAll(/^docker compose run --rm one (\w+ \w+)/gm)]
-  expect(guide.map(([, command]) => command)).toEqual(['config set'])
-  expect(names).toContain('config set')
+  const guide = read('docs/guides/running.md')
+  const said = [...guide.matchAll(/^docker compose (?:run --rm|exec) (one|two) (?:sluice )?(\w+ \w+)/gm)]
+  for (const name of ['one', 'two']) {
+    const commands = said.flatMap(([, service, command = '']) => (service === name ? [command] : []))
+    expect(commands).toEqual(expect.arrayContaining(['config set', 'channels add']))
+    for (const command of commands) expect(names).toContain(command)
+  }
+  for (const [, variable = ''] of read('compose.yaml').matchAll(/\$\{(\w+)/g)) expect(guide).toContain(variable)
 })
 
 test('the variables that are set are ours, and no gateway runs as root', () => {

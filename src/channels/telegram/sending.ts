@@ -22,18 +22,8 @@ interface Look {
   readonly shown: Formatted
 }
 
-/** Answers Telegram's id of the message. A group that became another one is followed. Throws what the service threw. */
+/** Answers Telegram's id of the message. Throws what the service threw. */
 export async function send(service: Service, message: OutboundMessage, signal: CallSignal): Promise<number> {
-  try {
-    return await sendTo(service, message, signal)
-  } catch (thrown) {
-    const movedTo = thrown instanceof GrammyError ? thrown.parameters.migrate_to_chat_id : undefined
-    if (movedTo === undefined) throw thrown
-    return await sendTo(service, { ...message, chatId: String(movedTo) }, signal)
-  }
-}
-
-async function sendTo(service: Service, message: OutboundMessage, signal: CallSignal): Promise<number> {
   const { file } = message
   const markup = markupOf(message)
   const sendText = async ({ place, shown }: Look) =>
@@ -94,21 +84,28 @@ export async function react({ api }: Service, { chatId, messageId, sign }: Sign,
   await api.setMessageReaction({ chat_id, message_id: messageId, reaction }, signal)
 }
 
-/** Tries as the message is, then as plain text where the marks are refused, then outside a topic that is gone. */
-async function plainer<T>({ chatId, text }: OutboundMessage, attempt: (look: Look) => Promise<T>): Promise<T> {
-  let look: Look = { place: placeOf(chatId), shown: formatted(text) }
+/** Tries as the message is, and then as it may still be taken. */
+async function plainer<T>(message: OutboundMessage, attempt: (look: Look) => Promise<T>): Promise<T> {
+  let look: Look = { place: placeOf(message.chatId), shown: formatted(message.text) }
   for (;;) {
     try {
       return await attempt(look)
     } catch (thrown) {
-      const { place, shown } = look
-      if (says(thrown, "can't parse entities") && shown.entities.length > 0) {
-        look = { place, shown: { text: text.toWellFormed(), entities: [] } }
-      } else if (says(thrown, 'message thread not found') && place.message_thread_id !== undefined) {
-        look = { place: { chat_id: place.chat_id }, shown }
-      } else throw thrown
+      const next = otherLook(look, message, thrown)
+      if (!next) throw thrown
+      look = next
     }
   }
+}
+
+/** Plain where the marks are refused; outside a topic that is gone; in the group that this one became, if it is new. */
+function otherLook({ place, shown }: Look, message: OutboundMessage, thrown: unknown): Look | undefined {
+  const { migrate_to_chat_id: movedTo } = thrown instanceof GrammyError ? thrown.parameters : {}
+  if (movedTo !== undefined) return 'sentId' in message ? undefined : { place: { chat_id: movedTo }, shown }
+  if (says(thrown, "can't parse entities") && shown.entities.length > 0)
+    return { place, shown: { text: message.text.toWellFormed(), entities: [] } }
+  const isLost = says(thrown, 'message thread not found') && place.message_thread_id !== undefined
+  return isLost ? { place: { chat_id: place.chat_id }, shown } : undefined
 }
 
 function says(thrown: unknown, words: string): boolean {

@@ -70,8 +70,8 @@ function failureOf(thrown: unknown, clean: (text: string) => string): ChannelErr
 
 function refusal({ error_code: code, parameters }: GrammyError, description: string): ChannelError {
   const words = `Telegram refused: ${description}`
-  if (code === 429)
-    return new ChannelError('transient', words, { retryAfterMs: (parameters.retry_after ?? 1) * SECOND })
+  const { retry_after: seconds = 1 } = parameters
+  if (code === 429) return new ChannelError('transient', words, { retryAfterMs: seconds * SECOND })
   // The bot itself is refused, not the message: it can be sent once the token is right.
   if (code === 401 || code === 404)
     return new ChannelError('transient', `Telegram does not know the token: ${description}`)

@@ -102,19 +102,16 @@ function textOf(message: Message, { me }: Reader): string {
   const { type, length = 0 } = entities.find(({ offset }) => offset === 0) ?? {}
   const [first, rest] = [text.slice(0, length), text.slice(length)]
   if (type === 'mention' && isName(first, me)) return rest.replace(/^[,:]?\s+/, '') || text
-  return type === 'bot_command' && isCommandFor(first, me) ? first.replace(/@.*/, '') + rest : text
+  return type === 'bot_command' && isName(first, me) ? first.replace(/@.*/, '') + rest : text
 }
 
+/** A mention of the bot, or a command with its name. */
 function isName(words: string, { username }: Reader['me']): boolean {
-  return words.toLowerCase() === `@${username.toLowerCase()}`
+  return words.replace(/^\/\w+/, '').toLowerCase() === `@${username.toLowerCase()}`
 }
 
 function placeText({ location }: Message): string {
   return location ? `Location: ${location.latitude}, ${location.longitude}` : ''
-}
-
-function isCommandFor(command: string, { username }: Reader['me']): boolean {
-  return command.toLowerCase().endsWith(`@${username.toLowerCase()}`)
 }
 
 function isAddressed(message: Message, { me, commands }: Reader): boolean {
@@ -124,11 +121,10 @@ function isAddressed(message: Message, { me, commands }: Reader): boolean {
   const { text, entities } = marksOf(message)
   return entities.some(entity => {
     const words = text.slice(entity.offset, entity.offset + entity.length)
-    if (entity.type === 'mention') return isName(words, me)
     if (entity.type === 'text_mention') return entity.user.id === me.id
     // One that names no bot is for whoever has such a command: a stop must not need a name.
     const isOwn = entity.offset === 0 && commands.includes(words.slice(1).toLowerCase())
-    return entity.type === 'bot_command' && (isOwn || isCommandFor(words, me))
+    return isName(words, me) || (entity.type === 'bot_command' && isOwn)
   })
 }
 

@@ -48,6 +48,7 @@ export const status: Run = async (args, shell) => {
 
 export const add: Run = async (args, shell) => {
   if (args.positionals[0] !== 'telegram') throw args.usage('Which channel? There is: telegram')
+  if (args.text('token')?.includes(':')) throw args.usage(NO_TOKEN_HERE)
   const file = args.text('token-file')
   const token = file === undefined && !args.has('use-env') ? await tokenFrom(args, shell) : undefined
   const { enabled, botToken, tokenFile, ...kept } = {
@@ -65,6 +66,8 @@ export const add: Run = async (args, shell) => {
   return EXIT.ok
 }
 
+const NO_TOKEN_HERE =
+  "--token is the gateway's own. A bot's never stands on a command line: leave it out and paste it when asked, or name --token-file."
 const KEY = 'channels.telegram'
 type TelegramKeys = Readonly<Partial<Record<'enabled' | 'botToken' | 'tokenFile' | 'apiRoot', string>>>
 
