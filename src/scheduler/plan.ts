@@ -31,6 +31,14 @@ export interface Occasion {
 }
 
 export function planJob(job: Job, occurrence: Occasion, context: PlanContext): JobPlan {
+  const plan = workOf(job, occurrence, context)
+  // A job that no chat made has none of its own but the one that its results go to.
+  const hasTarget = job.sessionKey === undefined && 'to' in job.payload
+  const target = hasTarget ? context.targetOf(job) : undefined
+  return target?.kind === 'chat' ? { ...plan, alertTo: target.route } : plan
+}
+
+function workOf(job: Job, occurrence: Occasion, context: PlanContext): JobPlan {
   const agentId = job.agentId ?? context.defaultAgentId
   const listener = listenerOf(job, context)
   const isThere = context.isAgent(agentId)

@@ -7,7 +7,7 @@ import type { Clock, Random, Timer } from '../base/world.ts'
 import type { Job } from '../protocol/job.ts'
 import { ON_TIME_MS, policyOf } from '../protocol/job-policy.ts'
 import type { EffectKey, JobRow, NewNotice, NewRun, Store } from '../store/port.ts'
-import type { RunRow } from '../store/rows.ts'
+import type { Route, RunRow } from '../store/rows.ts'
 import { nextDue } from './job-times.ts'
 import { type Due, decideDue } from './misfire.ts'
 import { overlapRule } from './overlap.ts'
@@ -39,7 +39,11 @@ export interface SchedulerParts {
 }
 
 /** How a job is carried out: by a run, or by telling a text. */
-export type JobPlan = { readonly listener: string } & ({ readonly run: NewRun } | { readonly notice: NewNotice })
+/** Its listener hears of failures, or the chat in `alertTo`. */
+export type JobPlan = { readonly listener: string; readonly alertTo?: Route } & (
+  | { readonly run: NewRun }
+  | { readonly notice: NewNotice }
+)
 
 export interface RunNow {
   readonly ran: boolean
@@ -162,8 +166,8 @@ export class Scheduler {
       expectedRevision: row.revision,
       occurrence,
       skipWhenRunning: false,
-      listener: plan.listener,
-      ...('run' in plan ? { run: { ...plan.run, ...options.asked } } : { ...plan, hops: options.asked?.hops ?? 0 }),
+      ...plan,
+      ...('run' in plan ? { run: { ...plan.run, ...options.asked } } : { hops: options.asked?.hops ?? 0 }),
       epoch: store.epoch,
       ...(options.key && { key: options.key }),
       nowMs,

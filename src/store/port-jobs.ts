@@ -3,7 +3,7 @@ import type { Job } from '../protocol/job.ts'
 import type { EffectKey } from './effect-key.ts'
 import type { JobFilter, JobRow, OccurrenceFilter, OccurrenceRow } from './job-rows.ts'
 import type { NewNotice, NewRun } from './new-rows.ts'
-import type { RunRow } from './rows.ts'
+import type { Route, RunRow } from './rows.ts'
 
 /** What happens to a job's row beside an occurrence: where its next instant is, or that there is none. */
 export interface Advance {
@@ -72,6 +72,8 @@ export interface JobWrites {
     underWayMax?: number
     /** The session that hears that the job fails or works again; absent: none. */
     listener?: string
+    /** The chat that hears it in its place. */
+    alertTo?: Route
     run?: NewRun
     notice?: NewNotice
     /** Turns that led to it, which a notice does not say. */

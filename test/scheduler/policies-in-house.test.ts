@@ -61,6 +61,18 @@ test('the chat in which a job was made hears once that it fails, and that it wor
   ])
 })
 
+test('of a job that no chat made, the chat of its results hears that it fails', async () => {
+  const channel = loopback({ dedupesSends: false })
+  const one = await openHouse(broken, { channels: [channel] })
+  open.push(one)
+  const payload = { ...hourly.payload, channel: channel.id, to: '9' }
+  await one.call('cron.add', { ...hourly, payload })
+  for (let hour = 0; hour < 3; hour += 1) await one.clock.advance(HOUR)
+  await settled()
+  expect(channel.seen.map(({ chatId, text: words }) => [chatId, words])).toEqual([['9', 'Job "report" failed: no key']])
+  expect(await notices(one)).toEqual([])
+})
+
 test('a job is silent about failures when it was told to be, and off after as many as it may have', async () => {
   const one = await house(broken)
   const job = await one.call('cron.add', { ...hourly, policy: { failureAlert: false, pauseAfterFailures: 2 } })

@@ -50,6 +50,15 @@ const CHANGE_RESULT = z.object({
     .nullable(),
 })
 
+const CHANGE = {
+  params: CHANGE_PARAMS,
+  result: CHANGE_RESULT,
+  scope: 'operator.admin',
+  tool: 'gateway',
+  replay: 'none',
+  deadlineMs: DEADLINE_MS,
+} as const
+
 export const CONFIG_METHODS = {
   'config.get': method({
     summary: 'Show the config file, without its secrets, and what is wrong with it.',
@@ -109,21 +118,11 @@ export const CONFIG_METHODS = {
   }),
   'config.patch': method({
     summary: 'Change the config by a merge patch; taken up at once, or by a restart where only that can.',
-    params: CHANGE_PARAMS,
-    result: CHANGE_RESULT,
-    scope: 'operator.admin',
-    tool: 'gateway',
-    replay: 'none',
-    deadlineMs: DEADLINE_MS,
+    ...CHANGE,
   }),
   'config.apply': method({
     summary: 'Replace the config file; taken up at once, or by a restart where only that can.',
-    params: CHANGE_PARAMS,
-    result: CHANGE_RESULT,
-    scope: 'operator.admin',
-    tool: 'gateway',
-    replay: 'none',
-    deadlineMs: DEADLINE_MS,
+    ...CHANGE,
   }),
   'gateway.restart': method({
     summary: 'Restart the gateway; turns that run go on afterwards.',

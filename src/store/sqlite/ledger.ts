@@ -4,9 +4,10 @@ import type { OccurrenceState } from '../../protocol/job.ts'
 import { policyOf } from '../../protocol/job-policy.ts'
 import { outageStep, outageWords, type RunOutcome } from '../job-outage.ts'
 import type { Advance, JobRow, NewRun } from '../port.ts'
-import type { FailureKind, RunRow } from '../rows.ts'
+import type { FailureKind, Route, RunRow } from '../rows.ts'
 import { dropTriggers, isAfterSpent, orphanAfter, triggerAfter } from './after-jobs.ts'
 import { emitCron } from './events.ts'
+import { fromJson } from './failures.ts'
 import { JOB_COLUMNS, type JobColumns, type OccurrenceColumns, toJob } from './rows.ts'
 import type { Tx } from './tx.ts'
 import { agentOf, writeNotice } from './writes-sessions.ts'
@@ -166,7 +167,8 @@ function noteOutage(
   const failures = step.tell === 'recovered' ? before.failures : step.failures
   const text = outageWords(job, { tell: step.tell, failures, error: error ?? state })
   const id = `outage:${job.id}:${row.occurrence}`
-  writeNotice(tx, { id, sessionKey, agentId, text, source: 'job', jobId: job.id, atMs: nowMs }, nowMs)
+  const to = row.alert_to === null ? {} : { to: fromJson(row.alert_to) as Route }
+  writeNotice(tx, { id, ...to, sessionKey, agentId, text, source: 'job', jobId: job.id, atMs: nowMs }, nowMs)
 }
 
 export interface Skip {

@@ -282,6 +282,11 @@ const STAGGERED_OCCURRENCES = `
 ALTER TABLE occurrences ADD COLUMN staggered_ms INTEGER;
 `
 
+/** The chat that hears of a job's failures where no chat made it. */
+const ALERTS_TO_CHATS = `
+ALTER TABLE occurrences ADD COLUMN alert_to TEXT;
+`
+
 /** The step at index n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   FIRST,
@@ -300,6 +305,7 @@ export const MIGRATIONS: readonly string[] = [
   FILES_AND_BUTTONS_OF_SENDS,
   OWNERS,
   STAGGERED_OCCURRENCES,
+  ALERTS_TO_CHATS,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 

@@ -318,6 +318,8 @@ export interface OccurrenceColumns {
   count: number
   /** The session that hears of the job. */
   listener: Nullable<string>
+  /** The chat, as JSON, that hears of its failures in its place. */
+  alert_to: Nullable<string>
   /** What it tells: a send or an outbox row has this id. */
   text_id: Nullable<string>
   started_at_ms: Nullable<number>

@@ -11,9 +11,10 @@ import { writeNotice } from './writes-sessions.ts'
 
 const FIND_RUNNING = "SELECT run_id FROM occurrences WHERE job_id = ? AND state = 'running' ORDER BY id LIMIT 500"
 const INSERT = `INSERT INTO occurrences
-  (job_id, occurrence, nominal_at_ms, state, claimed_at_ms, run_id, session_key, text_id, listener, epoch,
+  (job_id, occurrence, nominal_at_ms, state, claimed_at_ms, run_id, session_key, text_id, listener, alert_to, epoch,
    staggered_ms)
-  VALUES (:jobId, :occurrence, :nominalAtMs, 'running', :nowMs, :runId, :sessionKey, :textId, :listener, :epoch, :staggeredMs)`
+  VALUES (:jobId, :occurrence, :nominalAtMs, 'running', :nowMs, :runId, :sessionKey, :textId, :listener, :alertTo, :epoch,
+    :staggeredMs)`
 const COUNT_RUN = 'UPDATE jobs SET runs = runs + 1 WHERE id = ?'
 
 function underWay(tx: Tx, jobId: string): { run_id: string | null }[] {
@@ -75,6 +76,7 @@ function claim(tx: Tx, args: ClaimArgs): Claim {
     sessionKey: args.run?.sessionKey ?? null,
     textId: args.notice?.id ?? args.run?.runId ?? null,
     listener: args.listener ?? null,
+    alertTo: args.alertTo ? JSON.stringify(args.alertTo) : null,
     staggeredMs: args.run?.startAtMs === undefined ? null : args.run.startAtMs - nowMs,
   })
   if (args.nominalAtMs !== undefined) tx.run(COUNT_RUN, [jobId])
