@@ -5,7 +5,7 @@ import { formatDuration } from '../base/durations.ts'
 import { formatInstant } from '../base/zoned-time.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import type { Job } from '../protocol/job.ts'
-import { type Policy, policyOf } from '../protocol/job-policy.ts'
+import { doesWork, type Policy, policyOf } from '../protocol/job-policy.ts'
 import type { Arguments } from './arguments.ts'
 import type { Link } from './gateway-link.ts'
 import type { Paint } from './text/paint.ts'
@@ -116,8 +116,6 @@ function makerWords({ kind, sessionKey }: NonNullable<Job['madeBy']>): string {
 /** All that holds, the defaults too. */
 function policyWords(job: Pick<Job, 'policy' | 'payload' | 'when'>, zone: string): string {
   const policy = policyOf(job)
-  // What a person is told has its time.
-  const doesWork = job.when !== undefined || job.payload.kind === 'agentTurn' || job.payload.kind === 'command'
   const { catchUp, catchUpWindowMs, startAtMs, endAtMs, maxRuns, pauseAfterFailures, jitterMs, staggerMs } = policy
   const window =
     catchUp === 'skip' || catchUpWindowMs === undefined ? '' : ` up to ${formatDuration(catchUpWindowMs)} late`
@@ -130,7 +128,9 @@ function policyWords(job: Pick<Job, 'policy' | 'payload' | 'when'>, zone: string
     ...Object.entries(policy.budget ?? {}).map(([name, most]) => `${name} at most ${most}`),
     ...(job.payload.kind === 'agentTurn' && !policy.budget ? ['no budget'] : []),
     jitterMs > 0 ? `up to ${formatDuration(jitterMs)} later` : 'no jitter',
-    ...(staggerMs === undefined || !doesWork ? [] : [`${formatDuration(staggerMs)} apart from others of its instant`]),
+    ...(staggerMs === undefined || !doesWork(job)
+      ? []
+      : [`${formatDuration(staggerMs)} apart from others of its instant`]),
     ...(startAtMs === undefined ? [] : [`from ${formatInstant(startAtMs, zone)}`]),
     ...(endAtMs === undefined ? [] : [`until ${formatInstant(endAtMs, zone)}`]),
     ...(maxRuns === undefined ? [] : [`${maxRuns} runs`]),

@@ -1,7 +1,6 @@
 // The buttons under a chat's list of jobs, and what it means to press one. A press is one call of one method with the scope
 // that this one declares, under the press's own key, and only for a job that this chat's session made. What cannot be taken
 // back is asked once more, by a message of its own: nothing is kept but the buttons themselves.
-import { asSluiceError, ERROR_CODES } from '../base/errors.ts'
 import { declarationOf, type MethodName, type ParamsInput, type Result } from '../protocol/catalogue.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Buttons } from '../store/rows.ts'
@@ -26,19 +25,13 @@ function rowOf({ id, name, enabled }: Job): Buttons[number] {
   ]
 }
 
-/** What the person is shown of it in passing; undefined: it is no button of a job. Rejects where the world refuses. */
+/** What the person is shown of it in passing; undefined: it is no button of a job. Rejects where the method does. */
 export async function pressedJob(parts: ReceiverParts, press: Press): Promise<string | undefined> {
   const [, verb, id = ''] = ACTION.exec(press.action) ?? []
   if (verb === undefined) return undefined
   const job = parts.store.read.job(id)?.job
   if (job?.sessionKey === undefined || job.sessionKey !== parts.sessionOf(press)) return GONE
-  try {
-    return await done(parts, press, { verb, job })
-  } catch (error) {
-    const refusal = asSluiceError(error)
-    if (ERROR_CODES[refusal.code] === 'world') throw refusal
-    return refusal.message
-  }
+  return await done(parts, press, { verb, job })
 }
 
 type Wanted = { readonly verb: string; readonly job: Job }

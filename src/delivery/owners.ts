@@ -1,6 +1,5 @@
 // An owner's yes or no to a stranger, by a button or a command. It is one call of one method with the scope that this one
 // declares. From anywhere but the owner's own direct chat nothing is called, whatever the button says.
-import { asSluiceError, ERROR_CODES } from '../base/errors.ts'
 import { declarationOf, type Result } from '../protocol/catalogue.ts'
 import type { Knock } from './gate.ts'
 import { fullName, type Person } from './names.ts'
@@ -35,15 +34,8 @@ function nameIn({ person, name, handle }: Omit<Person, 'id'> & { readonly person
   return fullName({ id: person, name, handle })
 }
 
-/** What the person is shown of it in passing; undefined: it is no such button. Rejects where the world refuses. */
+/** What the person is shown of it in passing; undefined: it is no such button. Rejects where the method does. */
 export async function pressedStranger(parts: ReceiverParts, press: Press): Promise<string | undefined> {
   const answer = answerIn(press.action)
-  if (!answer) return undefined
-  try {
-    return await decide(parts, press, { ...answer, key: `press:${press.pressId}` })
-  } catch (error) {
-    const refusal = asSluiceError(error)
-    if (ERROR_CODES[refusal.code] === 'world') throw refusal
-    return refusal.message
-  }
+  return answer && (await decide(parts, press, { ...answer, key: `press:${press.pressId}` }))
 }

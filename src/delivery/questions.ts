@@ -1,5 +1,6 @@
 // The buttons under a question that a turn asks in a chat, and what it means to press one. A press is the person's answer,
 // once: it is judged by the same gate as their words, and may answer only what was asked in that chat. Text answers too.
+import { asSluiceError, ERROR_CODES } from '../base/errors.ts'
 import type { Buttons, SendRow } from '../store/rows.ts'
 import { pressedJob } from './job-buttons.ts'
 import { pressedStranger } from './owners.ts'
@@ -33,12 +34,23 @@ export function buttonsUnder(
   ]
 }
 
+/** What a button that is under no question of a turn says, a refusal too; undefined: it is none. */
+async function saidOf(parts: ReceiverParts, press: Press): Promise<string | undefined> {
+  try {
+    return (await pressedJob(parts, press)) ?? (await pressedStranger(parts, press))
+  } catch (error) {
+    const refusal = asSluiceError(error)
+    if (ERROR_CODES[refusal.code] === 'world') throw refusal
+    return refusal.message
+  }
+}
+
 /** What the person is shown of it in passing. Rejects where the store refuses. */
 export async function pressed(parts: ReceiverParts, press: Press): Promise<string> {
   const { store, gate, sessionOf, call, textLengthMax, poke } = parts
   const { channelId, chatId, pressId, action } = press
   if (!gate.admits(press)) return 'You cannot answer here.'
-  const said = (await pressedJob(parts, press)) ?? (await pressedStranger(parts, press))
+  const said = await saidOf(parts, press)
   if (said !== undefined) return said
   const [, word, id = ''] = ACTION.exec(action) ?? []
   const approval = store.read.approval(id)

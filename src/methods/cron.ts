@@ -25,7 +25,7 @@ import { scheduleInWords, zoneOfSchedule } from '../words/describe.ts'
 import { agentNamed, checkHandOn, isAgent, sessionNamed, unknownAgent } from './agents.ts'
 import { clockBehind } from './gateway.ts'
 import { checkCommands, deliveryOf, warningsOf, withToolsOf } from './job-checks.ts'
-import { ledgerPage, PAGE_ROWS } from './job-ledger.ts'
+import { ledgerPage } from './job-ledger.ts'
 import {
   checkFirst,
   checkHold,
@@ -33,6 +33,7 @@ import {
   jobNameFor,
   jobsSeen,
   maySeeJob,
+  PAGE_ROWS,
   seesAllJobs,
   seesJob,
 } from './job-reach.ts'

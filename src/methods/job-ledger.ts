@@ -5,11 +5,9 @@ import type { Call } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
 import { OCCURRENCE_STATES, type RunLog } from '../protocol/job.ts'
 import type { OccurrenceRow } from '../store/port.ts'
-import { maySeeRow, seesAllJobs } from './job-reach.ts'
+import { maySeeRow, PAGE_ROWS, seesAllJobs } from './job-reach.ts'
 import type { MethodParts } from './parts.ts'
 
-/** Rows that are read at once; jobs too. */
-export const PAGE_ROWS = 500
 const DECIDED = OCCURRENCE_STATES.filter(state => state !== 'running')
 
 export async function ledgerPage(

@@ -9,7 +9,8 @@ import type { OccurrenceRow } from '../store/port.ts'
 import { agentNamed, checkHandOn, mayHandOn, mayTalk } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
-const PAGE_ROWS = 500
+/** Jobs, or rows of the ledger, that are read at once. */
+export const PAGE_ROWS = 500
 
 export function maySeeJob(parts: MethodParts, { turn }: Caller, job: Pick<Job, 'agentId'>): boolean {
   if (!turn) return true

@@ -82,6 +82,10 @@ export function patchedPolicy(policy: PolicyInput, patch: PolicyPatch): PolicyIn
 export const ON_TIME_MS = MINUTE
 /** Jobs that share an instant begin within so much of it, however many they are. */
 export const STAGGER_SPREAD_MS = MINUTE
+/** Whether a job starts a turn or a process, so that a stagger holds for it: what a person is told has its time. */
+export function doesWork({ payload, when }: { payload: { kind: string }; when?: object | undefined }): boolean {
+  return when !== undefined || payload.kind === 'agentTurn' || payload.kind === 'command'
+}
 /** Of one job, instants that are made up at most. */
 export const CATCH_UP_MAX = 100
 /** Occurrences of one job that may be under way or wait at once. */

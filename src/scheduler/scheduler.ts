@@ -38,8 +38,7 @@ export interface SchedulerParts {
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
-/** How a job is carried out: by a run, or by telling a text. */
-/** Its listener hears of failures, or the chat in `alertTo`. */
+/** How a job is carried out: by a run, or by telling a text. The listener hears of failures, or the chat in `alertTo`. */
 export type JobPlan = { readonly listener: string; readonly alertTo?: Route } & (
   | { readonly run: NewRun }
   | { readonly notice: NewNotice }

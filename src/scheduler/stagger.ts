@@ -3,7 +3,7 @@
 // the ledger is there, so that catch-up, overlap and a restart never meet a job that waits. What a person is told is never
 // put off. Pure; the store keeps when a claimed run begins.
 import type { Job } from '../protocol/job.ts'
-import { ON_TIME_MS, STAGGER_SPREAD_MS } from '../protocol/job-policy.ts'
+import { doesWork, ON_TIME_MS, STAGGER_SPREAD_MS } from '../protocol/job-policy.ts'
 import type { RunRow } from '../store/rows.ts'
 
 type StaggeredJob = Pick<Job, 'payload' | 'policy' | 'when'>
@@ -16,8 +16,7 @@ interface Instants {
 
 /** How far apart from the one before it a job begins; undefined for what tells a person something: that has its time. */
 export function staggerOf(job: StaggeredJob, defaultMs: number): number | undefined {
-  const doesWork = job.when !== undefined || job.payload.kind === 'agentTurn' || job.payload.kind === 'command'
-  return doesWork ? (job.policy?.staggerMs ?? defaultMs) : undefined
+  return doesWork(job) ? (job.policy?.staggerMs ?? defaultMs) : undefined
 }
 
 /** Says of what is claimed in one go when each of it begins. */

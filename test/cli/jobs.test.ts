@@ -1,40 +1,14 @@
 // The scheduler's jobs on the command line: their policies, what became of them, and when they come.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type FakeGateway, fakeGateway } from './fake-gateway.ts'
-import { run, testShell } from './test-shell.ts'
-
-const NOW = Date.UTC(2026, 10, 22, 12, 0)
-const ID = '0fe0ab11-1111-4111-8111-111111111111'
-const job = (more: object = {}) => ({
-  id: ID,
-  name: 'my-job',
-  enabled: true,
-  createdAtMs: 1,
-  updatedAtMs: 1,
-  schedule: { kind: 'cron', expr: '0 */6 * * *' },
-  sessionTarget: 'isolated',
-  wakeMode: 'now',
-  payload: { kind: 'agentTurn', message: 'hi' },
-  state: { nextRunAtMs: NOW + 300_000 },
-  ...more,
-})
+import type { FakeGateway } from './fake-gateway.ts'
+import { ID, job, jobGateway, NOW, runOn } from './job-gateway.ts'
 
 let gateway: FakeGateway
 beforeEach(async () => {
-  gateway = await fakeGateway()
-  gateway.answers('cron.status', { enabled: true, storePath: '/s', jobs: 1, nextWakeAtMs: null, zone: 'Europe/Berlin' })
-  gateway.answers('cron.list', { jobs: [job()], total: 1 })
-  gateway.answers('cron.next', { times: [1, 2, 3].map(n => NOW + n * 21_600_000), zone: 'Europe/Berlin' })
-  gateway.on('cron.add', ({ asked, answer }) => answer(job({ ...asked.params, id: ID })))
-  gateway.on('cron.update', ({ asked, answer }) => answer(job({ ...asked.params.patch, payload: job().payload })))
+  gateway = await jobGateway()
 })
 afterEach(() => gateway.close())
-
-async function cli(...args: string[]) {
-  const shell = testShell(gateway.url, { nowMs: NOW })
-  const code = await run(shell, ...args)
-  return { code, out: shell.out, err: shell.err, shell }
-}
+const cli = (...args: string[]) => runOn(gateway, args)
 
 describe('policies, the ledger and the next times', () => {
   const row = (more: object) => ({

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { within } from '../e2e/bound.ts'
 import { settled } from '../fakes/clock.ts'
 import { type Play, text } from '../fakes/house.ts'
-import { type HttpHouse, openHttpHouse, TOKEN } from './http-house.ts'
+import { HOOK_TOKEN, type HttpHouse, openHttpHouse, TOKEN } from './http-house.ts'
 
 let house: HttpHouse
 let client: OpenAI
@@ -290,5 +290,17 @@ test('none of these endpoints is there unless the config switches it on', async 
     }
   } finally {
     await off.close()
+  }
+})
+
+test('what is switched on and stands elsewhere is not said to be off', async () => {
+  const moved = await openHttpHouse(() => text('said'), {
+    config: { hooks: { enabled: true, token: HOOK_TOKEN, path: '/inward' } },
+  })
+  try {
+    const { status, json } = await moved.ask('/hooks/wake', { body: {} })
+    expect([status, json.error.message]).toEqual([404, expect.not.stringContaining('hooks.enabled')])
+  } finally {
+    await moved.close()
   }
 })

@@ -22,6 +22,15 @@ import { toolError, toolsInvoke } from './tools-invoke.ts'
 /** Requests that may be open at once, streams not counted. */
 const OPEN_MAX = 1_000
 const MIB = 1_048_576
+const HOOKS_KEY = 'hooks.enabled'
+/** Keys of the config without which nothing is at these paths. */
+const SWITCHES = new Map([
+  ['/v1/chat/completions', 'gateway.http.endpoints.chatCompletions.enabled'],
+  ['/v1/models', 'gateway.http.endpoints.chatCompletions.enabled'],
+  ['/v1/responses', 'gateway.http.endpoints.responses.enabled'],
+  ['/hooks/wake', HOOKS_KEY],
+  ['/hooks/agent', HOOKS_KEY],
+])
 
 export interface HttpParts {
   readonly dispatcher: Pick<Dispatcher, 'call'>
@@ -128,11 +137,11 @@ export class HttpHandler {
     const admitted = this.#parts.admit({ bearer, cause: ownHeader(headers, 'cause') }, from)
     if (!('caller' in admitted)) {
       // On this machine it is no secret what paths there are.
-      if (!route && from.isLocal) throw notFound(request.url ?? '/')
+      if (!route && from.isLocal) throw this.#nothingAt(request.url ?? '/')
       return { reply: unauthorized(admitted.waitMs) }
     }
     proven()
-    if (!route) throw notFound(request.url ?? '/')
+    if (!route) throw this.#nothingAt(request.url ?? '/')
     return request.method === route.verb ? { caller: admitted.caller, route } : { reply: wrongVerb(route) }
   }
 
@@ -156,6 +165,12 @@ export class HttpHandler {
     } finally {
       this.#open -= 1
     }
+  }
+
+  #nothingAt(path: string): SluiceError {
+    const key = SWITCHES.get(path)
+    // Hooks that are on may be at another path.
+    return notFound(path, key === HOOKS_KEY && this.#parts.settings().hooks ? undefined : key)
   }
 
   #routes(): Route[] {

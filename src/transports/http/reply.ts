@@ -48,17 +48,8 @@ export function errorReply(thrown: unknown, shape: ErrorShape): Reply {
   }
 }
 
-/** Keys of the config that switch on what is at these paths. */
-const SWITCHES = new Map([
-  ['/v1/chat/completions', 'gateway.http.endpoints.chatCompletions.enabled'],
-  ['/v1/models', 'gateway.http.endpoints.chatCompletions.enabled'],
-  ['/v1/responses', 'gateway.http.endpoints.responses.enabled'],
-  ['/hooks/wake', 'hooks.enabled'],
-  ['/hooks/agent', 'hooks.enabled'],
-])
-
-export function notFound(path: string): SluiceError {
-  const key = SWITCHES.get(path)
+/** `key` of the config would switch on what is at this path. */
+export function notFound(path: string, key?: string): SluiceError {
   const advice = key === undefined ? 'What there is stands in /openapi.json.' : `Set ${key} to true in the config.`
   const message = `There is nothing at ${path.slice(0, 100)}${key === undefined ? '' : ' yet'}. ${advice}`
   return new SluiceError('NOT_FOUND', message)
