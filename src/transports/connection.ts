@@ -147,6 +147,8 @@ export class Connection {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
+    // Who is being let go, or was shut out, may still send until he has answered our close: nothing of it counts.
+    if (this.#socket.readyState !== this.#socket.OPEN) return
     if (this.#handshake === 'deciding') {
       if (this.#early.push([data, isBinary]) > EARLY_MESSAGES_MAX) this.#close(CLOSE.refused, 'too much at once')
       return

@@ -20,6 +20,8 @@ import { Unproven } from './unproven.ts'
 const CONNECTIONS_MAX = 10_000
 /** How long clients may take to answer our close at a shutdown. */
 const CLOSE_GRACE_MS = 500
+/** How long a client may take to answer our close at other times; slow lines included. */
+const CLOSE_ANSWER_MS = 5 * SECOND
 /** How often it is looked who is too slow with a request. */
 const CHECKING_INTERVAL_MS = 5 * SECOND
 
@@ -55,7 +57,8 @@ export class GatewayServer {
 
   constructor(options: ServerOptions) {
     this.#options = options
-    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false })
+    const limits = { maxPayload: FRAME_BYTES_MAX, closeTimeout: CLOSE_ANSWER_MS }
+    this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, ...limits })
   }
 
   /** Rejects with CONFLICT when the port is taken, and UNAVAILABLE when the address is none of this machine. */

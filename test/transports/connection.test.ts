@@ -1,4 +1,5 @@
-// A client that asks and reads nothing: what waits for it is bounded, on a socket whose buffer the test fills.
+// A client that asks and reads nothing: what waits for it is bounded, on a socket whose buffer the test fills. And one
+// that goes on asking after it was shut out.
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
@@ -48,7 +49,7 @@ function connected() {
     joined: () => () => undefined,
   } as unknown as ConnectionParts
   const ends = { stream: new PassThrough(), from: { address: '127.0.0.1', isLocal: true }, proven: () => undefined }
-  new Connection(parts, socket as unknown as WebSocket, { ...ends, backlog: new Backlog() })
+  const connection = new Connection(parts, socket as unknown as WebSocket, { ...ends, backlog: new Backlog() })
   const client = { id: 'cli', version: '1', platform: 'test', mode: 'cli' }
   socket.says({
     ...{ type: 'req', id: '1', method: 'connect' },
@@ -60,7 +61,7 @@ function connected() {
     await Promise.resolve()
     await Promise.resolve()
   }
-  return { socket, ask, answered }
+  return { connection, socket, ask, answered }
 }
 
 test('W6: who reads nothing is answered up to the limit, and then let go as a slow consumer', async () => {
@@ -75,4 +76,12 @@ test('W6: who reads nothing is answered up to the limit, and then let go as a sl
   expect(socket.sent).toHaveLength(1)
   // It was carried out all the same.
   expect(answered).toEqual(['health', 'health'])
+})
+
+test('who was shut out and does not answer the close is obeyed no more', async () => {
+  const { connection, ask, answered } = connected()
+  await ask()
+  connection.close(1008, 'device token revoked')
+  await ask()
+  expect(answered).toEqual(['health'])
 })
