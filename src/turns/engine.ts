@@ -37,6 +37,9 @@ interface Carried {
   events: RunEvents | undefined
 }
 
+/** For who asked, of a turn that did what it was to do and ended without a word. */
+const NOTHING_ADDED = 'Done. The model had nothing to add.'
+
 /** Turns that did not end when they were told to, and were let go. */
 export interface Released {
   readonly count: number
@@ -309,6 +312,9 @@ export class TurnEngine {
 
   #endOf(carried: Carried, deadline: Deadline, outcome: TurnOutcome): RunEnd & { stopReason?: Stop['reason'] } {
     const reply = outcome.reply === '' ? {} : { reply: outcome.reply }
+    if (outcome.state === 'ok' && outcome.reply === '' && carried.run.source === 'chat') {
+      return { ...outcome, reply: NOTHING_ADDED }
+    }
     if (outcome.state !== 'aborted') return { ...outcome, ...reply }
     const why = (what: string) => (outcome.error === undefined ? what : `${what}; ${outcome.error}`)
     if (carried.stop) return { state: 'aborted', ...reply, stopReason: carried.stop.reason, error: why('stopped') }

@@ -2,11 +2,13 @@
 // each way to fail is told. Where that server cannot send what is to be tested, a plain one sends it byte by byte.
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { LLMock } from '@copilotkit/aimock'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { nodeClock } from '../../src/base/node/world.ts'
 import type { World } from '../../src/base/world.ts'
 import { anthropicModel } from '../../src/providers/ai-sdk/anthropic.ts'
+import { chatModel } from '../../src/providers/ai-sdk/chat-model.ts'
 import { googleModel } from '../../src/providers/ai-sdk/google.ts'
 import { openAiModel } from '../../src/providers/ai-sdk/openai.ts'
 import { openAiCompatibleModel } from '../../src/providers/ai-sdk/openai-compatible.ts'
@@ -112,6 +114,45 @@ describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
     expect(sent.at(-1)).toContain('# Tea')
   })
 
+  test('what providers refuse to be shown again is shown in another form', async () => {
+    mock.on({ predicate: () => true }, { content: 'fine' })
+    const result = (callId: string) =>
+      ({ role: 'tool', callId, name: 'look', text: `of ${callId}`, isError: false }) as const
+    const messages: ModelMessage[] = [
+      ...go,
+      { role: 'assistant', text: 'Reminder: tea', calls: [] },
+      {
+        ...{ role: 'assistant', text: '\n\n' },
+        calls: [
+          { id: '7:0', name: 'look', args: 'no { json' },
+          { id: '7:1', name: 'look', args: { a: 1 } },
+        ],
+      },
+      ...[result('7:0'), result('7:1')],
+      { role: 'assistant', text: '', calls: [] },
+      { role: 'user', text: ' ', attachments: [{ name: 'cat.png', mime: 'image/png', bytes: 9, content: PNG }] },
+    ]
+    expect((await ask(model(), { messages })).at(-1)).toMatchObject({ type: 'done', text: 'fine' })
+    const body = sent.at(-1) as string
+    expect(body).not.toMatch(/"(text|content)":"(\\n|\s)*"/)
+    expect(body.replaceAll('\\', '')).toContain('{"arguments":"no { json"}')
+    if (kind !== 'google-generative-ai') return
+    // Gemini: all results of an answer's calls together, and its calls with the words before them.
+    const { contents } = JSON.parse(body) as { contents: { role: string; parts: object[] }[] }
+    expect(contents.map(({ role, parts }) => [role, ...parts.map(part => Object.keys(part)[0])])).toEqual([
+      ['user', 'text'],
+      ['model', 'text', 'functionCall', 'functionCall'],
+      ['user', 'functionResponse', 'functionResponse'],
+      ['user', 'inlineData'],
+    ])
+  })
+
+  test('after results an answer may be empty; else it is not understood', async () => {
+    mock.on({ predicate: () => true }, { content: '' })
+    expect((await ask(model(), { messages: looked })).at(-1)).toMatchObject({ type: 'done', text: '', calls: [] })
+    expect((await ask(model())).at(-1)).toMatchObject({ type: 'failed', kind: 'garbled' })
+  })
+
   test('a notice first and last: the provider is shown a conversation that it takes', async () => {
     mock.on({ predicate: () => true }, { content: 'fine' })
     const notice: ModelMessage = { role: 'assistant', text: 'Reminder: tea', calls: [] }
@@ -145,6 +186,7 @@ describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
   })
 
   test.each([
+    [402, 'auth', /mine\/m1 has no credit left\. Add credit/],
     [401, 'auth', /mine\/m1 refused the key \(401\)\. Set models\.providers\.mine\.apiKey/],
     [404, 'not-found', /does not exist there \(404\)\. Check the model's name/],
     [429, 'rate-limited', /is rate limited \(429\)/],
@@ -159,6 +201,15 @@ describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
     expect(event).toMatchObject({ type: 'failed', kind: failed, message: expect.stringMatching(message) })
     expect(JSON.stringify(event)).not.toContain(KEY)
     if (status === 429) expect(event).toMatchObject({ retryAfterMs: 3_000 })
+  })
+
+  test.each([
+    [429, { message: 'You exceeded your current quota', code: 'insufficient_quota', type: 'insufficient_quota' }],
+    [400, { message: 'Your credit balance is too low to access the API.', type: 'invalid_request_error' }],
+  ])('no credit left, told as %i, is told as what it is', async (status, error) => {
+    mock.on({ userMessage: 'go' }, { error, status })
+    const message = expect.stringContaining('no credit left')
+    expect(await ask(model())).toMatchObject([{ type: 'failed', kind: 'auth', message }])
   })
 
   test('one that says nothing is given up, told as a time-out', async () => {
@@ -193,6 +244,27 @@ describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
       { type: 'failed', kind: 'unavailable', message: expect.stringContaining('cannot be reached') },
     ])
   })
+})
+
+test.each([
+  ['length', 'mine/m1 reached the limit of one answer. Ask it to go on, ask for less, or lower its thinking level.'],
+  ['content-filter', 'mine/m1 was stopped by its content filter. Ask in other words, or choose another model.'],
+] as const)('an answer that ends by %s says so after its words; one without words failed', async (unified, words) => {
+  const finish = {
+    type: 'finish',
+    finishReason: { unified, raw: undefined },
+    usage: { inputTokens: {}, outputTokens: {} },
+  }
+  const ended = (...parts: object[]) => {
+    const language = { doStream: async () => ({ stream: ReadableStream.from([...parts, finish]) }) }
+    const choice = choiceOf('openai-responses', '')
+    return ask(chatModel({ choice, language: language as unknown as LanguageModelV4, clock: new FakeClock() }))
+  }
+  const events = await ended({ type: 'text-delta', id: '0', delta: 'and so' })
+  const text = `and so\n\n(${words})`
+  expect(deltas(events).join('')).toBe(text)
+  expect(events.at(-1)).toMatchObject({ type: 'done', text })
+  expect(await ended()).toEqual([{ type: 'failed', kind: 'refused', message: words }])
 })
 
 describe('anthropic', () => {

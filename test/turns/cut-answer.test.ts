@@ -1,7 +1,7 @@
 // An answer that breaks off after words were shown: the turn fails and says so, the words stay, and a message that came
-// meanwhile is not lost with it.
+// meanwhile is not lost with it. One without a word, after calls, is an end like others.
 import { expect, test } from 'vitest'
-import { openHouse, text } from '../fakes/house.ts'
+import { calls, openHouse, text } from '../fakes/house.ts'
 
 test('L2: what was said of an answer that broke off is kept, and what a person wrote meanwhile is answered', async () => {
   const shown = Promise.withResolvers<void>()
@@ -30,5 +30,16 @@ test('L2: what was said of an answer that broke off is kept, and what a person w
     'two',
     '3 messages',
   ])
+  await house.close()
+})
+
+test('who asked is told that it is done where the model says nothing after its calls', async () => {
+  const house = await openHouse(({ messages }) =>
+    messages.at(-1)?.role === 'tool' ? text('') : calls({ name: 'agents_list', args: {} }),
+  )
+  await house.call('chat.send', { sessionKey: 'main', message: 'look', idempotencyKey: 'one' })
+  await house.call('agent.wait', { runId: 'one', timeoutMs: 60_000 })
+  const run = house.store.read.run('one')
+  expect(run).toMatchObject({ state: 'ok', reply: 'Done. The model had nothing to add.' })
   await house.close()
 })

@@ -12,7 +12,10 @@ type Part = LanguageModelV4TextPart | LanguageModelV4FilePart
 /** The time stands with each message and not in the system prompt: what was said before is then the same in each request. */
 export function userContent({ text, sentAtMs, attachments = [] }: UserMessage, zone: string): Part[] {
   const sentAt = sentAtMs === undefined ? '' : `[${formatInstant(Math.floor(sentAtMs / MINUTE) * MINUTE, zone)}] `
-  return [{ type: 'text', text: sentAt + text }, ...attachments.map(partOf)]
+  const words = sentAt + text
+  // A file may come without a word, and an empty text is refused by some.
+  const said: Part[] = words.trim() === '' && attachments.length > 0 ? [] : [{ type: 'text', text: words }]
+  return [...said, ...attachments.map(partOf)]
 }
 
 function partOf({ name, mime, content }: ModelAttachment): Part {

@@ -33,7 +33,7 @@ export function chatModel(spoken: Spoken): Model {
 
 async function* streamChat(spoken: Spoken, request: ModelRequest): AsyncGenerator<ModelEvent> {
   const { choice } = spoken
-  const answer = new Answer(choice)
+  const answer = new Answer(choice, request)
   const silence = new Silence(spoken.clock, choice.silenceMsMax)
   try {
     for await (const part of await ask(spoken, request, silence.signal)) {
@@ -42,6 +42,8 @@ async function* streamChat(spoken: Spoken, request: ModelRequest): AsyncGenerato
       if (text) yield { type: 'delta', text }
       if (answer.length > ANSWER_LENGTH_MAX) break
     }
+    const note = answer.note()
+    if (note !== undefined) yield { type: 'delta', text: note }
     yield answer.end()
   } catch (error) {
     const broken = () => (answer.length > 0 ? cutOff(choice.ref) : failureOf(choice, error))
@@ -75,9 +77,17 @@ function tooSilent({ ref, provider, silenceMsMax }: ServedChoice): ModelFailure 
   )
 }
 
+/** Finish reasons by which an answer is not whole, in words. */
+const STOPPED: Readonly<Record<string, string>> = {
+  length: 'reached the limit of one answer. Ask it to go on, ask for less, or lower its thinking level.',
+  'content-filter': 'was stopped by its content filter. Ask in other words, or choose another model.',
+}
+
 /** Gathers one answer from its parts. */
 class Answer {
   readonly #choice: ServedChoice
+  /** Who has seen the results of its calls may have nothing to add. */
+  readonly #mayBeEmpty: boolean
   #text = ''
   #inputLength = 0
   readonly #calls: ModelCall[] = []
@@ -85,8 +95,9 @@ class Answer {
   #finish: string | undefined
   #error: unknown
 
-  constructor(choice: ServedChoice) {
+  constructor(choice: ServedChoice, { messages }: ModelRequest) {
     this.#choice = choice
+    this.#mayBeEmpty = messages.at(-1)?.role === 'tool'
   }
 
   get length(): number {
@@ -129,10 +140,31 @@ class Answer {
       return this.failed(failure('unavailable', `${ref} reported an error while it answered. Try again.`))
     }
     if (this.#text === '' && this.#calls.length === 0) {
-      const why = this.#finish === 'content-filter' ? 'its content filter stopped it' : `finish reason ${this.#finish}`
-      return failure('garbled', `${ref} sent an empty answer (${why}). ${checkApi(this.#choice)}`)
+      const stopped = this.#stopped()
+      if (stopped !== undefined) return failure('refused', stopped)
+      if (this.#finish !== 'stop' || !this.#mayBeEmpty) {
+        return failure(
+          'garbled',
+          `${ref} sent an empty answer (finish reason ${this.#finish}). ${checkApi(this.#choice)}`,
+        )
+      }
     }
     return { type: 'done', text: this.#text, calls: this.#calls, ...(this.#usage && { usage: this.#usage }) }
+  }
+
+  /** What is put after the words of an answer that its model did not end. */
+  note(): string | undefined {
+    const stopped = this.#stopped()
+    if (stopped === undefined || this.#error !== undefined || this.#text === '' || this.#calls.length > 0)
+      return undefined
+    const note = `\n\n(${stopped})`
+    this.#text += note
+    return note
+  }
+
+  #stopped(): string | undefined {
+    const why = this.#finish === undefined ? undefined : STOPPED[this.#finish]
+    return why === undefined ? undefined : `${this.#choice.ref} ${why}`
   }
 
   /** An answer that began well and is then not understood was cut in the middle of a line. */

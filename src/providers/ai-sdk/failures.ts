@@ -47,6 +47,7 @@ export function failureOf(choice: ServedChoice, error: unknown): ModelFailure {
   return failure('garbled', `${choice.ref} sent an answer that is not understood (${detail}). ${checkApi(choice)}`)
 }
 
+const NO_CREDIT = /insufficient_quota|credit balance is too low/i
 const UNREACHABLE = /ECONNREFUSED|ENOTFOUND|fetch failed|connect|socket|terminated|other side closed/i
 
 function ofStatus(choice: ServedChoice, status: number, error: unknown): ModelFailure {
@@ -54,6 +55,9 @@ function ofStatus(choice: ServedChoice, status: number, error: unknown): ModelFa
   const section = `models.providers.${provider}`
   if (status === 401 || status === 403) {
     return failure('auth', `${ref} refused the key (${status}). Set ${keyPlace(choice)} to a valid one.`)
+  }
+  if (status === 402 || saysNoCredit(error)) {
+    return failure('auth', `${ref} has no credit left. Add credit with the provider, or choose another model.`)
   }
   if (status === 404) {
     return failure('not-found', `${ref} does not exist there (404). Check the model's name and ${section}.baseUrl.`)
@@ -71,6 +75,11 @@ function ofStatus(choice: ServedChoice, status: number, error: unknown): ModelFa
   }
   if (status < 300) return failure('garbled', `${ref} sent an answer that is not understood. ${checkApi(choice)}`)
   return failure('refused', `${ref} refused the request (${status}): ${wordsOf(choice, error)}`)
+}
+
+/** Some tell it as a rate limit, or as a bad request. */
+function saysNoCredit(error: unknown): boolean {
+  return APICallError.isInstance(error) && NO_CREDIT.test(`${error.message} ${error.responseBody ?? ''}`)
 }
 
 function keyPlace({ provider, keyFrom }: ServedChoice): string {
@@ -95,7 +104,8 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   not_found_error: 404,
   rate_limit_error: 429,
   rate_limit_exceeded: 429,
-  insufficient_quota: 429,
+  insufficient_quota: 402,
+  billing_error: 402,
   RESOURCE_EXHAUSTED: 429,
   overloaded_error: 529,
   api_error: 500,

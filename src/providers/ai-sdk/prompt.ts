@@ -1,7 +1,12 @@
 // A conversation as the AI SDK writes it. What one provider's API wants that others do not is said by the caller in
 // `PromptNeeds`, never asked by a provider's name here.
-import type { LanguageModelV4FunctionTool, LanguageModelV4Message, SharedV4ProviderOptions } from '@ai-sdk/provider'
-import type { ModelMessage, ModelRequest } from '../model.ts'
+import type {
+  LanguageModelV4FunctionTool,
+  LanguageModelV4Message,
+  LanguageModelV4ToolResultPart,
+  SharedV4ProviderOptions,
+} from '@ai-sdk/provider'
+import type { ModelCall, ModelMessage, ModelRequest } from '../model.ts'
 import { userContent } from './attachments.ts'
 
 export interface PromptNeeds {
@@ -18,15 +23,13 @@ const AFTER = '(Go on.)'
 
 export function toPrompt(request: ModelRequest, needs: PromptNeeds): LanguageModelV4Message[] {
   const { cacheMark } = needs
-  const messages = needs.personAround ? personAround(request.messages) : request.messages
+  const said = request.messages.filter(message => !isEmpty(message))
+  const messages = joined(needs.personAround ? personAround(said) : said, request.zone)
   const marked = (isMarked: boolean) => (cacheMark && isMarked ? { providerOptions: cacheMark } : {})
   return [
     { role: 'system', content: request.system, ...marked(true) },
     // All so far comes again with the next step and the next turn.
-    ...messages.map((message, index) => ({
-      ...toMessage(message, request.zone),
-      ...marked(index === messages.length - 1),
-    })),
+    ...messages.map((message, index) => ({ ...message, ...marked(index === messages.length - 1) })),
   ]
 }
 
@@ -47,6 +50,31 @@ function personAround(messages: readonly ModelMessage[]): readonly ModelMessage[
   return [...first, ...messages, ...last]
 }
 
+/** An answer without words or calls: no provider takes it back. */
+function isEmpty(message: ModelMessage): boolean {
+  return message.role === 'assistant' && isBlank(message.text) && message.calls.length === 0
+}
+
+function isBlank(text: string): boolean {
+  return text.trim() === ''
+}
+
+/**
+ * What stands side by side and is not the person's becomes one message: Gemini wants all results of an answer's calls
+ * together, and refuses calls that follow other words of the model.
+ */
+function joined(messages: readonly ModelMessage[], zone: string): LanguageModelV4Message[] {
+  const all: LanguageModelV4Message[] = []
+  for (const message of messages) {
+    const next = toMessage(message, zone)
+    const last = all.at(-1)
+    if (last?.role === 'tool' && next.role === 'tool') last.content.push(...next.content)
+    else if (last?.role === 'assistant' && next.role === 'assistant') last.content.push(...next.content)
+    else all.push(next)
+  }
+  return all
+}
+
 function toMessage(message: ModelMessage, zone: string): LanguageModelV4Message {
   switch (message.role) {
     case 'user':
@@ -54,28 +82,31 @@ function toMessage(message: ModelMessage, zone: string): LanguageModelV4Message 
     case 'assistant':
       return {
         role: 'assistant',
+        // Some refuse a text of blanks alone, as models send before their calls.
         content: [
-          ...(message.text === '' ? [] : [{ type: 'text' as const, text: message.text }]),
-          ...message.calls.map(call => ({
-            type: 'tool-call' as const,
-            toolCallId: wireId(call.id),
-            toolName: call.name,
-            input: call.args,
-          })),
+          ...(isBlank(message.text) ? [] : [{ type: 'text' as const, text: message.text }]),
+          ...message.calls.map(toCall),
         ],
       }
     case 'tool':
-      return {
-        role: 'tool',
-        content: [
-          {
-            type: 'tool-result',
-            toolCallId: wireId(message.callId),
-            toolName: message.name,
-            output: { type: message.isError ? 'error-text' : 'text', value: message.text },
-          },
-        ],
-      }
+      return { role: 'tool', content: [toResult(message)] }
+  }
+}
+
+/** Arguments that were no JSON object are shown as one, as no provider takes anything else back. */
+function toCall({ id, name, args }: ModelCall) {
+  const isObject = typeof args === 'object' && args !== null && !Array.isArray(args)
+  return {
+    ...{ type: 'tool-call' as const, toolCallId: wireId(id), toolName: name },
+    input: isObject ? args : { arguments: args },
+  }
+}
+
+function toResult(result: Extract<ModelMessage, { role: 'tool' }>): LanguageModelV4ToolResultPart {
+  const { callId, name, text, isError } = result
+  return {
+    ...{ type: 'tool-result', toolCallId: wireId(callId), toolName: name },
+    output: { type: isError ? 'error-text' : 'text', value: text },
   }
 }
 
