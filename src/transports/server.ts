@@ -206,6 +206,9 @@ function plain(status: number, body: string): Page {
 function refuseUpgrade(socket: Duplex, { status, message }: { status: number; message: string }): void {
   const body = `${message}\n`
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8`
+  // Nobody else listens to it any more: one that is reset meanwhile must not end the process, nor stay half open.
+  socket.on('error', () => socket.destroy())
+  socket.once('finish', () => socket.destroy())
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 

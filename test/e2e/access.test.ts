@@ -87,6 +87,34 @@ describe('before any frame', () => {
     expect(page.status).toBe(403)
   })
 
+  test('whoever is refused and hangs up before it is told, by a reset, ends nothing but its own connection', async () => {
+    const { connection, upgrade: protocol, ...rest } = UPGRADE
+    const headers = Object.entries({ host: 'evil.example', connection, upgrade: protocol, ...rest })
+    const asked = `GET / HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
+    for (let n = 0; n < 50; n += 1) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const socket = connect(gateway.port, '127.0.0.1')
+      socket.on('error', () => undefined).once('close', () => resolve())
+      socket.write(asked, () => socket.resetAndDestroy())
+      await within(promise, 'the end of a socket')
+    }
+    expect((await upgrade({ host: `127.0.0.1:${gateway.port}` })).status).toBe(101)
+  })
+
+  test('who was refused and stays is let go', async () => {
+    const socket = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true })
+    perTest.onEnd(() => socket.destroy())
+    socket.write('GET / HTTP/1.1\r\nhost: evil.example\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n')
+    const gone = Promise.withResolvers<void>()
+    // Our half stays open: only where the gateway has closed both is what comes for it refused at last.
+    const write = () => socket.write('more', error => (error ? gone.resolve() : setImmediate(write)))
+    socket
+      .on('error', () => undefined)
+      .on('data', () => undefined)
+      .once('end', write)
+    await within(gone.promise, 'the end of the whole connection')
+  })
+
   test('beyond this machine no page is shown without the secret', async () => {
     const get = async (path: string, headers: Record<string, string>) =>
       (await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers })).status
