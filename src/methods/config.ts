@@ -30,13 +30,16 @@ const RESTART_DELAY_MS = SECOND
 const CHANGE_RESTART_DELAY_MS = 2 * SECOND
 
 /**
- * What decides which tools a turn has, whom it must ask, where its model's keys are sent, what its agent is and what it
- * may write to: a person's alone.
+ * What decides which tools a turn has, whom it must ask, where keys and bot tokens are sent, who may come in or talk to
+ * it, and from where, what its agent is, what its jobs may run and what it may write to: a person's alone.
  */
 const NOT_BY_A_TURN = [
   ['tools'],
   ['models'],
-  ['gateway', 'auth'],
+  ['gateway'],
+  ['hooks'],
+  ['channels'],
+  ['cron', 'commands'],
   ['agents', 'list'],
   ['agents', 'defaults', 'workspace'],
   ['bindings'],

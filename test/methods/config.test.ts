@@ -163,12 +163,18 @@ describe('config.patch', () => {
     expect(room.state.text).toContain("$include: '/srv/more'")
   })
 
-  test('a turn cannot change what turns may do, nor have the environment read out', async () => {
+  test('a turn cannot change what turns may do, nor who may come in or talk to it, nor have the environment read out', async () => {
     for (const raw of [
       '{ tools: { exec: { security: "full" } } }',
       '{ tools: null }',
       '{ models: { providers: { p: { baseUrl: "http://elsewhere/v1" } } } }',
       '{ gateway: null }',
+      '{ gateway: { bind: "lan" } }',
+      '{ gateway: { allowedHosts: ["evil.example"] } }',
+      '{ hooks: { enabled: true, token: "known to somebody else" } }',
+      '{ channels: { telegram: { dmPolicy: "open" } } }',
+      '{ channels: { telegram: { apiRoot: "https://evil.example" } } }',
+      '{ cron: { commands: "operator" } }',
       '{ agents: { list: [{ id: "more" }] } }',
       '{ agents: { defaults: { workspace: "/etc" } } }',
       '{ bindings: [{ agentId: "main", match: { channel: "x" } }] }',
