@@ -167,7 +167,13 @@ function isLoopback(url: string): boolean {
   return URL.canParse(url) && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
 }
 
+/** A backup has all that the gateway holds; in an agent's folder it would be a file that a reply may send. */
 async function ownBackups({ clock, version }: Shell): Promise<Backups> {
+  if (process.env.SLUICE_CAUSE) {
+    const { SluiceError } = await import('./base/errors.ts')
+    const message = 'A turn may not make, read or restore backups: ask the person to. Nothing was done.'
+    throw new SluiceError('FORBIDDEN', message, { outcome: 'not-started' })
+  }
   const [{ BackupKeeper }, { readBackup, restoreBackup, writeBackup }, { locate }, { nodeFiles }, { homedir }] =
     await Promise.all([
       import('./maintenance/backup.ts'),

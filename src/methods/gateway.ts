@@ -1,8 +1,10 @@
 // Handlers on the gateway itself. They read counters and a few rows; they answer while every lane and slot is taken (W7).
 import { formatDuration } from '../base/durations.ts'
 import { SluiceError } from '../base/errors.ts'
+import type { Caller } from '../dispatch/caller.ts'
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
+import { mayTalk } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
 const RECENT_SESSIONS = 5
@@ -13,7 +15,7 @@ const APPROVALS_COUNTED_MAX = 500
 export function gatewayHandlers(parts: MethodParts): Pick<Handlers, 'health' | 'status' | 'waits.list'> {
   return {
     health: () => healthOf(parts),
-    status: () => statusOf(parts),
+    status: ({ caller }) => statusOf(parts, caller),
     'waits.list': () => ({ waits: waitsOf(parts), refused: parts.graph.refusedCount }),
   }
 }
@@ -90,7 +92,7 @@ function configStateOf({ control }: MethodParts): Result<'status'>['config'] {
   return { path: control.config.path, valid: problem === undefined, issues, restartNeeded: [...restart] }
 }
 
-function statusOf(parts: MethodParts): Result<'status'> {
+function statusOf(parts: MethodParts, { turn }: Caller): Result<'status'> {
   const { facts, store, clock } = parts
   const now = clock.now()
   return {
@@ -104,7 +106,10 @@ function statusOf(parts: MethodParts): Result<'status'> {
       paths: [`${facts.stateDir}/sluice.db`],
       count: orElse(0, () => store.read.sessionCount()),
       defaults: { model: facts.modelRef },
-      recent: orElse([], () => store.read.sessions({ limit: 10 })),
+      // With the last words of each: a process of a turn is told those that its turn may read.
+      recent: orElse([], () => store.read.sessions({ limit: 10 })).filter(
+        ({ agentId }) => !turn || mayTalk(parts.settings(), turn.agentId, agentId),
+      ),
     },
     heartbeat: {
       defaultAgentId: parts.settings().defaultAgent,

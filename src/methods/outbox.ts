@@ -2,15 +2,23 @@
 // whoever carries them is told to look.
 import type { Handlers } from '../dispatch/dispatcher.ts'
 import type { Result } from '../protocol/catalogue.ts'
+import { canonicalSession } from '../sessions/session-key.ts'
 import type { SendRow } from '../store/rows.ts'
+import { mayTalk } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
 const LISTED_MAX = 50
 
 export function outboxHandlers(parts: MethodParts): Pick<Handlers, 'outbox.list' | 'outbox.resend'> {
-  const { store, clock, delivery } = parts
+  const { store, clock, delivery, settings } = parts
   return {
-    'outbox.list': ({ params }) => ({ sends: store.read.openSends(params.limit ?? LISTED_MAX).map(shown) }),
+    'outbox.list': ({ params, caller: { turn } }) => {
+      const open = store.read.openSends(params.limit ?? LISTED_MAX)
+      const agentOf = ({ sessionKey }: SendRow) => canonicalSession(sessionKey, settings().defaultAgent).agentId
+      // A process of a turn is told what its turn may read.
+      const told = open.filter(send => !turn || mayTalk(settings(), turn.agentId, agentOf(send)))
+      return { sends: told.map(shown) }
+    },
     'outbox.resend': async ({ params, key, signal }) => {
       const asked = { id: params.id, ...(key && { key }), nowMs: clock.now() }
       const { value } = await store.write.resend(asked, { signal })

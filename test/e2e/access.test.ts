@@ -103,7 +103,7 @@ describe('before any frame', () => {
 
   test('who was refused and stays is let go', async () => {
     const socket = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true })
-    perTest.onEnd(() => socket.destroy())
+    perTest.onEnd(() => void socket.destroy())
     socket.write('GET / HTTP/1.1\r\nhost: evil.example\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n')
     const gone = Promise.withResolvers<void>()
     // Our half stays open: only where the gateway has closed both is what comes for it refused at last.

@@ -1,6 +1,6 @@
 // A config that changes while a real gateway runs: by hand and by the command line, right and wrong, with a restart and
 // without; and the command line alone, where no gateway runs.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { Scope } from './gateway-process.ts'
@@ -101,4 +101,12 @@ test('without a gateway the file itself is changed, and judged as a start would 
   // A process of a turn has the file in reach, and is told to go through the gateway.
   const turn = await gateway.cli(['config', 'set', 'tools.exec.security', 'full'], { env: { SLUICE_CAUSE: 'x' } })
   expect(turn).toMatchObject({ code: 1, stderr: expect.stringMatching(/through its gateway only/) })
+  // Nor may it put all that there is into a file that its reply could send.
+  const backup = join(gateway.stateDir, 'workspace', 'all.backup')
+  const args = ['backup', 'create', '--with-secrets', backup]
+  expect(await gateway.cli(args, { env: { SLUICE_CAUSE: 'x' } })).toMatchObject({
+    ...{ code: 1, stderr: expect.stringContaining('A turn may not make, read or restore backups') },
+  })
+  expect(existsSync(backup)).toBe(false)
+  expect((await gateway.cli(args)).code).toBe(0)
 })

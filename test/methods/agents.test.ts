@@ -219,6 +219,30 @@ describe('turns of one agent', () => {
     expect(await reach(talk({ enabled: true, allow: ['*'] }))).toEqual([true, true])
   })
 
+  test('have no process that is told what was said to another, nor what its chats are owed', async () => {
+    const told = async (agentToAgent: object) => {
+      const line = loopback({ dedupesSends: true, fault: () => ({ kind: 'lost' }) })
+      const run = async ({ env }: { env: Readonly<Record<string, string>> }) => {
+        const caller = one.reach.callerOf(String(env.SLUICE_CAUSE))
+        if (!caller) throw new Error('the cause is nobody')
+        const answers = ['status', 'outbox.list'].map(method => one.dispatcher.call(method, {}, { caller }))
+        return { exitCode: 0, signal: null, output: JSON.stringify(await Promise.all(answers)), cut: 0 }
+      }
+      const world = { processes: { find: async (name: string) => `/bin/${name}`, run } }
+      const config = { ...CONFIG, tools: { ...CONFIG.tools, agentToAgent } }
+      const one = await house(quiet, { config, world, channels: [line] })
+      one.play(() => text('hidden from others'))
+      await ask(one, 'agent:ann:secret', 'a secret')
+      await one.call('send', { to: '1', message: 'hidden in a chat', channel: line.id, idempotencyKey: 's' })
+      one.play(calling('exec', { command: 'sluice' }))
+      const heard = await said(ask(one, 'agent:bob:x'))
+      expect(heard).toContain('agent:bob:x')
+      return [heard.includes('a secret') || heard.includes('hidden from others'), heard.includes('hidden in a chat')]
+    }
+    expect(await told({})).toEqual([false, false])
+    expect(await told({ enabled: true })).toEqual([true, true])
+  })
+
   test('are shown no job of another, and run and remove none', async () => {
     const job = { name: 'hers', schedule: { kind: 'every', everyMs: 3_600_000 } }
     const one = await house(quiet)
