@@ -8,8 +8,8 @@ export class Backlog<C extends object> {
   readonly #bytes = new Map<C, number>()
   #total = 0
 
-  /** Notes what waits for a client now, and answers whether that is too much. */
-  isTooMuch(client: C, bytes: number): boolean {
+  /** Notes what waits for a client now, and answers whether that is too much, for it or for all. */
+  isTooMuch(client: C, bytes: number, bytesMax = BUFFERED_BYTES_MAX): boolean {
     this.#total -= this.#bytes.get(client) ?? 0
     if (bytes <= UNCOUNTED_BYTES) {
       this.#bytes.delete(client)
@@ -17,7 +17,7 @@ export class Backlog<C extends object> {
     }
     this.#bytes.set(client, bytes)
     this.#total += bytes
-    return bytes > BUFFERED_BYTES_MAX || this.#total > BUFFERED_BYTES_ALL_MAX
+    return bytes > bytesMax || this.#total > BUFFERED_BYTES_ALL_MAX
   }
 
   forget(client: C): void {

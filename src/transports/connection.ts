@@ -267,6 +267,10 @@ export class Connection {
   #answer(id: string, payload: unknown): void {
     if (!this.#mayAnswer()) return
     this.#socket.send(`{"type":"res","id":${JSON.stringify(id)},"ok":true,"payload":${encodePayload(payload)}}`)
+    // One answer may be long, and many may ask for one each: what is too much for all is not kept until a close is read.
+    if (!this.#isOver(Number.POSITIVE_INFINITY)) return
+    this.#fault = 'slow consumer'
+    this.terminate()
   }
 
   #answerError(id: string, thrown: unknown): void {
@@ -288,9 +292,13 @@ export class Connection {
   /** Who asks and asks and reads nothing is let go: what it asked for goes on, and its key says later what became of it. */
   #mayAnswer(): boolean {
     if (this.#socket.readyState !== this.#socket.OPEN) return false
-    if (this.#socket.bufferedAmount <= UNREAD_ANSWERS_BYTES_MAX) return true
+    if (!this.#isOver(UNREAD_ANSWERS_BYTES_MAX)) return true
     this.#close(CLOSE.refused, 'slow consumer')
     return false
+  }
+
+  #isOver(bytesMax: number): boolean {
+    return this.#ends.backlog.isTooMuch(this, this.#socket.bufferedAmount, bytesMax)
   }
 
   #close(code: number, reason: string): void {

@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
 import type { Caller } from '../../src/dispatch/caller.ts'
-import { UNREAD_ANSWERS_BYTES_MAX } from '../../src/protocol/limits.ts'
+import { BUFFERED_BYTES_ALL_MAX, UNREAD_ANSWERS_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { Backlog } from '../../src/transports/backlog.ts'
 import { Connection, type ConnectionParts } from '../../src/transports/connection.ts'
 import { FakeClock } from '../fakes/clock.ts'
@@ -26,12 +26,17 @@ class FakeSocket extends EventEmitter {
     this.closed = [code, reason]
   }
 
+  terminate(): void {
+    this.readyState = 3
+    this.emit('close', 1006, Buffer.from(''))
+  }
+
   says(frame: object): void {
     this.emit('message', Buffer.from(JSON.stringify(frame)), false)
   }
 }
 
-function connected() {
+function connected(backlog = new Backlog<Connection>()) {
   const socket = new FakeSocket()
   const caller: Caller = { principal: 'ada', label: 'ada', scopes: new Set(['operator.read']) }
   const answered: string[] = []
@@ -49,7 +54,7 @@ function connected() {
     joined: () => () => undefined,
   } as unknown as ConnectionParts
   const ends = { stream: new PassThrough(), from: { address: '127.0.0.1', isLocal: true }, proven: () => undefined }
-  const connection = new Connection(parts, socket as unknown as WebSocket, { ...ends, backlog: new Backlog() })
+  const connection = new Connection(parts, socket as unknown as WebSocket, { ...ends, backlog })
   const client = { id: 'cli', version: '1', platform: 'test', mode: 'cli' }
   socket.says({
     ...{ type: 'req', id: '1', method: 'connect' },
@@ -76,6 +81,27 @@ test('W6: who reads nothing is answered up to the limit, and then let go as a sl
   expect(socket.sent).toHaveLength(1)
   // It was carried out all the same.
   expect(answered).toEqual(['health', 'health'])
+})
+
+test('many who read nothing are answered up to the limit of all, and the next is let go', async () => {
+  const backlog = new Backlog<Connection>()
+  const room = BUFFERED_BYTES_ALL_MAX / UNREAD_ANSWERS_BYTES_MAX
+  const clients = Array.from({ length: room + 2 }, () => connected(backlog))
+  for (const { socket, ask } of clients) {
+    // What it asked for waits whole: nothing of it is read.
+    socket.send = text => {
+      socket.sent.push(text)
+      socket.bufferedAmount = UNREAD_ANSWERS_BYTES_MAX
+    }
+    await ask()
+  }
+  // Whoever is cut off holds up nothing, so that each next one is, too.
+  expect(clients.map(({ socket }) => socket.readyState)).toEqual([...Array(room).fill(1), 3, 3])
+  clients[0]?.connection.terminate()
+  const after = connected(backlog)
+  after.socket.bufferedAmount = UNREAD_ANSWERS_BYTES_MAX
+  await after.ask()
+  expect(after.socket.readyState).toBe(1)
 })
 
 test('who was shut out and does not answer the close is obeyed no more', async () => {
