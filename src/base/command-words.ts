@@ -39,11 +39,14 @@ export function quoteWords(words: readonly string[]): string {
   return words.map(quoteWord).join(' ')
 }
 
+/** What takes no ink, or only looks like a space. */
+const UNSEEN = /[\p{C}\p{DI}\u2800]|(?! )\p{Z}/gu
+
 function quoteWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word
-  if (!/[\p{C}\p{Zl}\p{Zp}]/u.test(word)) return `'${word.replaceAll("'", "'\\''")}'`
+  if (word.search(UNSEEN) < 0) return `'${word.replaceAll("'", "'\\''")}'`
   const spelled = word
     .replace(/[\\']/g, '\\$&')
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, one => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+    .replace(UNSEEN, one => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
   return `$'${spelled}'`
 }

@@ -20,9 +20,9 @@ export function announcementOf(run: RunRow): string {
   return `System: the task "${run.label ?? run.sessionKey}" has ended: ${ENDED[run.state]}.\nFindings:\n${findings}`
 }
 
-/** What the person is shown in the chat in which they are asked. */
+/** What the person is shown in the chat in which they are asked; as code, of which no channel takes a character for a mark. */
 export function questionOf({ tool, text }: NewApproval): string {
-  return `May ${tool} run this? Answer yes or no.\n${text}`
+  return `May ${tool} run this? Answer yes or no.\n\`\`\`\n${text}\n\`\`\``
 }
 
 /** What a person is told whose message was not answered to the end. */

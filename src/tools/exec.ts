@@ -16,6 +16,9 @@ const OUTPUT_LENGTH_MAX = 24_000
 /** The same of a job's command: its answer is read, and must stay whole however it is escaped. */
 const JOB_OUTPUT_LENGTH_MAX = 8_000
 
+/** Characters of a command that a person can judge; in a chat those are some messages. */
+const QUESTION_LENGTH_MAX = 16_000
+
 export interface ExecPolicy {
   /** `deny`: no command; `allowlist`: those in `allow`, others as `ask` says; `full`: all. */
   readonly security: 'deny' | 'allowlist' | 'full'
@@ -150,8 +153,14 @@ async function permit(wanted: Wanted, policy: ExecPolicy, { options, context }: 
     throw refused(`the policy of this gateway does not allow ${quoteWords([executable])} (tools.exec.allow)`)
   }
   const settings = Object.entries(env).map(([name, value]) => `${name}=${quoteWords([value])} `)
+  const text = `${settings.join('')}${line} (in ${quoteWords([cwd])})`
+  if (text.length > QUESTION_LENGTH_MAX) {
+    throw refused(
+      `a person has to say yes, and cannot judge more than ${QUESTION_LENGTH_MAX} characters: make it shorter`,
+    )
+  }
   const answer = await context.approve({
-    text: `${settings.join('')}${line} (in ${quoteWords([cwd])})`,
+    text,
     request: { command: line, argv, cwd, resolvedPath: executable, ...(settings.length > 0 && { env }) },
     timeoutMs: policy.approvalTimeoutMs,
   })

@@ -77,6 +77,7 @@ describe('what a person is shown', () => {
   test.each([
     [['git', 'commit', '-m', 'two words'], "git commit -m 'two words'"],
     [['echo', "it's", '', '$x'], "echo 'it'\\''s' '' '$x'"],
+    [['./run', 'a\u3164', 'b\u00a0c', 'd\u2800', 'e f'], "./run $'a\\u{3164}' $'b\\u{a0}c' $'d\\u{2800}' 'e f'"],
     [['rm', 'a\nb', '\u001b[2K', 'x\u202ey'], "rm $'a\\u{a}b' $'\\u{1b}[2K' $'x\\u{202e}y'"],
   ])('%j', (words, line) => {
     expect(quoteWords(words)).toBe(line)

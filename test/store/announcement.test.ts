@@ -1,6 +1,11 @@
 // The words in which a session is told how work ended that it had asked for.
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { quoteWords } from '../../src/base/command-words.ts'
+import { formatted } from '../../src/channels/telegram/formatting.ts'
+import { TEXT_LENGTH_MAX } from '../../src/channels/telegram/sending.ts'
 import { announcementOf, questionOf } from '../../src/store/announcement.ts'
+import { chunksOf } from '../../src/store/chunks.ts'
 import type { RunRow } from '../../src/store/rows.ts'
 
 function ended(more: Partial<RunRow>): RunRow {
@@ -32,6 +37,39 @@ test('a session that was sent a message has answered it', () => {
 test('a question to a person shows the tool and exactly what would run', () => {
   const approval = { id: 'a', callId: '1:0', askedIn: 'main', request: {}, whatHash: '', expiresAtMs: 0 }
   expect(questionOf({ ...approval, tool: 'exec', text: 'git push' })).toBe(
-    'May exec run this? Answer yes or no.\ngit push',
+    'May exec run this? Answer yes or no.\n```\ngit push\n```',
   )
+})
+
+test('a chat that reads Markdown shows each character of what would run, whatever stands in it', () => {
+  const approval = { id: 'a', callId: '1:0', askedIn: 'main', request: {}, whatHash: '', expiresAtMs: 0, tool: 'exec' }
+  const marks = [
+    '[a](https://b;evil)',
+    '<https://b>',
+    '**',
+    '__',
+    '~~',
+    '`',
+    '```',
+    '~~~',
+    '\\*',
+    '> #',
+    '|-|',
+    "'",
+    '\n',
+    ' ',
+  ]
+  const word = fc.array(fc.oneof(fc.constantFrom(...marks), fc.string()), { maxLength: 4 }).map(parts => parts.join(''))
+  const shown = (text: string) =>
+    chunksOf(questionOf({ ...approval, text }), TEXT_LENGTH_MAX).map(piece => formatted(piece).text)
+  const head = 'May exec run this? Answer yes or no.\n'
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 8 }), words => {
+      const text = `${quoteWords(words)} (in /work)`
+      expect(shown(text)).toEqual([head + text])
+    }),
+  )
+  const long = quoteWords(Array(1_000).fill('[a](https://b)'))
+  expect(shown(long).length).toBeGreaterThan(1)
+  expect(shown(long).join('').replaceAll(/\s/g, '')).toBe((head + long).replaceAll(/\s/g, ''))
 })

@@ -188,6 +188,17 @@ describe('the person', () => {
     ])
   })
 
+  test('is not asked what nobody can read to its end', async () => {
+    const { call, ran, asked } = machine({ policy: ask })
+    const words = (count: number) => ['rm', ...Array(count).fill('a'.repeat(999))]
+    expect(await call({ command: words(16) })).toMatchObject({
+      ...{ code: 'FORBIDDEN', outcome: 'not-started', error: expect.stringContaining('16000 characters') },
+    })
+    expect([ran, asked]).toEqual([[], []])
+    await call({ command: words(15) })
+    expect(asked).toHaveLength(1)
+  })
+
   test.each<[ApprovalAnswer, string]>([
     [{ allowed: false, why: 'denied' }, 'Nothing was run: the person said no.'],
     [{ allowed: false, why: 'denied', note: 'use ls' }, 'Nothing was run: the person said no and wrote: use ls.'],
