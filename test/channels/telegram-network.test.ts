@@ -300,3 +300,39 @@ test('a webhook: without the secret nothing is taken, and what fails is posted a
   expect(await rig.channel.webhook({ secret: SECRET, update: forged })).toEqual({ status: 503 })
   expect(rig.taken.length).toBe(1)
 })
+
+test('a webhook that Telegram does not get through to is said, with what waits there, until a post is taken', async () => {
+  const [hook, serviceClock] = [await serveWebhook(), new FakeClock()]
+  onTestFinished(hook.close)
+  const rig = await opened({ api: new BotApi({ clock: serviceClock }), webhook: { url: hook.url, secret: SECRET } })
+  await rig.start()
+  await rig.passUntil(() => rig.states.at(-1)?.phase === 'running', 'a webhook')
+  const pass = async (ms: number) => {
+    await serviceClock.advance(ms)
+    await rig.clock.advance(ms)
+  }
+  await pass(1_000)
+  rig.api.person('Ann').write('one')
+  await rig.api.until(() => rig.api.posts.length === 1, 'a post')
+  await pass(60_000)
+  await rig.passUntil(() => rig.states.at(-1)?.phase === 'offline', 'the doubt')
+  expect(rig.states.at(-1)?.error).toMatch(/webhookUrl: Wrong response from the webhook: 404\. Waiting there: 1\./)
+  hook.mount(rig.channel)
+  await pass(60_000)
+  await rig.api.until(() => rig.api.unconfirmed.length === 0, 'the message')
+  await rig.passUntil(() => rig.states.at(-1)?.phase === 'running', 'all to be well')
+  expect(texts(rig)).toEqual(['one'])
+})
+
+test('a webhook that another program took away is said, and set again', async () => {
+  const hook = await serveWebhook()
+  onTestFinished(hook.close)
+  const rig = await opened({ webhook: { url: hook.url, secret: SECRET } })
+  await rig.start()
+  await rig.passUntil(() => rig.states.at(-1)?.phase === 'running', 'a webhook')
+  rig.api.hook = undefined
+  await rig.passUntil(() => rig.states.at(-1)?.phase === 'failed', 'the loss')
+  expect(rig.states.at(-1)?.error).toMatch(/Another program/)
+  await rig.passUntil(() => rig.states.at(-1)?.phase === 'running', 'the webhook again')
+  expect(rig.api.hook).toMatchObject({ url: hook.url })
+})

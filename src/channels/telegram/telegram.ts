@@ -24,6 +24,9 @@ const OTHER_POLLER = {
   error: "Another program takes this bot's messages: stop it, or give this gateway a bot of its own.",
   pauseMs: 30 * SECOND,
 }
+/** How often Telegram is asked whether its posts reach the webhook. */
+const HOOK_CHECK_MS = MINUTE
+const HOOK_TAKEN = new ChannelError('transient', OTHER_POLLER.error)
 /** A start waits so long to hear whether the token is right. */
 const START_TIMEOUT_MS = 5 * SECOND
 /** Words shown in passing after a press. */
@@ -114,6 +117,8 @@ class Line {
   #handlers: ChannelHandlers | undefined
   #me: UserFromGetMe | undefined
   #intake: Intake | undefined
+  /** When the webhook was set, or an update last taken by it. */
+  #hookedAtMs = 0
 
   constructor(options: TelegramOptions, service: Service) {
     this.id = options.id ?? 'telegram'
@@ -149,6 +154,7 @@ class Line {
     if (!intake || this.#stop.signal.aborted || intake.underWay >= WINDOW) return { status: 503 }
     try {
       await intake.once(update)
+      this.#hookedAtMs = this.#options.clock.now()
       return { status: 200 }
     } catch (error) {
       this.#options.log('warn', `${this.id}: an update was not taken, and will be posted again: ${String(error)}`)
@@ -196,8 +202,22 @@ class Line {
     const { url, secret } = webhook
     const hook = { url, secret_token: secret, allowed_updates: [...UPDATES] }
     await bounded(over => api.setWebhook(hook, over), { signal })
-    alive()
+    this.#hookedAtMs = clock.now()
     await this.#offer()
+    for (; !signal.aborted; await pause(clock, HOOK_CHECK_MS, signal)) await this.#checkHook(url, alive)
+  }
+
+  /** Telegram alone knows whether its posts arrive. Rejects where they go elsewhere. */
+  async #checkHook(url: string, alive: () => void): Promise<void> {
+    const { api, bounded } = this.#service
+    const hook = await bounded(over => api.getWebhookInfo(over), { signal: this.#stop.signal })
+    if (!URL.canParse(hook.url ?? '') || new URL(hook.url ?? '').href !== new URL(url).href) throw HOOK_TAKEN
+    const { pending_update_count: waiting, last_error_date: failedAt = 0, last_error_message: words } = hook
+    if (waiting === 0 || failedAt * SECOND < this.#hookedAtMs) return alive()
+    this.#tell({
+      phase: 'offline',
+      error: `Telegram does not get through to webhookUrl: ${words}. Waiting there: ${waiting}.`,
+    })
   }
 
   async #meet(timeoutMs?: number): Promise<UserFromGetMe> {
@@ -265,7 +285,7 @@ class Line {
 
 function ownersTask(thrown: unknown): { readonly error: string; readonly pauseMs: number } | undefined {
   if (isUnknownToken(thrown)) return UNKNOWN_TOKEN
-  return isConflict(thrown) ? OTHER_POLLER : undefined
+  return thrown === HOOK_TAKEN || isConflict(thrown) ? OTHER_POLLER : undefined
 }
 
 function isUpdate(value: unknown): value is Update {

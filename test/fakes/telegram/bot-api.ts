@@ -68,6 +68,8 @@ export class BotApi implements Doings {
   #faults: Fault[] = []
   #server: Server | undefined
   #port = 0
+  /** Kept when a later post is taken, as the service does. */
+  #hookError: object | undefined
   readonly #clock: Clock
   readonly #watchers = new Set<() => void>()
 
@@ -181,7 +183,8 @@ export class BotApi implements Doings {
     }
     const status = await post(this.proxied?.(publicUrl) ?? publicUrl, headers, JSON.stringify(update))
     if (status === 200) this.#updates = this.#updates.filter(one => one !== update)
-    else this.#clock.after(POST_AGAIN_MS, () => this.hook === hook && void this.#post(update, hook))
+    else this.#hookError = { last_error_date: seconds(this.#clock), last_error_message: wordsOf(status) }
+    if (status !== 200) this.#clock.after(POST_AGAIN_MS, () => this.hook === hook && void this.#post(update, hook))
     this.posts.push({ updateId: update.update_id, status })
     this.look()
   }
@@ -263,7 +266,7 @@ export class BotApi implements Doings {
         this.hook = undefined
         return true
       case 'getwebhookinfo':
-        return { url: this.hook?.url ?? '', pending_update_count: this.#updates.length }
+        return { url: this.hook?.url ?? '', pending_update_count: this.#updates.length, ...this.#hookError }
     }
     const run = METHODS[method]
     if (!run) throw new Refusal(404, 'Not Found: method not found')
@@ -302,6 +305,14 @@ export class BotApi implements Doings {
 }
 
 export const SECRET_HEADER = 'x-telegram-bot-api-secret-token'
+
+function seconds(clock: Clock): number {
+  return Math.floor(clock.now() / 1_000)
+}
+
+function wordsOf(status: number): string {
+  return status === 0 ? 'Connection refused' : `Wrong response from the webhook: ${status}`
+}
 
 /** Answers the status; 0 where none came. */
 async function post(url: URL, headers: OutgoingHttpHeaders, body: string): Promise<number> {
