@@ -10,7 +10,8 @@ interface Fence {
   readonly opening: string
 }
 
-const FENCE_LINE = /^ {0,3}(`{3,}|~{3,})(.*)$/
+/** As channels read it: in a list it may stand far in, and what has the mark again behind it is code within a line. */
+const FENCE_LINE = /^[ \t]*(`{3,}(?!.*`)|~{3,})(.*)$/
 /** Longer info strings are not repeated. */
 const OPENING_LENGTH_MAX = 24
 /** With less room for its code, a block is cut as any other text. */

@@ -71,3 +71,12 @@ test('L4: a block of code moves to the next piece whole; one that fits in none i
   const lines = (count: number) => Array.from({ length: count }, () => 'let x = 1').join('\n')
   expect(chunksOf(long, 100)).toEqual([`\`\`\`ts\n${lines(9)}\n\`\`\``, `\`\`\`ts\n${lines(3)}\n\`\`\``])
 })
+
+test('L4: a block within a list is closed and opened again where it is cut; code within a line is no block', () => {
+  const code = Array.from({ length: 30 }, (_, at) => `    step(${at})`).join('\n')
+  const pieces = chunksOf(`- first:\n\n    \`\`\`js\n${code}\n    \`\`\`\n- then go on`, 200)
+  expect(pieces.length).toBeGreaterThan(2)
+  for (const piece of pieces) expect(piece.match(/^ *```/gm)?.length ?? 0).toBe(piece.includes('step') ? 2 : 0)
+  const words = Array.from({ length: 30 }, () => 'word').join(' ')
+  expect(chunksOf(`\`\`\`npm ci\`\`\` first\n${words}`, 100).join(' ').split('npm ci')).toHaveLength(2)
+})
