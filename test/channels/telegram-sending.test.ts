@@ -57,6 +57,22 @@ test('a topic that is gone: the same goes to the group itself', async () => {
   expect(api.seen(forum.id)).toMatchObject([{ text: 'hello', topic: undefined }])
 })
 
+test.each(['TOPIC_CLOSED', 'TOPIC_DELETED'])('%s: the same goes to the group itself', async words => {
+  const { api, channel } = await opened()
+  const forum = api.group('Forum', [7])
+  api.meets(refused(words))
+  await channel.send({ id: 's1', chatId: `${forum.id}:7`, text: 'a reminder' }, never)
+  expect(api.seen(forum.id)).toMatchObject([{ text: 'a reminder', topic: undefined }])
+})
+
+test.each(['ENTITIES_TOO_LONG', 'ENTITY_BOUNDS_INVALID'])('%s: the same text goes plain', async words => {
+  const { api, channel } = await opened()
+  const ann = api.person('Ann')
+  api.meets(refused(words))
+  await channel.send({ id: 's1', chatId: String(ann.id), text: '**bold**' }, never)
+  expect(api.seen(ann.id)).toMatchObject([{ text: '**bold**', entities: [] }])
+})
+
 test('what is for a group that became a supergroup reaches it there, and nothing is changed there by old ids', async () => {
   const { api, channel } = await opened()
   const [group, now] = [api.group('Team'), api.group('Team')]

@@ -14,6 +14,8 @@ const PHOTO_BYTES_MAX = 10 * 1_048_576
 /** Why it takes no picture or voice that it takes as a file. */
 const UNSHOWABLE = ['PHOTO_', 'IMAGE_PROCESS_FAILED', 'VOICE_MESSAGES_FORBIDDEN']
 
+const TOPIC_GONE = ['message thread not found', 'TOPIC_CLOSED', 'TOPIC_DELETED']
+
 type Sign = { readonly chatId: string; readonly messageId: number; readonly sign?: string | undefined }
 
 /** How a message looks, and where it goes. */
@@ -98,18 +100,22 @@ async function plainer<T>(message: OutboundMessage, attempt: (look: Look) => Pro
   }
 }
 
-/** Plain where the marks are refused; outside a topic that is gone; in the group that this one became, if it is new. */
+/** Plain where the marks are refused; outside a topic that is gone or closed; in the group that this one became, if it is new. */
 function otherLook({ place, shown }: Look, message: OutboundMessage, thrown: unknown): Look | undefined {
   const { migrate_to_chat_id: movedTo } = thrown instanceof GrammyError ? thrown.parameters : {}
   if (movedTo !== undefined) return 'sentId' in message ? undefined : { place: { chat_id: movedTo }, shown }
-  if (says(thrown, "can't parse entities") && shown.entities.length > 0)
+  if (says(thrown, 'entit') && shown.entities.length > 0)
     return { place, shown: { text: message.text.toWellFormed(), entities: [] } }
-  const isLost = says(thrown, 'message thread not found') && place.message_thread_id !== undefined
+  const isLost = TOPIC_GONE.some(words => says(thrown, words)) && place.message_thread_id !== undefined
   return isLost ? { place: { chat_id: place.chat_id }, shown } : undefined
 }
 
 function says(thrown: unknown, words: string): boolean {
-  return thrown instanceof GrammyError && thrown.error_code === 400 && thrown.description.includes(words)
+  return (
+    thrown instanceof GrammyError &&
+    thrown.error_code === 400 &&
+    thrown.description.toLowerCase().includes(words.toLowerCase())
+  )
 }
 
 function textOf({ text, entities }: Formatted) {
