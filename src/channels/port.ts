@@ -9,14 +9,17 @@ export interface InboundMessage {
   readonly chatId: string
   /** Who wrote it, as the channel knows them. */
   readonly from: Person
-  /** The words, or a file's caption; may be empty where there are files. */
+  /** The words, or a file's caption; may be empty where there are files. A command has no name of the agent behind it. */
   readonly text: string
+  /** When it was written, or last changed. */
   readonly atMs: number
   /** Absent: a direct chat of one person. */
   readonly group?: GroupContext
   readonly files?: readonly InboundFile[]
   /** The message is an older one that its writer changed. Its id is its own and new, the words are the new ones. */
   readonly edited?: true
+  /** The words are another's, who is called so; their sender only handed them on. */
+  readonly forwardedFrom?: string
 }
 
 interface Person {

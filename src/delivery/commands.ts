@@ -64,7 +64,8 @@ export const COMMANDS: readonly ChatCommand[] = [
 /** What a chat begins with, and another word for the same. */
 const ALSO: Readonly<Record<string, string>> = { start: 'help', reset: 'new' }
 
-const WRITTEN = /^\/([a-z]+)(?:@\S+)?(?:\s+([\s\S]*\S))?\s*$/i
+/** Whom a command is for has been read by its channel: one with a name is another's. */
+const WRITTEN = /^\/([a-z]+)(?:\s+([\s\S]*\S))?\s*$/i
 
 /** The command that a message is, if it is one. With words of its own, `/new` is a message that begins anew. */
 export function commandOf(text: string): { command: ChatCommand; words: string } | undefined {

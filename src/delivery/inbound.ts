@@ -1,6 +1,7 @@
 // Takes what a person wrote in a chat of a channel through the one door, once (T4): what it becomes is on disk before the
 // channel acknowledges it (L1). What is no turn, a command's answer or a refusal, is owed to the chat as a control
 // answer. It waits for no turn; who may talk, its gate says.
+import { formatDuration, MINUTE } from '../base/durations.ts'
 import { asSluiceError, ERROR_CODES } from '../base/errors.ts'
 import { declarationOf, type MethodName, type ParamsInput, type Result } from '../protocol/catalogue.ts'
 import type { Scope } from '../protocol/method.ts'
@@ -16,10 +17,16 @@ export interface InboundMessage extends Knock {
   readonly text: string
   readonly files?: readonly ChannelFile[]
   readonly edited?: true
+  readonly atMs: number
+  readonly forwardedFrom?: string
 }
 
 /** Who writes in a chat writes and decides there, and looks at nothing else. */
 const WRITER: ReadonlySet<Scope> = new Set(['operator.write', 'operator.approvals'])
+
+const HANDS_ON: ReadonlySet<Scope> = new Set(['operator.write'])
+/** Who wrote before that is told of as such: "in ten minutes" was said then. */
+const LATE_MS = 10 * MINUTE
 
 /** What became of a message: it is a turn's, it was answered at once, or it was not heard. */
 export type Received = 'taken' | 'answered' | 'dropped'
@@ -45,8 +52,9 @@ type From = { readonly sessionKey: string; readonly route: Route }
 
 /** What the person is told at once; undefined where a turn will answer. */
 async function answerOf(parts: ReceiverParts, message: InboundMessage, from: From): Promise<Told> {
-  const { files = [], text } = message
-  const told = files.length === 0 ? commandOf(text) : undefined
+  const { files = [], text, forwardedFrom } = message
+  // Words of others decide nothing here.
+  const told = files.length === 0 && forwardedFrom === undefined ? commandOf(text) : undefined
   try {
     return await (told
       ? told.command.answer(askingOf(parts, message, { ...from, words: told.words }))
@@ -61,17 +69,20 @@ async function answerOf(parts: ReceiverParts, message: InboundMessage, from: Fro
 }
 
 async function send(parts: ReceiverParts, message: InboundMessage, { sessionKey, route }: From) {
-  const { chatId, messageId, text, files = [] } = message
+  const { chatId, messageId, text, files = [], forwardedFrom } = message
+  const whose =
+    forwardedFrom === undefined ? '' : `[hands on a message of ${shownName({ id: '?', name: forwardedFrom })}] `
   const attachments = await fetched(files, { clock: parts.clock, bytesMax: parts.fileBytesMax() })
   const params = {
     sessionKey,
     // A file may come without a word.
-    message: text.trim() === '' && attachments.length > 0 ? '(a file)' : text,
+    message: text.trim() === '' && attachments.length > 0 ? `${whose}(a file)` : `${whose}${text}`,
     idempotencyKey: runIdOf(message),
     ...(attachments.length > 0 && { attachments }),
   }
-  const preface = prefaceOf(message)
-  const from = { key: `${chatId}:${messageId}`, route, scopes: WRITER, ...(preface !== '' && { preface }) }
+  const preface = prefaceOf(message, parts.clock.now())
+  const scopes = forwardedFrom === undefined ? WRITER : HANDS_ON
+  const from = { key: `${chatId}:${messageId}`, route, scopes, ...(preface !== '' && { preface }) }
   const { aborted } = (await parts.call('chat.send', params, from)) as { aborted?: boolean }
   if (aborted === undefined) return undefined
   return aborted ? 'Stopped.' : 'Nothing was running here.'
@@ -83,8 +94,13 @@ export function runIdOf({ channelId, chatId, messageId }: Pick<Knock, 'channelId
 }
 
 /** An edited message is a new one that says what it is: the turn that was told the old words may have acted on them. */
-function prefaceOf({ from, group, edited }: InboundMessage): string {
-  const said = [...(group ? [shownName(from)] : []), ...(edited ? ['corrects an earlier message'] : [])]
+function prefaceOf({ from, group, edited, atMs }: InboundMessage, nowMs: number): string {
+  const lateMs = nowMs - atMs
+  const said = [
+    ...(group ? [shownName(from)] : []),
+    ...(edited ? ['corrects an earlier message'] : []),
+    ...(lateMs < LATE_MS ? [] : [`written ${formatDuration(lateMs)} ago`]),
+  ]
   return said.length === 0 ? '' : `[${said.join(', ')}] `
 }
 

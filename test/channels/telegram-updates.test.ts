@@ -114,7 +114,7 @@ test('the bot itself, other bots, posts of channels and service messages are not
   for (const message of [
     said({ from: chats.me }),
     said({ from: { ...ann.user, is_bot: true } }),
-    said({ sender_chat: { id: -5, type: 'channel', title: 'News' } }),
+    said({ sender_chat: { id: -5, type: 'channel', title: 'News' }, is_automatic_forward: true }),
     said({ text: undefined, pinned_message: said({}) }),
   ])
     chats.update({ message } as never)
@@ -124,6 +124,69 @@ test('the bot itself, other bots, posts of channels and service messages are not
   await all(rig)
   expect(rig.taken.map(({ text }) => text)).toEqual(['me'])
   expect(rig.logged).toEqual([])
+})
+
+test('an admin without a name writes as the group, and who writes as a channel is that channel', async () => {
+  const rig = await opened()
+  const { chats } = rig.api
+  const group = rig.api.group('Team')
+  const user = { id: 1_087_968_824, is_bot: true, first_name: 'Group', username: 'GroupAnonymousBot' }
+  for (const sender_chat of [
+    { id: group.id, title: 'Team' },
+    { id: -5, title: 'News' },
+  ])
+    chats.update({ message: chats.message(user, { group }, { text: 'x', sender_chat }) } as never)
+  await all(rig)
+  expect(rig.taken.map(({ from }) => from)).toEqual([
+    { id: String(group.id), name: 'Team' },
+    { id: '-5', name: 'News' },
+  ])
+})
+
+test('who shares where they go is heard once, and an edit is as old as its last change', async () => {
+  const rig = await opened()
+  const ann = rig.api.person('Ann')
+  const { chats } = rig.api
+  const place = chats.message(ann.user, {}, { location: { latitude: 1, longitude: 2, live_period: 3_600 } })
+  chats.update({ message: place } as never)
+  for (const latitude of [2, 3])
+    chats.update({ edited_message: { ...place, location: { latitude, longitude: 2 }, edit_date: place.date } } as never)
+  const words = chats.message(ann.user, {}, { text: 'at 8', edit_date: place.date + 9 })
+  chats.update({ edited_message: words } as never)
+  await all(rig)
+  expect(rig.taken.map(({ text, atMs }) => [text, atMs])).toEqual([
+    ['Location: 1, 2', place.date * 1_000],
+    ['at 8', (place.date + 9) * 1_000],
+  ])
+})
+
+test('an album in a group is for whom its words are', async () => {
+  const rig = await opened()
+  const { chats } = rig.api
+  const [ann, group] = [rig.api.person('Ann'), rig.api.group('Team')]
+  const photo = [{ file_id: 'f', file_unique_id: 'f', width: 1, height: 1 }]
+  const caption = { caption: '@slu_bot compare', caption_entities: [{ type: 'mention', offset: 0, length: 8 }] }
+  const shots = [{ media_group_id: 'a', ...caption }, { media_group_id: 'a' }, { media_group_id: 'b' }, {}]
+  for (const more of shots) chats.update({ message: chats.message(ann.user, { group }, { photo, ...more }) } as never)
+  await all(rig)
+  expect(rig.taken.map(({ group: at }) => at?.addressed)).toEqual([true, true, false, false])
+})
+
+test('what is handed on says whose words it is', async () => {
+  const rig = await opened()
+  const { chats } = rig.api
+  const ann = rig.api.person('Ann')
+  const channel = { id: -5, type: 'channel', title: 'News' }
+  for (const forward_origin of [
+    { type: 'user', sender_user: { id: 7, is_bot: false, first_name: 'Bob', last_name: 'B' } },
+    { type: 'hidden_user', sender_user_name: 'Somebody' },
+    { type: 'chat', sender_chat: { ...channel, type: 'supergroup', title: 'Team' } },
+    { type: 'channel', chat: channel, message_id: 1 },
+  ])
+    chats.update({ message: chats.message(ann.user, {}, { text: 'x', forward_origin }) } as never)
+  ann.write('own')
+  await all(rig)
+  expect(rig.taken.map(message => message.forwardedFrom)).toEqual(['Bob B', 'Somebody', 'Team', 'News', undefined])
 })
 
 test('files: the largest photo, a document, a voice message, a song and a video note, fetched when wanted', async () => {

@@ -2,7 +2,7 @@
 // a question is answered there, and a crash in between loses nothing and says nothing twice.
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Loopback, loopback, type Sighting } from '../../src/channels/loopback/loopback.ts'
-import { settled } from '../fakes/clock.ts'
+import { BEGIN_MS, settled } from '../fakes/clock.ts'
 import { calls, type House, type HouseOptions, openHouse, type Play, text } from '../fakes/house.ts'
 
 const open: House[] = []
@@ -18,7 +18,7 @@ async function house(play: Play, channel: Loopback, options: HouseOptions = {}):
 
 const person = { id: 'p', name: 'Ada' }
 const write = (channel: Loopback, messageId: string, words: string) =>
-  channel.say({ messageId, chatId: 'chat', from: person, text: words, atMs: 0 })
+  channel.say({ messageId, chatId: 'chat', from: person, text: words, atMs: BEGIN_MS })
 const echo: Play = ({ messages }) => {
   const last = messages.at(-1)
   return text(last?.role === 'user' ? `you said ${last.text}` : 'done')

@@ -4,7 +4,7 @@ import { SluiceError } from '../../src/base/errors.ts'
 import { Gate } from '../../src/delivery/gate.ts'
 import { receive } from '../../src/delivery/inbound.ts'
 import type { ReceiverParts } from '../../src/delivery/receiver.ts'
-import { settled } from '../fakes/clock.ts'
+import { BEGIN_MS, settled } from '../fakes/clock.ts'
 import { type House, openHouse, text } from '../fakes/house.ts'
 
 let house: House
@@ -24,6 +24,7 @@ const message = (messageId: string, words: string, chatId = 'c1') => ({
   messageId,
   from: { id: 'p' },
   text: words,
+  atMs: BEGIN_MS,
 })
 
 type Door = ReceiverParts['call']

@@ -2,7 +2,7 @@
 // and what is left of them.
 import { afterEach, expect, test } from 'vitest'
 import { type Loopback, loopback } from '../../src/channels/loopback/loopback.ts'
-import { settled } from '../fakes/clock.ts'
+import { BEGIN_MS, settled } from '../fakes/clock.ts'
 import { calls, type House, openHouse, type Play, text } from '../fakes/house.ts'
 
 const open: House[] = []
@@ -28,7 +28,7 @@ async function house(play: Play, { actionBytesMax = 64, config = {}, world = {} 
 let count = 0
 const write = async (channel: Loopback, words: string, chatId = '1') => {
   count += 1
-  await channel.say({ messageId: `m${count}`, chatId, from: { id: chatId }, text: words, atMs: 0 })
+  await channel.say({ messageId: `m${count}`, chatId, from: { id: chatId }, text: words, atMs: BEGIN_MS })
   await settled()
 }
 const actionOf = ({ seen }: Loopback, label: RegExp) =>

@@ -5,7 +5,7 @@ import { SluiceError } from '../../src/base/errors.ts'
 import { type Loopback, type LoopbackOptions, loopback, type Sighting } from '../../src/channels/loopback/loopback.ts'
 import { mayNameFiles, withMedia, withoutMedia } from '../../src/delivery/media.ts'
 import { ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX } from '../../src/protocol/attachments.ts'
-import { settled } from '../fakes/clock.ts'
+import { BEGIN_MS, settled } from '../fakes/clock.ts'
 import { calls, type House, type HouseOptions, openHouse, text } from '../fakes/house.ts'
 
 const BYTES_MAX = 1_000
@@ -36,7 +36,7 @@ async function house(reply: string, channel: Loopback, options: HouseOptions = {
 const channelOf = (options: Partial<LoopbackOptions> = {}) =>
   loopback({ dedupesSends: false, offers: { files: { bytesMax: BYTES_MAX } }, ...options })
 const write = async (channel: Loopback, words = 'draw') => {
-  await channel.say({ messageId: words, chatId: 'chat', from: { id: 'p' }, text: words, atMs: 0 })
+  await channel.say({ messageId: words, chatId: 'chat', from: { id: 'p' }, text: words, atMs: BEGIN_MS })
   await settled()
 }
 const shown = (seen: readonly Sighting[]) =>

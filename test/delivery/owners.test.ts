@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Loopback, loopback } from '../../src/channels/loopback/loopback.ts'
 import { CODE_MS, STRANGERS_MAX } from '../../src/delivery/gate.ts'
-import { settled } from '../fakes/clock.ts'
+import { BEGIN_MS, settled } from '../fakes/clock.ts'
 import { type House, openHouse, text } from '../fakes/house.ts'
 
 const ADA = { id: '1', name: 'Ada', handle: 'ada' }
@@ -40,7 +40,7 @@ afterEach(() => one.close())
 let count = 0
 const write = async (from: { id: string; name?: string }, words: string, more: object = {}) => {
   count += 1
-  await channel.say({ messageId: `m${count}`, chatId: from.id, from, text: words, atMs: 0, ...more })
+  await channel.say({ messageId: `m${count}`, chatId: from.id, from, text: words, atMs: BEGIN_MS, ...more })
   await settled()
 }
 const press = async (from: { id: string }, action: string, more: object = {}) => {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { type LoopbackOptions, loopback, type Sighting } from '../../src/channels/loopback/loopback.ts'
 import type { ModelEvent } from '../../src/providers/model.ts'
 import { inlineRunner } from '../../src/turns/perform.ts'
-import { type FakeClock, settled } from '../fakes/clock.ts'
+import { BEGIN_MS, type FakeClock, settled } from '../fakes/clock.ts'
 import { calls, type House, type HouseOptions, openHouse, text } from '../fakes/house.ts'
 
 const INTERVAL_MS = 1_000
@@ -48,7 +48,7 @@ async function chat(options: Partial<LoopbackOptions> & { house?: HouseOptions }
   const channel = loopback({ dedupesSends: false, offers: OFFERS, ...options })
   const house = await openHouse(() => text(''), { ...options.house, runner: model.runner, channels: [channel] })
   const write = async (words = 'tell me', more: object = {}) => {
-    await channel.say({ messageId: words, chatId: 'c', from: { id: '1' }, text: words, atMs: 0, ...more })
+    await channel.say({ messageId: words, chatId: 'c', from: { id: '1' }, text: words, atMs: BEGIN_MS, ...more })
     await settled()
   }
   /** Words, and the time that it takes to show them. */

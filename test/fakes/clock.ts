@@ -7,12 +7,15 @@ interface Pending {
   readonly callback: () => void
 }
 
+/** When a test begins, unless it says otherwise. */
+export const BEGIN_MS = Date.UTC(2026, 10, 22, 9)
+
 export class FakeClock implements Clock {
   #nowMs: number
   #order = 0
   readonly #pending = new Set<Pending>()
 
-  constructor(nowMs = Date.UTC(2026, 10, 22, 9)) {
+  constructor(nowMs = BEGIN_MS) {
     this.#nowMs = nowMs
   }
 

@@ -231,7 +231,13 @@ class Line {
   #open(me: UserFromGetMe): Intake {
     const { clock, log } = this.#options
     const commands = (this.#handlers?.commands ?? []).map(({ name }) => name)
-    const reader = { channelId: this.id, me, commands, fileOf: fileOf.bind(undefined, this.#service) }
+    const reader = {
+      channelId: this.id,
+      me,
+      commands,
+      fileOf: fileOf.bind(undefined, this.#service),
+      albums: new Set<string>(),
+    }
     this.#intake ??= new Intake({
       ...{ clock, signal: this.#stop.signal },
       read: update => read(update, reader),

@@ -1,5 +1,6 @@
 // Reads what Telegram says happened: a message, an edited one, a pressed button. Pure. What people did not write to a
-// chat of theirs (service messages, posts of channels, other bots, ourselves) is nothing.
+// chat of theirs (service messages, posts of channels, other bots, ourselves) is nothing. Who writes in a group without a
+// name of their own (as an admin, as a channel) is the chat whose name they bear: lists may name it, and drops are counted.
 import type { CallbackQuery, Message, MessageEntity, Update, User } from 'grammy/types'
 import { SECOND } from '../../base/durations.ts'
 import type { InboundMessage, Press } from '../port.ts'
@@ -22,7 +23,11 @@ export interface Reader {
   /** The commands that are offered, without their slash. */
   readonly commands: readonly string[]
   readonly fileOf: (mark: FileMark) => Files[number]
+  /** Albums whose words were for the bot; kept here, and few. */
+  readonly albums: Set<string>
 }
+
+const ALBUMS_MAX = 100
 
 export type Reading =
   | { readonly kind: 'message'; readonly message: InboundMessage }
@@ -35,7 +40,8 @@ export function read(update: Update, reader: Reader): Reading | undefined {
   const { message, edited_message: edited, callback_query: query } = update
   if (message) return reading(messageOf(message, reader))
   if (query) return pressOf(query, reader)
-  if (!edited) return undefined
+  // Somebody on the move shares where they are, again and again: that is no correction.
+  if (!edited || edited.location) return undefined
   const changed = messageOf(edited, reader)
   // Each edit is news, under an id that is the same whenever this update comes again.
   return reading(changed && { ...changed, messageId: `${edited.message_id}:${update.update_id}`, edited: true })
@@ -51,8 +57,9 @@ function reading(message: InboundMessage | undefined): Reading | undefined {
 }
 
 function messageOf(message: Message, reader: Reader): InboundMessage | undefined {
-  const { from, chat } = message
-  if (!from || from.is_bot || message.sender_chat || chat.type === 'channel') return undefined
+  const { chat } = message
+  const from = writerOf(message)
+  if (!from || chat.type === 'channel') return undefined
   const files = filesOf(message).map(reader.fileOf)
   const text = textOf(message, reader)
   if (text === '' && files.length === 0) return undefined
@@ -60,11 +67,31 @@ function messageOf(message: Message, reader: Reader): InboundMessage | undefined
     channelId: reader.channelId,
     messageId: String(message.message_id),
     chatId: chatIdOf(chat.id, message.is_topic_message ? message.message_thread_id : undefined),
-    from: personOf(from),
-    text,
-    atMs: message.date * SECOND,
-    ...groupOf(chat, isAddressed(message, reader)),
+    ...{ from, text },
+    atMs: (message.edit_date ?? message.date) * SECOND,
+    ...groupOf(chat, isForBot(message, reader)),
+    ...forwardOf(message),
     ...(files.length > 0 && { files }),
+  }
+}
+
+function writerOf({ from, sender_chat: as, is_automatic_forward: isPost }: Message) {
+  if (as) return isPost ? undefined : { id: String(as.id), ...(as.title !== undefined && { name: as.title }) }
+  return from && !from.is_bot ? personOf(from) : undefined
+}
+
+function forwardOf({ forward_origin: origin }: Message): Pick<InboundMessage, 'forwardedFrom'> {
+  switch (origin?.type) {
+    case 'user':
+      return { forwardedFrom: personOf(origin.sender_user).name ?? String(origin.sender_user.id) }
+    case 'hidden_user':
+      return { forwardedFrom: origin.sender_user_name }
+    case 'chat':
+      return { forwardedFrom: origin.sender_chat.title ?? String(origin.sender_chat.id) }
+    case 'channel':
+      return { forwardedFrom: origin.chat.title }
+    default:
+      return {}
   }
 }
 
@@ -99,7 +126,8 @@ function marksOf(message: Message): { text: string; entities: readonly MessageEn
 function textOf(message: Message, { me }: Reader): string {
   const { text, entities } = marksOf(message)
   if (text === '') return message.sticker?.emoji ?? placeText(message)
-  const { type, length = 0 } = entities.find(({ offset }) => offset === 0) ?? {}
+  const isCall = ({ type, offset }: MessageEntity) => offset === 0 && (type === 'mention' || type === 'bot_command')
+  const { type, length = 0 } = entities.find(isCall) ?? {}
   const [first, rest] = [text.slice(0, length), text.slice(length)]
   if (type === 'mention' && isName(first, me)) return rest.replace(/^[,:]?\s+/, '') || text
   return type === 'bot_command' && isName(first, me) ? first.replace(/@.*/, '') + rest : text
@@ -112,6 +140,17 @@ function isName(words: string, { username }: Reader['me']): boolean {
 
 function placeText({ location }: Message): string {
   return location ? `Location: ${location.latitude}, ${location.longitude}` : ''
+}
+
+/** Of the messages of an album one has the words. Those that follow are for whom that one is. */
+function isForBot(message: Message, reader: Reader): boolean {
+  const { media_group_id: album } = message
+  const { albums } = reader
+  const isOwn = isAddressed(message, reader)
+  if (!isOwn || album === undefined) return isOwn || (album !== undefined && albums.has(album))
+  if (albums.size >= ALBUMS_MAX) albums.clear()
+  albums.add(album)
+  return true
 }
 
 function isAddressed(message: Message, { me, commands }: Reader): boolean {

@@ -77,7 +77,7 @@ export class BotApi implements Doings {
     this.token = token
     this.#clock = clock
     const me = { id: Number(token.split(':')[0]), is_bot: true, first_name: 'Slu', username: 'slu_bot' }
-    this.chats = new Chats(me, update => this.#arrive(update))
+    this.chats = new Chats(me, clock, update => this.#arrive(update))
   }
 
   get apiRoot(): string {

@@ -1,6 +1,7 @@
 // The people, groups and messages of a Telegram that is a script, and the updates that the bot is told of them. What
 // people see of the bot is kept per chat, as it reads now.
 import type { Message, MessageEntity, Update, User } from 'grammy/types'
+import type { Clock } from '../../../src/base/world.ts'
 import type { SentFile } from './params.ts'
 
 /** What the Bot API answers to a request that it refuses. */
@@ -57,8 +58,6 @@ export interface Written {
   readonly updateId: number
 }
 
-const EPOCH_S = 1_795_000_000
-
 export class Chats {
   readonly me: User
   readonly rooms = new Map<number, Room>()
@@ -66,13 +65,19 @@ export class Chats {
   /** Presses that were not answered yet: what the answer resolves. */
   readonly presses = new Map<string, (note: string | undefined) => void>()
   readonly #push: (update: Update) => void
+  readonly #clock: Clock
   readonly #sources = new Map<string, Message>()
   #ids = 0
   #updateIds = 700_000
 
-  constructor(me: User, push: (update: Update) => void) {
+  constructor(me: User, clock: Clock, push: (update: Update) => void) {
     this.me = me
+    this.#clock = clock
     this.#push = push
+  }
+
+  #seconds(): number {
+    return Math.floor(this.#clock.now() / 1_000)
   }
 
   nextId(): number {
@@ -118,7 +123,7 @@ export class Chats {
   /** A message of a person, as the service shows it to the bot. */
   message(from: User, { group, topic, replyTo }: Where, content: object): Message {
     const { chat } = this.rooms.get(group?.id ?? from.id) as Room
-    const base = { message_id: this.nextId(), from, chat, date: EPOCH_S + this.#ids }
+    const base = { message_id: this.nextId(), from, chat, date: this.#seconds() }
     const thread = topic === undefined ? {} : { message_thread_id: topic, is_topic_message: true as const }
     const answered = replyTo === undefined ? {} : { reply_to_message: this.answered(chat.id, replyTo) }
     const message = { ...base, ...thread, ...answered, ...content } as Message
@@ -146,7 +151,7 @@ export class Chats {
     if (!own) return this.source(chatId, messageId)
     const { text, topic } = own
     const thread = topic === undefined ? {} : { message_thread_id: topic, is_topic_message: true as const }
-    return { message_id: messageId, from: this.me, chat: room.chat, date: EPOCH_S, text, ...thread } as Message
+    return { message_id: messageId, from: this.me, chat: room.chat, date: this.#seconds(), text, ...thread } as Message
   }
 
   keepFile(bytes: Buffer): string {
