@@ -56,5 +56,5 @@ test('without the secret nothing is taken, and what is no update is refused', as
   expect(rig.model.asks(sessionOf(ada.id))).toEqual([])
   rig.model.script(sessionOf(ada.id), ({ user }) => ({ text: `heard ${user}` }))
   expect(await post({ [SECRET_HEADER]: SECRET }, forged)).toBe(200)
-  await rig.told(ada.id, /heard forged/)
+  await rig.told(ada.id, /heard \[written \d+d .*ago\] forged/)
 })
