@@ -1,6 +1,7 @@
 // What Telegram and the network do to the way in: nothing is confirmed before it is on disk, nobody waits for anybody
 // else, and every failure is a state and a pause.
 import { expect, onTestFinished, test } from 'vitest'
+import type { InboundMessage } from '../../src/channels/port.ts'
 import { FakeClock } from '../fakes/clock.ts'
 import { BotApi, type Fault, tooMany } from '../fakes/telegram/bot-api.ts'
 import { type Opened, type OpenOptions, open, SECRET, serveWebhook } from './telegram-rig.ts'
@@ -304,7 +305,11 @@ test('a webhook: without the secret nothing is taken, and what fails is posted a
 test('a webhook that Telegram does not get through to is said, with what waits there, until a post is taken', async () => {
   const [hook, serviceClock] = [await serveWebhook(), new FakeClock()]
   onTestFinished(hook.close)
-  const rig = await opened({ api: new BotApi({ clock: serviceClock }), webhook: { url: hook.url, secret: SECRET } })
+  const held = Promise.withResolvers<void>()
+  onTestFinished(() => held.resolve())
+  const inbound = async ({ text }: InboundMessage) => (text === 'two' ? await held.promise : undefined)
+  const api = new BotApi({ clock: serviceClock })
+  const rig = await opened({ api, inbound, webhook: { url: hook.url, secret: SECRET } })
   await rig.start()
   await rig.passUntil(() => rig.states.at(-1)?.phase === 'running', 'a webhook')
   const pass = async (ms: number) => {
@@ -322,6 +327,11 @@ test('a webhook that Telegram does not get through to is said, with what waits t
   await rig.api.until(() => rig.api.unconfirmed.length === 0, 'the message')
   await rig.passUntil(() => rig.states.at(-1)?.phase === 'running', 'all to be well')
   expect(texts(rig)).toEqual(['one'])
+  // What is just being taken is no doubt, though Telegram still names its last failure.
+  rig.api.person('Bob').write('two')
+  const [asked, said] = [rig.api.count('getWebhookInfo'), rig.states.length]
+  await rig.passUntil(() => rig.api.count('getWebhookInfo') > asked + 1, 'another look')
+  expect(rig.states.length).toBe(said)
 })
 
 test('a webhook that another program took away is said, and set again', async () => {
