@@ -39,6 +39,7 @@ function recurringInWords(schedule: Exclude<Schedule, { kind: 'at' | 'after' }>,
   return words === undefined ? `by the cron line \`${schedule.expr}\` in ${tz}` : `${words} ${tz}`
 }
 
+/** A week and a day alone are said in the smaller unit: "every day" asks for a time of day, which an interval has not. */
 const INTERVAL_UNITS = [
   ['week', 7 * DAY],
   ['day', DAY],
@@ -49,7 +50,7 @@ const INTERVAL_UNITS = [
 
 function intervalInWords(everyMs: number): string {
   for (const [name, unitMs] of INTERVAL_UNITS) {
-    if (everyMs % unitMs !== 0) continue
+    if (everyMs % unitMs !== 0 || (everyMs === unitMs && unitMs >= DAY)) continue
     const count = everyMs / unitMs
     return count === 1 ? name : `${count} ${name}s`
   }

@@ -37,6 +37,9 @@ export type Resolved =
 export const DELAY_MS_MIN = SECOND
 export const AHEAD_MS_MAX = 100 * 365 * DAY
 
+const WHICH_MIDNIGHT =
+  'Midnight may be the beginning of that day or its end; say 00:00 for its beginning, or 00:00 of the day after.'
+
 const refuse = (problem: string): Resolved => ({ ok: false, problem })
 
 export function zoneOf(spec: WhenSpec, here: Here): string {
@@ -66,8 +69,15 @@ function resolveInstant(spec: WhenSpec, here: Here): number | string {
   const zone = zoneOf(spec, here)
   const today = dateIn(here.now, zone)
   const atHour = (date: CivilDate) => instantAt(date, hour, zone)
-  if (spec.delay) return atHour(addMonths(addDays(today, spec.delay.days), spec.delay.months))
-  if (spec.date) return onDate(spec.date, { now: here.now, today, atHour })
+  const date: DateSpec | undefined = spec.delay ? { kind: 'offset', ...spec.delay } : spec.date
+  if (date) {
+    if (time.isMidnight && !spec.part) return WHICH_MIDNIGHT
+    const days = { now: here.now, today, atHour }
+    const at = onDate(date, days)
+    const isCounted = date.kind === 'offset' || date.kind === 'weekday'
+    if (!isCounted || at === onDate(date, { ...days, today: dateIn(here.now, here.zone) })) return at
+    return `It is another day in ${zone} than here; please name the date.`
+  }
   // Without a day, the hour after midnight is simply the next one of that name.
   const atToday = instantAt(today, { ...hour, nextDay: false }, zone)
   return atToday > here.now ? atToday : instantAt(addDays(today, 1), { ...hour, nextDay: false }, zone)
@@ -97,7 +107,7 @@ interface Days {
 function onDate(date: DateSpec, days: Days): number | string {
   switch (date.kind) {
     case 'offset':
-      return days.atHour(addMonths(addDays(days.today, date.days), date.months))
+      return onOffset(date, days)
     case 'weekday':
       return onWeekday(date, days)
     case 'day-of-month':
@@ -105,6 +115,14 @@ function onDate(date: DateSpec, days: Days): number | string {
     case 'month-day':
       return onMonthDay(date, days)
   }
+}
+
+/** After midnight `tonight at 1` may be in this night or in the next. */
+function onOffset(date: DateSpec & { kind: 'offset' }, { now, today, atHour }: Days): number | string {
+  const isTonight = date.days === 0 && date.months === 0
+  if (isTonight && atHour(addDays(today, -1)) > now)
+    return 'It is after midnight, so that may be in this night or in the next; say “today” or “tomorrow” with the time.'
+  return atHour(addMonths(addDays(today, date.days), date.months))
 }
 
 const fromMonday = (weekday: number) => (weekday + 6) % 7
@@ -121,8 +139,9 @@ function onWeekday({ weekday, which }: DateSpec & { kind: 'weekday' }, { now, to
       return `“Next ${name}” may mean this week's or next week's; say “this ${name}” or “${name} next week”.`
     return atHour(addDays(today, away === 0 ? 7 : away))
   }
-  const coming = atHour(addDays(today, away))
-  return coming > now ? coming : atHour(addDays(today, away + 7))
+  // After midnight it may still be the night of the day before.
+  const coming = [away - 7, away].map(days => atHour(addDays(today, days))).find(instant => instant > now)
+  return coming ?? atHour(addDays(today, away + 7))
 }
 
 function onDayOfMonth(day: number, { now, today, atHour }: Days): number | string {
@@ -165,6 +184,7 @@ function resolveRecurrence(spec: WhenSpec, recur: RecurSpec, here: Here): Resolv
     return refuse('One job can have several hours only with the same minute; please ask for two.')
   }
   const everyDay = recur.kind === 'weekdays' && recur.weekdays.length === 7
+  if (!everyDay && !spec.part && spec.times?.some(({ isMidnight }) => isMidnight)) return refuse(WHICH_MIDNIGHT)
   if (!everyDay && known.some(hour => hour.nextDay))
     return refuse('That hour is after midnight, so the day is not certain.')
   const hourField = [...new Set(known.map(hour => hour.hour))].sort((a, b) => a - b).join(',')

@@ -9,6 +9,8 @@ export interface ClockTime {
   readonly second: number
   /** Whether the hour is certain; `9` is not, since "in the evening" may still move it. */
   readonly fixed: boolean
+  /** Said as `midnight`: without a part of the day it may be where the named day begins, or where it ends. */
+  readonly isMidnight?: boolean
 }
 
 export type DayPart = 'morning' | 'afternoon' | 'evening' | 'night'
@@ -61,7 +63,9 @@ const NAMED: Readonly<Record<string, number>> = { noon: 12, midday: 12, midnight
 function readNamed(tokens: readonly Token[], at: number): Read<ClockTime> {
   const start = wordAt(tokens, at) === '12' ? at + 1 : at
   const hour = Object.hasOwn(NAMED, wordAt(tokens, start)) ? NAMED[wordAt(tokens, start)] : undefined
-  return hour === undefined ? undefined : { value: { hour, minute: 0, second: 0, fixed: true }, next: start + 1 }
+  if (hour === undefined) return undefined
+  const time = { hour, minute: 0, second: 0, fixed: true }
+  return { value: hour === 0 ? { ...time, isMidnight: true } : time, next: start + 1 }
 }
 
 /** `half past seven`, `quarter to 8`, `ten past nine pm`. */

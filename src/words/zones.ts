@@ -79,7 +79,10 @@ const PLACES: Readonly<Record<string, string>> = {
 
 /** Last parts of zone names that are ordinary words or the name of a better-known place elsewhere. */
 const NOT_PLACES = new Set(
-  phrases('center, christmas, easter, wake, midway, petersburg, general, mawson, casey, davis, troll, utc'),
+  phrases(
+    'center, christmas, easter, wake, midway, petersburg, general, mawson, casey, davis, troll, utc, oral, ' +
+      'san juan, san luis, cordoba, la rioja, norfolk, chatham, vincennes',
+  ),
 )
 
 const PLACE_WORDS_MAX = 4

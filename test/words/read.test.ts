@@ -77,6 +77,11 @@ describe('what is not understood whole is said, and nothing is guessed', () => {
     ['at 30:00', /“at 30:00”/],
     ['at 9:75', /“at 9:75”/],
     ['every day at 9:75', /“at 9:75”/],
+    ['on Friday at midnight', /beginning of that day or its end/],
+    ['every Friday at midnight', /beginning of that day or its end/],
+    ['in 3 days at midnight', /beginning of that day or its end/],
+    ['every day at 9 in San Juan', /“in San Juan”/],
+    ['every day at 9 in Norfolk', /“in Norfolk”/],
     ['today at 9', /in the past/],
     ['yesterday at 9', /in the past/],
     ['every 500 milliseconds', /did not understand/],
@@ -87,5 +92,35 @@ describe('what is not understood whole is said, and nothing is guessed', () => {
     ['', /did not understand/],
   ])('%s', (words, problem) => {
     expect(readSchedule(words, here)).toEqual({ ok: false, problem: expect.stringMatching(problem) })
+  })
+})
+
+describe('past midnight, and where it is another day, a day that is counted from today has two readings', () => {
+  /** Half past midnight in Berlin; in New York it is still Sunday evening, in Tokyo Monday morning. */
+  const night = { now: Date.parse('2026-11-23T00:30:00+01:00'), zone: 'Europe/Berlin' }
+
+  test.each([
+    ['tonight at 1', /this night or in the next/],
+    ['tomorrow at 9 in New York', /another day in America\/New_York/],
+    ['in 2 days at 9 in New York', /another day/],
+  ])('%s', (words, problem) => {
+    expect(readSchedule(words, night)).toEqual({ ok: false, problem: expect.stringMatching(problem) })
+  })
+
+  test.each([
+    ['tonight at 11', '2026-11-23T23:00:00+01:00'],
+    ['tonight at midnight', '2026-11-24T00:00:00+01:00'],
+    ['at midnight', '2026-11-24T00:00:00+01:00'],
+    ['Sunday night at 1', '2026-11-23T01:00:00+01:00'],
+    ['Sunday night at 11', '2026-11-29T23:00:00+01:00'],
+    ['tomorrow at 9 in Tokyo', '2026-11-24T09:00:00+09:00'],
+    ['on Wednesday at 9 in New York', '2026-11-25T09:00:00-05:00'],
+    ['on 24 November at 9 in New York', '2026-11-24T09:00:00-05:00'],
+  ])('%s', (words, iso) => {
+    expect(readSchedule(words, night)).toEqual({ ok: true, schedule: at(iso), words: expect.any(String) })
+  })
+
+  test.each(['every 24 hours', 'every 7 days'])('%s is said so that it is read as itself', words => {
+    expect(readSchedule(words, night)).toMatchObject({ ok: true, words })
   })
 })
