@@ -70,14 +70,8 @@ function resolveInstant(spec: WhenSpec, here: Here): number | string {
   const today = dateIn(here.now, zone)
   const atHour = (date: CivilDate) => instantAt(date, hour, zone)
   const date: DateSpec | undefined = spec.delay ? { kind: 'offset', ...spec.delay } : spec.date
-  if (date) {
-    if (time.isMidnight && !spec.part) return WHICH_MIDNIGHT
-    const days = { now: here.now, today, atHour }
-    const at = onDate(date, days)
-    const isCounted = date.kind === 'offset' || date.kind === 'weekday'
-    if (!isCounted || at === onDate(date, { ...days, today: dateIn(here.now, here.zone) })) return at
-    return `It is another day in ${zone} than here; please name the date.`
-  }
+  if (date && time.isMidnight && !spec.part) return WHICH_MIDNIGHT
+  if (date) return onDateThere(date, { now: here.now, today, atHour }, { here, zone })
   // Without a day, the hour after midnight is simply the next one of that name.
   const atToday = instantAt(today, { ...hour, nextDay: false }, zone)
   return atToday > here.now ? atToday : instantAt(addDays(today, 1), { ...hour, nextDay: false }, zone)
@@ -123,6 +117,14 @@ function onOffset(date: DateSpec & { kind: 'offset' }, { now, today, atHour }: D
   if (isTonight && atHour(addDays(today, -1)) > now)
     return 'It is after midnight, so that may be in this night or in the next; say “today” or “tomorrow” with the time.'
   return atHour(addMonths(addDays(today, date.days), date.months))
+}
+
+/** A day that is counted from today may be another one where it is another day. */
+function onDateThere(date: DateSpec, days: Days, { here, zone }: { here: Here; zone: string }): number | string {
+  const at = onDate(date, days)
+  const isCounted = date.kind === 'offset' || date.kind === 'weekday'
+  if (!isCounted || at === onDate(date, { ...days, today: dateIn(here.now, here.zone) })) return at
+  return `It is another day in ${zone} than here; please name the date.`
 }
 
 const fromMonday = (weekday: number) => (weekday + 6) % 7
