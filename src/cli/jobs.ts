@@ -28,7 +28,10 @@ export function jobReference(args: Arguments): string {
 /** The id that a person meant. What is known by no name is passed on as it is: the gateway says that there is none. */
 export async function resolveJobId(reference: string, { call }: Link): Promise<string> {
   if (WHOLE_ID.test(reference)) return reference
-  const { jobs } = await call('cron.list', { includeDisabled: true })
+  const first = await call('cron.list', { includeDisabled: true })
+  // Of more than it lists at once, the gateway looks for those that may be meant.
+  const isAll = first.jobs.length === first.total
+  const { jobs } = isAll ? first : await call('cron.list', { includeDisabled: true, named: reference.trim() })
   if (jobs.some(job => job.id === reference)) return reference
   const named = jobs.filter(job => job.name.toLowerCase() === reference.trim().toLowerCase())
   const begun = reference.length >= ID_PREFIX_LENGTH_MIN ? jobs.filter(job => job.id.startsWith(reference)) : []

@@ -101,8 +101,8 @@ function listJobs(parts: MethodParts, { params, caller }: Call<'cron.list'>): Jo
   }
   const filter = { includeDisabled: params.includeDisabled ?? false, madeBy: params.madeBy }
   const limit = params.limit ?? JOBS_LISTED_MAX
-  if (!seesAllJobs(parts, caller)) {
-    return jobsSeen(parts, caller, { ...filter, limit }).then(({ jobs, total }) => ({
+  if (params.named !== undefined || !seesAllJobs(parts, caller)) {
+    return jobsSeen(parts, caller, { ...filter, named: params.named, limit }).then(({ jobs, total }) => ({
       jobs: jobs.map(job => shown(parts, job)),
       total,
     }))

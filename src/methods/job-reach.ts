@@ -68,18 +68,22 @@ export async function jobCountFor(parts: MethodParts, caller: Caller): Promise<n
   return (await jobsSeen(parts, caller, { ...filter, limit: 0 })).total
 }
 
+function isNamed({ id, name }: Job, named: string): boolean {
+  return name.toLowerCase() === named.toLowerCase() || id.startsWith(named)
+}
+
 /** The first jobs that the caller is shown, and how many these are of all: each page is looked through. */
 export async function jobsSeen(
   parts: MethodParts,
   caller: Caller,
-  { limit, ...filter }: JobFilter & { limit: number },
+  { limit, named, ...filter }: JobFilter & { limit: number; named?: string | undefined },
 ) {
   const seen = { jobs: [] as Job[], total: 0 }
   for (let last: Job | undefined, full = true; full; ) {
     const after = last && { nextRunAtMs: last.state.nextRunAtMs ?? 0, id: last.id }
     const page = await parts.store.readLarge.jobs({ ...filter, limit: PAGE_ROWS, ...(after && { after }) })
     const jobs = page.map(({ job }) => job)
-    const own = jobs.filter(job => maySeeJob(parts, caller, job))
+    const own = jobs.filter(job => maySeeJob(parts, caller, job) && (named === undefined || isNamed(job, named)))
     seen.jobs.push(...own.slice(0, limit - seen.jobs.length))
     seen.total += own.length
     last = jobs.at(-1)

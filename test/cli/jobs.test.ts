@@ -51,6 +51,16 @@ describe('policies, the ledger and the next times', () => {
     expect([code, err]).toEqual([1, expect.stringContaining('There is no job "my-jub". All jobs: sluice cron list')])
   })
 
+  test('a name is looked for among all jobs, not only those that are listed at once', async () => {
+    const twin = job({ id: ID.replace('0', '1') })
+    gateway.on('cron.list', ({ asked, answer }) =>
+      answer(asked.params.named === 'my-job' ? { jobs: [job(), twin], total: 2 } : { jobs: [job()], total: 1_001 }),
+    )
+    const { code, err } = await cli('cron', 'rm', 'my-job')
+    expect([code, err]).toEqual([2, expect.stringContaining('"my-job" names 2 jobs')])
+    expect(gateway.paramsOf('cron.remove')).toEqual([])
+  })
+
   test('show tells all that holds of a job, how it went and why it is off', async () => {
     const state = { lastRunAtMs: NOW, lastStatus: 'error', lastError: 'no key', pausedBecause: 'it failed twice' }
     gateway.answers('cron.list', { jobs: [job({ enabled: false, state })], total: 1 })

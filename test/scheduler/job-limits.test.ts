@@ -136,6 +136,16 @@ describe('tools', () => {
   })
 })
 
+test('a job is found by its name, or the beginning of its id, however many there are', async () => {
+  const one = await house(() => text('done'))
+  const listed = async (named: string) => (await one.call('cron.list', { named, includeDisabled: true })).jobs
+  const made = []
+  for (const name of ['Report', 'other', 'report ']) made.push(await one.call('cron.add', { ...job, name }))
+  expect((await listed('REPORT')).map(({ id }) => id).sort()).toEqual([made[0]?.id, made[2]?.id].sort())
+  expect(await listed(made[1]?.id.slice(0, 8) as string)).toMatchObject([{ name: 'other' }])
+  expect(await listed('repor')).toEqual([])
+})
+
 describe('a budget', () => {
   const busy: Play = ({ messages }) => ({
     ...calls({ name: 'cron', args: { action: 'list', limit: messages.length } }),

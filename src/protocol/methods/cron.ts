@@ -55,6 +55,8 @@ export const CRON_METHODS = {
       includeDisabled: z.boolean().optional(),
       /** Only this one, also when it is disabled. */
       id: id.optional(),
+      /** Only those of this name, whatever its case, and those whose id begins so. */
+      named: z.string().trim().min(1).max(300).optional(),
       /** Only those that this kind of caller made. */
       madeBy: jobMakerSchema.shape.kind.optional(),
       limit: z.int().min(1).max(JOBS_LISTED_MAX).optional(),
