@@ -309,6 +309,11 @@ describe('turns of one agent', () => {
     const follows = { schedule: { ...after, job: his.id }, payload }
     const secret = await one.call('cron.add', { ...follows, name: 'secret', agentId: 'ann' })
     const own = await ofBobs('cron.add', { ...follows, name: 'own' })
+    const end = { schedule: { ...after, job: secret.id }, payload, name: 'end', agentId: 'bob', enabled: true }
+    const { id: job } = await one.call('cron.add', end)
+    const circle = await ofBobs('cron.update', { id: his.id, patch: { schedule: { ...after, job } } }).catch(String)
+    expect(circle).toContain(`"his", which waits for "end", which waits for "${secret.id}", which waits for "his"`)
+    await one.call('cron.remove', { id: job })
     const removed = await ofBobs('cron.remove', { id: his.id })
     expect(removed).toMatchObject({ waiting: [{ id: own.id, name: 'own' }] })
     await one.call('cron.remove', { id: hers.id })

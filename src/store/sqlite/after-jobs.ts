@@ -10,8 +10,8 @@ import type { Tx } from './tx.ts'
 
 const WAITING = `SELECT ${JOB_COLUMNS} FROM jobs
   WHERE kind = 'after' AND json_extract(body, '$.schedule.job') = ? AND enabled = 1 ORDER BY rowid`
-const FIND_SCHEDULE = `SELECT json_extract(body, '$.name') AS name, json_extract(body, '$.schedule.job') AS first
-  FROM jobs WHERE id = ?`
+const FIND_SCHEDULE = `SELECT json_extract(body, '$.name') AS name, json_extract(body, '$.agentId') AS agent,
+    json_extract(body, '$.schedule.job') AS first FROM jobs WHERE id = ?`
 const INSERT = 'INSERT OR IGNORE INTO triggers (job_id, occurrence, at_ms, hops) VALUES (?, ?, ?, ?)'
 const COUNT = 'SELECT count(*) AS n FROM triggers WHERE job_id = ?'
 const TAKE = 'DELETE FROM triggers WHERE job_id = ? AND occurrence = ?'
@@ -31,19 +31,22 @@ const ENDS = {
 
 interface Link {
   readonly name: string
+  readonly agent: string | null
   readonly first: string | null
 }
 
 /** Refuses a job that waits, also through others, for itself, or for one that is not there. */
 export function checkAfter(tx: Tx, job: Job): void {
   if (job.schedule.kind !== 'after') return
+  const agent = job.agentId ?? null
   const path = [job.name]
   for (let id: string | null = job.schedule.job; id !== null; ) {
     const isSelf: boolean = id === job.id
-    const link: Link | undefined = isSelf ? { name: job.name, first: null } : tx.get<Link>(FIND_SCHEDULE, [id])
+    const link: Link | undefined = isSelf ? { name: job.name, agent, first: null } : tx.get<Link>(FIND_SCHEDULE, [id])
     if (!link && path.length === 1 && job.enabled) throw noFirstJob(id)
     if (!link) return
-    path.push(link.name)
+    // Who sees a job is told of no other agent's by its name.
+    path.push(link.agent === agent ? link.name : id)
     if (isSelf) {
       const cycle = path.map(name => `"${name}"`).join(', which waits for ')
       throw waitRefused(`this job would wait for itself and never fire: ${cycle}. Let one of them fire by a time`, id)
@@ -98,7 +101,6 @@ export function orphanAfter(tx: Tx, first: Pick<Job, 'id' | 'name' | 'agentId'>)
   const waiting = waitingFor(tx, first.id)
   for (const { id, state, agentId } of waiting) {
     if (state.nextRunAtMs !== undefined || state.runningAtMs !== undefined) continue
-    // Who sees a job is told of no other agent's by its name.
     const name = agentId === first.agentId ? ` "${first.name}"` : ''
     tx.run(ORPHAN, { id, why: `the job${name} that it waits for is gone` })
     emitCron(tx, { jobId: id, action: 'updated' })
