@@ -64,26 +64,38 @@ interface AgentsConfig {
 /** Agents with settings of their own beat, else the one that is always there, as the defaults say. */
 export function heartbeatsOf(agents: AgentsConfig | undefined, zone: string, mainAgent: string): HeartbeatRule[] {
   const defaults = agents?.defaults?.heartbeat
-  const own = (agents?.list ?? []).filter(({ heartbeat }) => heartbeat !== undefined)
-  const beating = own.length > 0 ? own : defaults ? [{ id: mainAgent, heartbeat: {} }] : []
+  const listed = (agents?.list ?? []).map((agent, index) => ({ ...agent, path: `agents.list.${index}` }))
+  const own = listed.filter(({ heartbeat }) => heartbeat !== undefined)
+  const beating = own.length > 0 ? own : defaults ? [{ id: mainAgent, heartbeat: {}, path: '' }] : []
   return beating
-    .map(({ id, heartbeat }) => ruleOf(id, { ...defaults, ...heartbeat }, zone))
+    .map(({ id, heartbeat, path }) => {
+      const hoursOf = heartbeat?.activeHours ? path : 'agents.defaults'
+      return ruleOf(id, { ...defaults, ...heartbeat }, { zone, hoursPath: `${hoursOf}.heartbeat.activeHours` })
+    })
     .filter(({ everyMs }) => everyMs > 0)
 }
 
-function ruleOf(agentId: string, config: HeartbeatConfig, zone: string): HeartbeatRule {
+interface HoursPlace {
+  readonly zone: string
+  readonly hoursPath: string
+}
+
+function ruleOf(agentId: string, config: HeartbeatConfig, place: HoursPlace): HeartbeatRule {
   const { every = EVERY_DEFAULT, prompt = PROMPT, target = 'last', ackMaxChars = ACK_LENGTH_MAX_DEFAULT } = config
   return {
     ...{ agentId, everyMs: parseDuration(every) ?? 0, prompt, target, ackLengthMax: ackMaxChars, model: config.model },
-    activeHours: activeHoursOf(config.activeHours, zone),
+    activeHours: activeHoursOf(config.activeHours, place),
   }
 }
 
-function activeHoursOf(hours: HeartbeatConfig['activeHours'], zone: string): HeartbeatRule['activeHours'] {
+function activeHoursOf(
+  hours: HeartbeatConfig['activeHours'],
+  { zone, hoursPath }: HoursPlace,
+): HeartbeatRule['activeHours'] {
   if (!hours) return undefined
   const { start = '00:00', end = '24:00', timezone = 'user' } = hours
   const named = timezone === 'user' || timezone === 'local' ? zone : timezone
-  if (!isZone(named)) throw wrong('heartbeat.activeHours.timezone', `is "${named}", which is no IANA zone.`)
+  if (!isZone(named)) throw wrong(`${hoursPath}.timezone`, `is "${named}", which is no IANA zone.`)
   const [from, until] = [minutesOf(start), minutesOf(end)]
   const isAlways = from % DAY_MINUTES === until % DAY_MINUTES
   return isAlways ? undefined : { from: from % DAY_MINUTES, until, zone: named }

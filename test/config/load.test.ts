@@ -28,6 +28,21 @@ function load(config: unknown, other: Partial<ConfigSources> = {}) {
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how a config names the environment.
 describe('each used key changes behaviour', () => {
+  test.each([
+    ['agents.defaults', { defaults: { heartbeat: { activeHours: { timezone: 'Mars' } } } }],
+    ['agents.list.1', { list: [{ id: 'a' }, { id: 'b', heartbeat: { activeHours: { timezone: 'Mars' } } }] }],
+    [
+      'agents.defaults',
+      {
+        defaults: { heartbeat: { activeHours: { timezone: 'Mars' } } },
+        list: [{ id: 'b', heartbeat: { every: '1h' } }],
+      },
+    ],
+  ])('a zone of heartbeats that is none is named by its whole path: %s', (path, agents) => {
+    const details = { issues: [{ path: `${path}.heartbeat.activeHours.timezone`, message: expect.any(String) }] }
+    expect(() => load({ agents })).toThrow(expect.objectContaining({ details }))
+  })
+
   test('defaults', () => {
     expect(load('')).toMatchObject({
       port: 18_789,
