@@ -12,6 +12,7 @@ import type { OwnConfig } from './cli/own-config.ts'
 import type { FindService } from './cli/services.ts'
 import type { ConnectWishes, Input, Output, Shell } from './cli/shell.ts'
 import type { OpenSocket } from './client/socket.ts'
+import type { Schedule } from './protocol/job.ts'
 
 const NODE_MAJOR_MIN = 24
 /** How long what is still open may delay the end of the process. */
@@ -230,13 +231,16 @@ async function doctorOf(shell: Shell): Promise<Examine> {
 }
 
 async function importsOf(shell: Shell): Promise<PlanImport> {
-  const [{ module, around }, { planImport }, { homedir }] = await Promise.all([
+  const [{ module, around }, { planImport }, { validateSchedule }, { homedir }] = await Promise.all([
     surroundings(shell),
     import('./maintenance/import.ts'),
+    import('./scheduler/next-occurrence.ts'),
     import('node:os'),
   ])
   const config = module.configPlace(around, around.places.configPath)
-  const parts = { files: around.files, clock: shell.clock, places: around.places, config, home: homedir() }
+  const checkSchedule = (schedule: Schedule) => validateSchedule(schedule, shell.zone, shell.clock.now())
+  const { places, files } = around
+  const parts = { files, clock: shell.clock, places, config, home: homedir(), checkSchedule }
   return from => planImport(parts, from)
 }
 

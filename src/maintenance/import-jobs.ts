@@ -26,13 +26,20 @@ const PAYLOAD_KINDS: Readonly<Record<string, string>> = {
   agent: 'agentTurn',
 }
 
+export type CheckSchedule = (schedule: JobInput['schedule']) => void
+
 /** `document` is the file as parsed: an object with `jobs`, or the list alone. */
-export function plannedJobs(document: unknown, nowMs: number): PlannedJob[] {
+export function plannedJobs(document: unknown, nowMs: number, check: CheckSchedule): PlannedJob[] {
   const list = Array.isArray(document) ? document : isRecord(document) ? document.jobs : undefined
-  return Array.isArray(list) ? list.map(raw => planned(raw, nowMs)) : []
+  return Array.isArray(list) ? list.map(raw => planned(raw, { nowMs, check })) : []
 }
 
-function planned(raw: unknown, nowMs: number): PlannedJob {
+interface Judges {
+  readonly nowMs: number
+  readonly check: CheckSchedule
+}
+
+function planned(raw: unknown, judges: Judges): PlannedJob {
   const fields = isRecord(raw) ? filled({ ...raw, ...unwrapped(raw) }) : {}
   const [id] = [fields.id, fields.jobId].filter(value => typeof value === 'string' && value.trim() !== '')
   const known = {
@@ -46,15 +53,16 @@ function planned(raw: unknown, nowMs: number): PlannedJob {
     const [issue] = error.issues
     return { ...known, why: `not understood: ${issue?.path.join('.') || 'the job'}: ${issue?.message}` }
   }
-  const refused = refusalOf(data, { state, nowMs })
+  const refused = refusalOf(data, state, judges)
   return refused === undefined ? { ...known, job: data } : { ...known, why: refused }
 }
 
-function refusalOf(job: JobInput, { state, nowMs }: { state: Fields; nowMs: number }): string | undefined {
+function refusalOf(job: JobInput, state: Fields, { nowMs, check }: Judges): string | undefined {
   const { schedule } = job
   if (schedule.kind === 'at' && (state.lastStatus === 'ok' || schedule.atMs <= nowMs)) return 'its time has passed'
   try {
     checkPairing(job.sessionTarget, job.payload)
+    check(schedule)
     return undefined
   } catch (error) {
     return error instanceof Error ? error.message : String(error)

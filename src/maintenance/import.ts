@@ -6,7 +6,7 @@ import type { Clock, Files } from '../base/world.ts'
 import { type ConfigPlace, judged, judgedPatch, shownConfig } from '../config/editor.ts'
 import { type Places, parseConfig } from '../config/locate.ts'
 import { type PlannedConfig, plannedConfig } from './import-config.ts'
-import { plannedJobs } from './import-jobs.ts'
+import { type CheckSchedule, plannedJobs } from './import-jobs.ts'
 
 const CONFIG_NAME = 'clawdbot.json'
 const JOBS_NAME = 'cron/jobs.json'
@@ -18,14 +18,17 @@ export interface ImportParts {
   readonly places: Pick<Places, 'stateDir'>
   readonly config: ConfigPlace
   readonly home: string
+  /** Throws for a schedule that this gateway refuses. */
+  readonly checkSchedule: CheckSchedule
 }
 
 /** `from`: their state folder, their config or their jobs file; undefined: where they are by default. */
-export function planImport({ files, clock, places, config, home }: ImportParts, from: string | undefined) {
+export function planImport(parts: ImportParts, from: string | undefined) {
+  const { files, clock, places, config, home, checkSchedule } = parts
   const read = readTheirs(files, from ?? `${home}/.clawdbot`, home)
   const recordPath = `${places.stateDir}/imported.json`
   const taken = new Set<string>(recorded(files.readText(recordPath)))
-  const jobs = plannedJobs(read.jobs, clock.now()).map(job =>
+  const jobs = plannedJobs(read.jobs, clock.now(), checkSchedule).map(job =>
     taken.has(job.id) ? { id: job.id, name: job.name, why: ALREADY } : job,
   )
   const own = parseConfig(files.readText(config.path), config.path) ?? {}

@@ -9,13 +9,16 @@ import { planImport } from '../../src/maintenance/import.ts'
 import { plannedConfig } from '../../src/maintenance/import-config.ts'
 import { plannedJobs } from '../../src/maintenance/import-jobs.ts'
 import { isMethodName } from '../../src/protocol/catalogue.ts'
+import type { Schedule } from '../../src/protocol/job.ts'
+import { validateSchedule } from '../../src/scheduler/next-occurrence.ts'
 import { run, testShell } from '../cli/test-shell.ts'
 import { type House, openHouse, text } from '../fakes/house.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 9)
 const HOUR = 3_600_000
 
-const one = (job: object) => plannedJobs({ version: 1, jobs: [job] }, NOW)[0]
+const check = (schedule: Schedule) => validateSchedule(schedule, 'UTC', NOW)
+const one = (job: object) => plannedJobs({ version: 1, jobs: [job] }, NOW, check)[0]
 const turn = { kind: 'agentTurn', message: 'look' }
 
 test.each([
@@ -71,19 +74,26 @@ test.each([
     { id: 'a', name: 'n', schedule: { everyMs: HOUR }, sessionTarget: 'main', payload: turn },
     /systemEvent/,
   ],
+  [
+    'of a line that is none',
+    { id: 'a', name: 'n', schedule: { kind: 'cron', expr: 'whenever' }, payload: turn },
+    /schedule\/expr|CronPattern/,
+  ],
+  ['never due', { id: 'a', name: 'n', schedule: { kind: 'cron', expr: '0 0 31 2 *' }, payload: turn }, /never fires/],
+  ['in no zone', { id: 'a', name: 'n', schedule: { expr: '0 9 * * *', tz: 'Mars' }, payload: turn }, /time zone/],
   ['without a schedule', { id: 'a', name: 'n', payload: turn }, /schedule/],
   ['no object', 'nonsense', /not understood/],
 ])('a job that is %s is named with the reason', (_, job, why) => {
-  expect(plannedJobs([job], NOW)).toEqual([expect.objectContaining({ why: expect.stringMatching(why) })])
-  expect(plannedJobs([job], NOW)[0]).not.toHaveProperty('job')
+  expect(plannedJobs([job], NOW, check)).toEqual([expect.objectContaining({ why: expect.stringMatching(why) })])
+  expect(plannedJobs([job], NOW, check)[0]).not.toHaveProperty('job')
 })
 
 test('whatever stands in the file, each entry is answered by one, under an id that stays', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { maxLength: 8 }), list => {
-      const planned = plannedJobs(list, NOW)
+      const planned = plannedJobs(list, NOW, check)
       expect(planned).toHaveLength(list.length)
-      expect(plannedJobs(structuredClone(list), NOW)).toEqual(planned)
+      expect(plannedJobs(structuredClone(list), NOW, check)).toEqual(planned)
       for (const { job, why } of planned) expect((job === undefined) !== (why === undefined)).toBe(true)
     }),
   )
@@ -151,7 +161,7 @@ async function importing() {
       schedule: { atMs: NOW + 400 * 24 * HOUR },
       payload: { ...turn, to: '1', channel: 'whatsapp' },
     },
-    { id: 'b', name: 'bad', schedule: { kind: 'cron', expr: 'whenever' }, payload: turn },
+    { id: 'b', name: 'bad', agentId: 'gone', schedule: { everyMs: HOUR }, payload: turn },
   ]
   files['/their/.clawdbot/clawdbot.json'] =
     "{ messages: { queue: { mode: 'collect' } }, agents: { defaults: { timeoutSeconds: 60 } } }"
@@ -169,7 +179,8 @@ async function importing() {
       files: { ...reads, readText: path => (path === places.configPath ? config : files[path]) },
       ...{ env: {}, places, portOverride: 0, systemZone: 'UTC', isMethod: isMethodName },
     })
-  const parts = { files: reads, clock, places, config: { path: places.configPath, files: reads, load }, home: '/their' }
+  const config = { path: places.configPath, files: reads, load }
+  const parts = { files: reads, clock, places, config, home: '/their', checkSchedule: check }
   const shell = testShell('ws://nowhere')
   shell.imports = async () => from => planImport(parts, from)
   shell.connect = async () => ({ call: house.call, close: () => undefined }) as unknown as GatewayClient
