@@ -24,6 +24,14 @@ export function valueAt(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((found, name) => (hasOwn(found, name) ? found[name] : undefined), value)
 }
 
+/** What a key is without being set, by the JSON schema of the file; undefined: nothing is said of it. */
+export function defaultAt(schema: unknown, path: readonly string[]): unknown {
+  const [name, ...rest] = path
+  if (schema === undefined || name === undefined) return valueAt(schema, ['default'])
+  const below = [['properties', name], ['additionalProperties'], ['items']].map(at => valueAt(schema, at))
+  return below.map(child => defaultAt(child, rest)).find(value => value !== undefined)
+}
+
 /** A copy with the value at the path; `undefined` takes away what is there. Objects are made on the way where none are. */
 export function withValue(value: unknown, path: readonly string[], to: unknown): unknown {
   const [name, ...rest] = path

@@ -89,6 +89,10 @@ test('a wrong value does not keep the right one from being set; what is not ther
   expect(await config('set', 'cron.enabled', 'true')).toMatchObject({ code: 0 })
   expect(await config('unset', 'cron.maxConcurrentRuns')).toMatchObject({ code: 1 })
   expect(await config('get', 'tools')).toMatchObject({ code: 1, err: expect.stringMatching(/says nothing of tools/) })
+  expect(await config('get', 'cron.staggerMs')).toMatchObject({
+    ...{ code: 0, out: '1000\n', err: expect.stringMatching(/says nothing of it: this is its default/) },
+  })
+  expect(await config('get', 'cron.enabled')).toMatchObject({ code: 0, out: 'true\n' })
   env = { SLUICE_GATEWAY_PORT: '5' }
   expect((await config('set', 'gateway.port', '6')).out).toContain('SLUICE_GATEWAY_PORT wins over gateway.port')
 })

@@ -6,7 +6,7 @@ import { asSluiceError, SluiceError } from '../../base/errors.ts'
 import type { Result } from '../../protocol/catalogue.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Run } from '../command.ts'
-import { parsePath, valueAt, withValue, wrongIndex } from '../config-path.ts'
+import { defaultAt, parsePath, valueAt, withValue, wrongIndex } from '../config-path.ts'
 import { withGateway, writeJson } from '../gateway-link.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { sanitize, sanitizeLine } from '../text/sanitize.ts'
@@ -28,8 +28,11 @@ export const get: Run = async (args, shell) => {
   const path = written === undefined ? [] : pathOf(args, written)
   const shown = await atPlace(args, shell, place => place.shown())
   if (shown.exists && shown.raw === null) throw unreadable(shown)
-  const value = valueAt(shown.whole ?? shown.parsed, path)
+  const set = valueAt(shown.whole ?? shown.parsed, path)
+  const value = set ?? defaultAt((await shell.ownConfig()).schema(), path)
   if (value === undefined) throw nothingAt(written ?? '', shown)
+  if (set === undefined)
+    shell.stderr.write(`${sanitizeLine(`${shown.path} says nothing of it: this is its default.`)}\n`)
   if (typeof value === 'string' && !args.has('json')) shell.stdout.write(`${sanitize(value)}\n`)
   else writeJson(shell, value)
   for (const issue of shown.issues) shell.stderr.write(`Wrong: ${told(issue)}\n`)
