@@ -60,15 +60,20 @@ interface Found extends Omit<Finding, 'fix'> {
   readonly mend?: () => void
 }
 
-/** `isRunning`: a gateway answers on this machine's address. `fix`: mend what can be, and look again. */
-export async function examine(
-  parts: DoctorParts,
-  { isRunning, fix }: { readonly isRunning: boolean; readonly fix: boolean },
-): Promise<Finding[]> {
-  const found = await look(parts, isRunning)
+interface Wishes {
+  /** A gateway answers on this machine's address. */
+  readonly isRunning: boolean
+  /** Where that gateway has its zone from: its environment may be another than ours. */
+  readonly zoneFrom?: Settings['zoneFrom'] | undefined
+  /** Mend what can be, and look again. */
+  readonly fix: boolean
+}
+
+export async function examine(parts: DoctorParts, { fix, ...gateway }: Wishes): Promise<Finding[]> {
+  const found = await look(parts, gateway)
   if (!fix) return found.map(one => told(one, 'possible'))
   for (const { mend } of found) mend?.()
-  const left = await look(parts, isRunning)
+  const left = await look(parts, gateway)
   const isLeft = (one: Found) => left.some(({ code, message }) => code === one.code && message === one.message)
   const mended = found.filter(one => one.mend && !isLeft(one))
   return [...mended.map(one => told(one, 'done')), ...left.map(one => told(one, 'possible'))]
@@ -78,12 +83,12 @@ function told({ mend, ...finding }: Found, fix: 'possible' | 'done'): Finding {
   return { ...finding, fix: mend ? fix : 'none' }
 }
 
-async function look(parts: DoctorParts, isRunning: boolean): Promise<Found[]> {
+async function look(parts: DoctorParts, { isRunning, zoneFrom }: Omit<Wishes, 'fix'>): Promise<Found[]> {
   const { value: settings } = judged(() => parts.config.load(parts.config.files.readText(parts.config.path)))
   return [
     ...machineFindings(parts),
     ...configFindings(parts),
-    ...(settings ? settingsFindings(settings) : []),
+    ...(settings ? settingsFindings({ ...settings, ...(zoneFrom && { zoneFrom }) }) : []),
     ...permissionFindings(parts),
     ...leftoverFindings(parts, isRunning),
     ...storeFindings(parts),

@@ -100,6 +100,7 @@ function statusOf(parts: MethodParts, { turn }: Caller): Result<'status'> {
     uptimeMs: now - facts.startedAtMs,
     stateDir: facts.stateDir,
     zone: facts.zone,
+    zoneFrom: parts.settings().zoneFrom,
     model: facts.modelRef,
     epoch: store.epoch,
     sessions: {

@@ -60,7 +60,8 @@ function machine(config = WELL) {
     host: '127.0.0.1',
     inspect: () => state.store,
   })
-  return { state, look: (fix = false, isRunning = false) => examine(parts(), { isRunning, fix }) }
+  const look = (fix = false, isRunning = false) => examine(parts(), { isRunning, fix })
+  return { state, look, parts }
 }
 type Machine = ReturnType<typeof machine>['state']
 
@@ -119,6 +120,20 @@ describe('what is wrong', () => {
     expect(await look(true, true)).toEqual([])
     expect(state.names).toContain('sluice.json.77.new')
   })
+})
+
+test.each([
+  [undefined, "userTimezone: 'Europe/Berlin'", []],
+  ['system', '', []],
+  ['default', "userTimezone: 'Europe/Berlin'", ['NO_ZONE']],
+] as const)('a gateway that runs knows where its zone is from: %s', async (zoneFrom, zone, codes) => {
+  const { parts } = machine(WELL.replace("userTimezone: 'Europe/Berlin'", zone))
+  const shell = testShell('ws://nowhere')
+  shell.doctor = async () => wishes => examine(parts(), wishes)
+  const status = { model: 'p/m', ...(zoneFrom && { zoneFrom }) }
+  shell.connect = async () => ({ call: async () => status, close: () => undefined }) as unknown as GatewayClient
+  await run(shell, 'doctor', '--json')
+  expect(JSON.parse(shell.out).findings.map(({ code }: { code: string }) => code)).toEqual(codes)
 })
 
 test.each([

@@ -1,6 +1,7 @@
 // `sluice doctor` says what is wrong around a gateway, whether or not one runs, and mends what can be mended without losing
 // anything. Its exit code says whether a problem is left.
 import { asSluiceError } from '../../base/errors.ts'
+import type { Result } from '../../protocol/catalogue.ts'
 import type { Run } from '../command.ts'
 import type { Finding } from '../findings.ts'
 import { connectFor, writeJson } from '../gateway-link.ts'
@@ -10,12 +11,13 @@ import { sanitizeLine } from '../text/sanitize.ts'
 const OFFLINE = 'sluice/offline'
 
 export const doctor: Run = async (args, shell) => {
-  const model = await answeringModel(args, shell)
-  const isRunning = model !== undefined
+  const running = await answered(args, shell)
+  const isRunning = running !== undefined
+  const { model, zoneFrom } = running ?? {}
   const examine = await shell.doctor()
-  const found = await examine({ isRunning, fix: args.has('fix') })
+  const found = await examine({ isRunning, zoneFrom, fix: args.has('fix') })
   // A gateway that runs may have a key in an environment of its own.
-  const findings = model ? found.filter(({ code }) => code !== 'NO_MODEL' || model === OFFLINE) : found
+  const findings = model !== undefined ? found.filter(({ code }) => code !== 'NO_MODEL' || model === OFFLINE) : found
   const problems = findings.filter(({ kind, fix }) => kind === 'problem' && fix !== 'done')
   if (args.has('json')) writeJson(shell, { ok: problems.length === 0, gateway: isRunning, findings })
   else shell.stdout.write(findings.length === 0 ? 'All is well.\n' : findings.map(block).join(''))
@@ -31,14 +33,13 @@ function block({ code, kind, message, advice, fix }: Finding): string {
   return `${kind} ${code}${mark}: ${sanitizeLine(message)}\n  ${sanitizeLine(next)}\n`
 }
 
-/** What the gateway there asks first; undefined: none is there, empty: it does not let us in. */
-async function answeringModel(args: Parameters<Run>[0], shell: Shell): Promise<string | undefined> {
+/** What the gateway there says of itself; undefined: none is there, empty: it does not let us in. */
+async function answered(args: Parameters<Run>[0], shell: Shell): Promise<Partial<Result<'status'>> | undefined> {
   try {
     const client = await connectFor(args, shell)
-    const { model } = await client.call('status', {}).finally(() => client.close())
-    return model
+    return await client.call('status', {}).finally(() => client.close())
   } catch (error) {
     const { code } = asSluiceError(error)
-    return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? '' : undefined
+    return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? {} : undefined
   }
 }

@@ -76,6 +76,8 @@ export const GATEWAY_METHODS = {
       uptimeMs: z.number(),
       stateDir: z.string(),
       zone: z.string(),
+      /** `default`: nobody has chosen it, so it is UTC. */
+      zoneFrom: z.enum(['config', 'system', 'default']).optional(),
       model: z.string(),
       epoch: z.number(),
       sessions: z.object({
