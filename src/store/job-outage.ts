@@ -18,14 +18,19 @@ export interface OutageStep extends Outage {
 export type RunOutcome = 'ok' | 'failed' | 'timed-out' | 'cancelled' | 'unknown'
 
 /** A run that somebody cancelled says nothing of the job. */
-export function outageStep(before: Outage, outcome: RunOutcome, policy: Policy): OutageStep {
+export function outageStep(
+  before: Outage & { readonly enabled: boolean },
+  outcome: RunOutcome,
+  policy: Policy,
+): OutageStep {
   if (outcome === 'cancelled') return { failures: before.failures, alerted: before.alerted, pause: false }
   if (outcome === 'ok') {
     const told = before.alerted && policy.failureAlert
     return { failures: 0, alerted: false, pause: false, ...(told && { tell: 'recovered' as const }) }
   }
   const failures = before.failures + 1
-  const pause = failures === policy.pauseAfterFailures
+  // It may have failed more often already than it may since its policy was changed.
+  const pause = before.enabled && policy.pauseAfterFailures > 0 && failures >= policy.pauseAfterFailures
   const tell = policy.failureAlert && (pause ? 'paused' : before.alerted ? undefined : 'failed')
   return { failures, alerted: before.alerted || policy.failureAlert, pause, ...(tell && { tell }) }
 }

@@ -88,6 +88,23 @@ test('a job is silent about failures when it was told to be, and off after as ma
   expect((await one.call('cron.list')).jobs).toMatchObject([{ enabled: true, state: { failures: 1 } }])
 })
 
+test('a job that has failed more often than it may since an edit is switched off by its next failure', async () => {
+  const one = await house(broken)
+  const { id } = await one.call('cron.add', hourly)
+  for (let hour = 0; hour < 3; hour += 1) await one.clock.advance(HOUR)
+  await one.call('cron.update', { id, patch: { policy: { pauseAfterFailures: 2 } } })
+  await one.clock.advance(HOUR)
+  const paused = { enabled: false, state: { failures: 4, pausedBecause: 'it failed 4 times in a row' } }
+  expect((await one.call('cron.list', { id })).jobs).toMatchObject([paused])
+  // Run by hand it fails once more, but is not switched off again.
+  const told = (await notices(one)).length
+  await one.call('cron.run', { id, mode: 'force', wait: true })
+  expect([await notices(one), (await one.call('cron.list', { id })).jobs]).toMatchObject([
+    { length: told },
+    [{ state: { failures: 5, pausedBecause: 'it failed 4 times in a row' } }],
+  ])
+})
+
 test('L3: a job ends with its last run, and one that is deleted after it is gone', async () => {
   const one = await house()
   const ends = await one.call('cron.add', { ...hourly, policy: { maxRuns: 2 } })

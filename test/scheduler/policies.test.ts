@@ -129,7 +129,7 @@ describe('outages', () => {
   const toldOf = (ends: readonly Parameters<typeof outageStep>[1][], policy: PolicyInput) => {
     let outage: Outage = { failures: 0, alerted: false }
     return ends.map(end => {
-      const step = outageStep(outage, end, policyOf({ policy }))
+      const step = outageStep({ ...outage, enabled: true }, end, policyOf({ policy }))
       outage = step
       return `${step.tell ?? ''}${step.pause ? '!' : ''}`
     })

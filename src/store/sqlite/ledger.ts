@@ -153,7 +153,7 @@ function noteOutage(
   const columns = tx.get<JobColumns>(FIND_JOB, [row.job_id])
   if (!columns) return
   const { job } = toJob(columns)
-  const before = { failures: columns.failures, alerted: columns.alerted === 1 }
+  const before = { enabled: job.enabled, failures: columns.failures, alerted: columns.alerted === 1 }
   const step = outageStep(before, state, policyOf(job))
   if (step.failures !== before.failures || step.alerted !== before.alerted) {
     tx.run(OUTAGE, { jobId: job.id, failures: step.failures, alerted: step.alerted ? 1 : 0 })
