@@ -61,6 +61,18 @@ describe('policies, the ledger and the next times', () => {
     expect(gateway.paramsOf('cron.remove')).toEqual([])
   })
 
+  test('the time-out and delivery of a job that runs a command are changed as such', async () => {
+    const edit = ['cron', 'edit', ID, '--timeout-seconds', '5', '--no-deliver']
+    const said = { timeoutSeconds: 5, deliver: false }
+    await cli(...edit)
+    gateway.answers('cron.list', { jobs: [job({ payload: { kind: 'command', argv: ['true'] } })], total: 1 })
+    await cli(...edit)
+    expect(gateway.paramsOf('cron.update').map(({ patch }) => patch)).toEqual([
+      { payload: { kind: 'agentTurn', ...said } },
+      { payload: { kind: 'command', ...said } },
+    ])
+  })
+
   test('show tells all that holds of a job, how it went and why it is off', async () => {
     const state = { lastRunAtMs: NOW, lastStatus: 'error', lastError: 'no key', pausedBecause: 'it failed twice' }
     gateway.answers('cron.list', { jobs: [job({ enabled: false, state })], total: 1 })

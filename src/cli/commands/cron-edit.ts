@@ -114,12 +114,20 @@ async function change(
     const now = await nowAt(link, args, shell)
     const schedule = await namedSchedule(readSchedule(args, now), link)
     const policy = readPolicy(args, now)
-    const whole = { ...patch, ...(schedule && { schedule }), ...(policy && { policy }) }
+    const whole = { ...(await ofItsKind(patch, id, link)), ...(schedule && { schedule }), ...(policy && { policy }) }
     const job = await link.call('cron.update', { id, patch: whole, idempotencyKey: shell.random.uuid() })
     return newsOf(job, link)
   })
   tell(args, shell, { news, headline })
   return EXIT.ok
+}
+
+/** Time-out and delivery are a turn's where nothing else is named; of a job that runs a command they are that one's. */
+async function ofItsKind(patch: Patch, id: string, { call }: Link): Promise<Patch> {
+  const { payload } = patch
+  if (payload?.kind !== 'agentTurn' || payload.message !== undefined) return patch
+  const [job] = (await call('cron.list', { id })).jobs
+  return job?.payload.kind === 'command' ? { ...patch, payload: { ...payload, kind: 'command' } } : patch
 }
 
 /** A local time without --tz is one of the gateway's zone, which is the user's; only then it is asked for. */
