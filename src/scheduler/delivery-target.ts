@@ -23,8 +23,10 @@ type Wish = Pick<Extract<Job['payload'], { kind: 'agentTurn' }>, 'kind' | 'deliv
 
 export function targetOf(
   payload: Wish | Exclude<Job['payload'], { kind: 'agentTurn' }>,
-  { sessionKey, route, channels }: Whereabouts,
+  { sessionKey, route: last, channels }: Whereabouts,
 ): Target {
+  // Where its channel is gone, its person reads in no chat.
+  const route = channels.some(({ id }) => id === last?.channelId) ? last : undefined
   const session = { kind: 'session', sessionKey, route } as const
   if (payload.kind !== 'agentTurn' && payload.kind !== 'command') return session
   if (payload.deliver === false) return { kind: 'none' }

@@ -2,7 +2,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { HOUR, MINUTE } from '../../src/base/durations.ts'
 import type { Channel } from '../../src/channels/port.ts'
+import type { Job } from '../../src/protocol/job.ts'
 import type { ModelRequest } from '../../src/providers/model.ts'
+import { targetOf } from '../../src/scheduler/delivery-target.ts'
 import { inlineRunner } from '../../src/turns/perform.ts'
 import type { TurnTask } from '../../src/turns/runner.ts'
 import { settled } from '../fakes/clock.ts'
@@ -218,5 +220,18 @@ describe('its result', () => {
     expect(row).toMatchObject({ state, summary: 'done' })
     if (state === 'failed') expect(row?.error).toContain('could not be delivered')
     if (sends.length > 0) expect(row?.delivery).toBe('sent')
+  })
+
+  test('a chat whose channel is gone is not said to be one where its person reads', () => {
+    const route = { channelId: 'chats', chatId: '9', textLengthMax: 100 }
+    const target = (channels: readonly string[], more = {}) =>
+      targetOf(payload(more) as Job['payload'], {
+        sessionKey: 's',
+        route,
+        channels: channels.map(id => ({ id, textLengthMax: 100 })),
+      })
+    expect(target(['chats'])).toEqual({ kind: 'session', sessionKey: 's', route })
+    expect(target(['others'])).toEqual({ kind: 'session', sessionKey: 's', route: undefined })
+    expect(target(['others'], { channel: 'last', to: '9' })).toMatchObject({ kind: 'missing' })
   })
 })
