@@ -69,33 +69,28 @@ export function heartbeatsOf(agents: AgentsConfig | undefined, zone: string, mai
   const beating = own.length > 0 ? own : defaults ? [{ id: mainAgent, heartbeat: {}, path: '' }] : []
   return beating
     .map(({ id, heartbeat, path }) => {
-      const hoursOf = heartbeat?.activeHours ? path : 'agents.defaults'
-      return ruleOf(id, { ...defaults, ...heartbeat }, { zone, hoursPath: `${hoursOf}.heartbeat.activeHours` })
+      const hoursPath = `${heartbeat?.activeHours ? path : 'agents.defaults'}.heartbeat.activeHours`
+      const config = { ...defaults, ...heartbeat }
+      return ruleOf(id, config, activeHoursOf(config.activeHours, zone, hoursPath))
     })
     .filter(({ everyMs }) => everyMs > 0)
 }
 
-interface HoursPlace {
-  readonly zone: string
-  readonly hoursPath: string
-}
+type ActiveHours = HeartbeatRule['activeHours']
 
-function ruleOf(agentId: string, config: HeartbeatConfig, place: HoursPlace): HeartbeatRule {
+function ruleOf(agentId: string, config: HeartbeatConfig, activeHours: ActiveHours): HeartbeatRule {
   const { every = EVERY_DEFAULT, prompt = PROMPT, target = 'last', ackMaxChars = ACK_LENGTH_MAX_DEFAULT } = config
   return {
     ...{ agentId, everyMs: parseDuration(every) ?? 0, prompt, target, ackLengthMax: ackMaxChars, model: config.model },
-    activeHours: activeHoursOf(config.activeHours, place),
+    activeHours,
   }
 }
 
-function activeHoursOf(
-  hours: HeartbeatConfig['activeHours'],
-  { zone, hoursPath }: HoursPlace,
-): HeartbeatRule['activeHours'] {
+function activeHoursOf(hours: HeartbeatConfig['activeHours'], zone: string, path: string): ActiveHours {
   if (!hours) return undefined
   const { start = '00:00', end = '24:00', timezone = 'user' } = hours
   const named = timezone === 'user' || timezone === 'local' ? zone : timezone
-  if (!isZone(named)) throw wrong(`${hoursPath}.timezone`, `is "${named}", which is no IANA zone.`)
+  if (!isZone(named)) throw wrong(`${path}.timezone`, `is "${named}", which is no IANA zone.`)
   const [from, until] = [minutesOf(start), minutesOf(end)]
   const isAlways = from % DAY_MINUTES === until % DAY_MINUTES
   return isAlways ? undefined : { from: from % DAY_MINUTES, until, zone: named }
