@@ -7,7 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import Database from 'better-sqlite3'
 import type { Fence, NewRun, Store } from '../src/store/port.ts'
 import { connectStore } from '../src/store/sqlite/client.ts'
-import { startThreadAt } from '../src/store/sqlite/link.ts'
+import { warmThread } from '../src/store/sqlite/link.ts'
 import { openSqliteStore } from '../src/store/sqlite/open.ts'
 import { inlineRunner } from '../src/turns/perform.ts'
 import { furnish, OPERATOR } from './house.ts'
@@ -111,7 +111,7 @@ async function compare(callers: number) {
 /** The slow disk behind the gateway's own thread. */
 function slowStore(folder: string): Promise<Store> {
   const entry = new URL('./slow-writer.ts', import.meta.url)
-  return connectStore(folder, { writer: (where, handler) => startThreadAt(entry, where, handler), reader: undefined })
+  return connectStore(folder, { writer: warmThread(entry), reader: undefined })
 }
 
 /** The same disk without a thread; between two commits it lets others have the loop. */

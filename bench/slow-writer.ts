@@ -1,6 +1,6 @@
 // The writer's thread on a disk whose fsync takes long: after each COMMIT, which has synced the log by then, it blocks for
 // as long as it was told. The core, the loop and the link are the gateway's own.
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { serveWriter } from '../src/store/sqlite/writer-loop.ts'
 
 /** Milliseconds. */
@@ -14,4 +14,4 @@ export function slowCommit(commit: () => void): void {
   Atomics.wait(never, 0, 0, FSYNC_MS)
 }
 
-if (parentPort) serveWriter(parentPort, workerData.folder, { commit: slowCommit })
+if (parentPort) serveWriter(parentPort, { commit: slowCommit })

@@ -27,9 +27,9 @@ const BUNDLES: readonly Readonly<Record<string, string>>[] = [
 /** What programs and pages import; it has nothing of Node. */
 const CLIENT = { client: 'src/client/library.ts' }
 
-// CommonJS dependencies call `require` for Node's own modules, which ESM does not give them.
-const REQUIRE_BANNER =
-  "import{createRequire as __sluiceRequire}from'node:module';const require=__sluiceRequire(import.meta.url);"
+/** By way of globalThis: a bundled package has a `process` of its own. */
+const ASK = 'globalThis.process.getBuiltinModule'
+const REQUIRE = `const require=${ASK}("node:module").createRequire(import.meta.url);`
 
 function manifest(): { version: string; dependencies: Record<string, string> } {
   return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -47,7 +47,6 @@ function buildOptions(entries: Readonly<Record<string, string>>): BuildOptions &
     target: 'node24',
     chunkNames: 'chunk-[hash]',
     external: Object.keys(manifest().dependencies),
-    banner: { js: REQUIRE_BANNER },
     define: { SLUICE_BUNDLED_VERSION: JSON.stringify(manifest().version) },
     // Names stay, so that stack traces can be read; a source map would be larger than the code.
     minifySyntax: true,
@@ -57,6 +56,19 @@ function buildOptions(entries: Readonly<Record<string, string>>): BuildOptions &
     write: false,
     logLevel: 'warning',
   }
+}
+
+/**
+ * Node's own modules are asked for, not imported: an import looks at all that a module exports, and `node:http` then loads
+ * the whole of `fetch`, `node:fs` its streams. Every start pays for that, and every CLI call.
+ */
+function askingForNode(code: string): string {
+  const asking = code.replaceAll(
+    /import\{([\w$, ]+)\}from"(node:[\w/]+)"/g,
+    (_, names: string, name: string) => `const{${names.replaceAll(' as ', ':')}}=${ASK}("${name}")`,
+  )
+  // CommonJS dependencies call `require`, which ESM does not give them; to make one costs a file that needs none.
+  return /\brequire\b/.test(asking) ? REQUIRE + asking : asking
 }
 
 function newestMs(path: string): number {
@@ -116,30 +128,36 @@ function swapIn(folder: string): void {
 async function build(): Promise<void> {
   const startedMs = Date.now()
   const esbuild = await import('esbuild')
-  const built = await Promise.all([
+  const client = { ...buildOptions(CLIENT), platform: 'browser', target: 'es2023', splitting: false } as const
+  const [forPages, ...forNode] = await Promise.all([
+    esbuild.build(client),
     ...BUNDLES.map(entries => esbuild.build(buildOptions(entries))),
-    esbuild.build({ ...buildOptions(CLIENT), platform: 'browser', target: 'es2023', splitting: false, banner: {} }),
   ])
-  const outputFiles = built.flatMap(bundle => bundle.outputFiles)
-  const metafile = joined(built.map(bundle => bundle.metafile))
+  const outputs = [
+    ...forPages.outputFiles.map(({ path, text }) => ({ name: basename(path), text })),
+    ...forNode.flatMap(({ outputFiles }) =>
+      outputFiles.map(({ path, text }) => ({ name: basename(path), text: askingForNode(text) })),
+    ),
+  ]
+  const metafile = joined([forPages, ...forNode].map(bundle => bundle.metafile))
   const folder = `${DIST}.new-${process.pid}`
   mkdirSync(folder)
   try {
-    const write = (name: string, contents: string | Uint8Array) => {
+    const write = (name: string, contents: string) => {
       writeFileSync(join(folder, name), contents)
       // An edit made while we built must count as newer than what was built.
       utimesSync(join(folder, name), startedMs / 1000, startedMs / 1000)
     }
-    for (const file of outputFiles) write(basename(file.path), file.contents)
+    for (const { name, text } of outputs) write(name, text)
     write('THIRD-PARTY-LICENSES.txt', licenceTexts(metafile))
     write('meta.json', JSON.stringify(metafile))
     swapIn(folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-  const sizeKb = Math.round(outputFiles.reduce((sum, file) => sum + file.contents.length, 0) / 1024)
+  const sizeKb = Math.round(outputs.reduce((sum, { text }) => sum + text.length, 0) / 1024)
   // To stderr, because what runs us may be asked for clean output.
-  console.error(`built dist/: ${outputFiles.length} files, ${sizeKb} KB, ${Date.now() - startedMs} ms`)
+  console.error(`built dist/: ${outputs.length} files, ${sizeKb} KB, ${Date.now() - startedMs} ms`)
 }
 
 if (!process.argv.includes('--if-stale') || isStale()) {

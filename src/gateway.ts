@@ -26,6 +26,7 @@ import { type ChannelHook, type Listening, serve } from './serve.ts'
 import type { Store } from './store/port.ts'
 import { storeFailed } from './store/sqlite/failures.ts'
 import { checkIntegrity, damageAdvice, type Integrity, type IntegrityCheck } from './store/sqlite/integrity.ts'
+import type { StartLink } from './store/sqlite/link.ts'
 import { openSqliteStore } from './store/sqlite/open.ts'
 import { startRetention } from './store/sqlite/retention.ts'
 import type { GatewayServer } from './transports/server.ts'
@@ -42,6 +43,8 @@ export interface GatewayOptions {
   /** Full path of the command that started us; shown to people. */
   readonly launcher: string
   readonly world: World
+  /** The store's writer, warmed while this file was loaded. Default: one that begins when the store is opened. */
+  readonly writer?: StartLink
   /** Beside those that the config names. Default: none. */
   readonly channels?: readonly Channel[]
 }
@@ -62,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const load = loaderOf(options)
   const { settings, listening } = prepare(options, load)
   const log = openLog(settings.log.path, settings.log)
-  const store = await openSqliteStore({ folder: places.stateDir })
+  const store = await openSqliteStore({ folder: places.stateDir, writer: options.writer })
   const start = await markStartOf(store, options)
   const check = look(store, start, { folder: places.stateDir, log: log.log })
   const runner = new ThreadRunner(workerUrl('runner-entry', import.meta.url), world.clock)

@@ -290,19 +290,23 @@ async function runGateway(portOverride: number | undefined, shell: Shell): Promi
     on(['SIGTERM', 'SIGHUP'], () => stopping.resolve('terminated')),
   ]
   try {
-    const [{ startGateway }, { locate }, { nodeWorld }, { homedir }] = await Promise.all([
-      import('./gateway.ts'),
-      import('./config/locate.ts'),
-      import('./base/node/world.ts'),
-      import('node:os'),
-    ])
+    const { warmThread } = await import('./store/sqlite/link.ts')
     for (;;) {
+      // First of all: that thread takes as long to begin as the gateway takes to load.
+      const writer = warmThread()
+      const [{ startGateway }, { locate }, { nodeWorld }, { homedir }] = await Promise.all([
+        import('./gateway.ts'),
+        import('./config/locate.ts'),
+        import('./base/node/world.ts'),
+        import('node:os'),
+      ])
       // A start that fails is told and ends the process, the first one and one after a restart.
       const running = await startGateway({
         places: locate(process.env, homedir()),
         env: process.env,
         launcher: shell.launcher,
         world: nodeWorld,
+        writer,
         ...(portOverride !== undefined && { portOverride }),
       })
       shell.stdout.write(`${running.startupLines.join('\n')}\n`)

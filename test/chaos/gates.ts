@@ -1,12 +1,16 @@
 // Gates around the statements of the writer's database: before and after the COMMIT of a group that accepts a message,
 // and between the steps of a migration. It changes no statement and no order; unless a point is armed, each runs as always.
 import { dirname } from 'node:path'
-import { workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts'
 import { standStill } from './signs.ts'
 
-const folder = dirname(workerData.folder)
+let folder = ''
+// What the writer is told first; the writer hears it after us.
+parentPort?.once('message', (stateDir: string) => {
+  folder = dirname(stateDir)
+})
 const { prepare, exec, pragma } = Database.prototype
 /** Whether the open transaction has taken a message. */
 let accepts = false

@@ -1,5 +1,6 @@
 // The writer of the SQLite store: grouped commits, cancels, and what it answers when the disk or the thread fails.
 
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ import {
   startThread,
   type ToWriter,
   type WriterLink,
+  warmThread,
 } from '../../src/store/sqlite/link.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { GROUP_MEMBERS_MAX, WriterCore } from '../../src/store/sqlite/writer-core.ts'
@@ -354,6 +356,29 @@ test('W7: the message of a run that was cancelled in the queue waits no more', a
   await store.write.cancelQueuedRun({ runId: 'r1', reason: 'stopped', nowMs: NOW, events: [] })
   expect(state.get()).toBe('closed')
   db.close()
+})
+
+describe('a writer that was warmed', () => {
+  const LINK = new URL('../../src/store/sqlite/link.ts', import.meta.url)
+
+  test('W6: one that died before it was given its folder is said to be lost, with why', async () => {
+    const died = Promise.withResolvers<void>()
+    process.once('worker', worker => worker.once('exit', died.resolve))
+    const writer = warmThread(new URL('data:text/javascript,throw new Error("no driver")'))
+    await died.promise
+    await expect(openSqliteStore({ folder, writer })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('no driver'),
+    })
+  })
+
+  test('one that is never given a folder keeps no process from its end', () => {
+    const script = `import(${JSON.stringify(LINK.href)}).then(({ warmThread }) => console.log(typeof warmThread()))`
+    const flags = ['--wasm-wrapper-tiering-budget=2147483647']
+    expect(execFileSync(process.execPath, [...flags, '-e', script], { timeout: 30_000, encoding: 'utf8' })).toBe(
+      'function\n',
+    )
+  })
 })
 
 describe('the end', () => {

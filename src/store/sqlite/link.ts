@@ -57,31 +57,34 @@ const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 }
 export type StartLink = (folder: string, handler: WriterHandler) => WriterLink
 
 /** The writer in a thread of its own, so that a slow disk never stops this one (W8). */
-export const startThread: StartLink = (folder, handler) =>
-  startThreadAt(workerUrl('writer', import.meta.url), folder, handler)
+export const startThread: StartLink = (folder, handler) => warmThread()(folder, handler)
 
-/** The same with another entry of that thread. */
-export function startThreadAt(entry: URL, folder: string, handler: WriterHandler): WriterLink {
-  const worker = new Worker(entry, {
-    workerData: { folder },
-    name: 'store-writer',
-    resourceLimits: HEAP,
-  })
-  let over = false
+/**
+ * A thread that loads what a writer needs while its starter does other things. What is answered links it, once: until
+ * then it has opened nothing, and keeps no process alive. One that dies before is said to be lost when it is linked.
+ */
+export function warmThread(entry: URL = workerUrl('writer', import.meta.url)): StartLink {
+  const worker = new Worker(entry, { name: 'store-writer', resourceLimits: HEAP })
+  worker.unref()
+  const lost = Promise.withResolvers<Error>()
+  worker.on('error', error => lost.resolve(error instanceof Error ? error : new Error(String(error))))
   const ended = new Promise<void>(resolve => {
     worker.on('exit', code => {
-      if (!over) handler.lost(new Error(`The store's writer thread ended with code ${code}`))
-      over = true
+      lost.resolve(new Error(`The store's writer thread ended with code ${code}`))
       resolve()
     })
   })
-  worker.on('error', error => {
-    if (!over) handler.lost(error instanceof Error ? error : new Error(String(error)))
-    over = true
-  })
-  worker.on('message', (message: FromWriter) => {
-    if (message.type === 'closed' || message.type === 'refused') over = true
-    handler.message(message)
-  })
-  return { post: messages => worker.postMessage(messages), ended }
+  return (folder, handler) => {
+    let over = false
+    worker.on('message', (message: FromWriter) => {
+      if (message.type === 'closed' || message.type === 'refused') over = true
+      handler.message(message)
+    })
+    void lost.promise.then(error => {
+      if (!over) handler.lost(error)
+    })
+    worker.ref()
+    worker.postMessage(folder)
+    return { post: messages => worker.postMessage(messages), ended }
+  }
 }

@@ -4,11 +4,12 @@
 import type { Store } from '../port.ts'
 import { connectStore } from './client.ts'
 import { type InlineOptions, inlineLink } from './inline.ts'
-import { startThread } from './link.ts'
+import { type StartLink, startThread } from './link.ts'
 import { startReader } from './reader-link.ts'
 
 export type SqliteStoreOptions =
-  | { readonly folder: string; readonly thread?: true }
+  /** `writer`: a thread that was warmed for it. Default: a new one. */
+  | { readonly folder: string; readonly thread?: true; readonly writer?: StartLink | undefined }
   | ({ readonly folder: string; readonly thread: false } & InlineOptions)
 
 /**
@@ -18,6 +19,8 @@ export type SqliteStoreOptions =
  */
 export function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { folder } = options
-  if (options.thread !== false) return connectStore(folder, { writer: startThread, reader: startReader })
+  if (options.thread !== false) {
+    return connectStore(folder, { writer: options.writer ?? startThread, reader: startReader })
+  }
   return connectStore(folder, { writer: inlineLink(options), reader: options.reader })
 }

@@ -5,7 +5,12 @@ import { errorToData } from '../../base/errors.ts'
 import type { FromWriter, ToWriter } from './link.ts'
 import { WriterCore, type WriterHooks } from './writer-core.ts'
 
-export function serveWriter(port: MessagePort, folder: string, hooks?: WriterHooks): void {
+/** The first message is the folder: by then this thread has loaded what it needs. */
+export function serveWriter(port: MessagePort, hooks?: WriterHooks): void {
+  port.once('message', (folder: string) => serve(port, folder, hooks))
+}
+
+function serve(port: MessagePort, folder: string, hooks: WriterHooks | undefined): void {
   const emit = (message: FromWriter) => port.postMessage(message)
   let writer: WriterCore
   try {

@@ -1,5 +1,5 @@
 // The entry of the writer's thread.
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { serveWriter } from './writer-loop.ts'
 
-if (parentPort) serveWriter(parentPort, workerData.folder)
+if (parentPort) serveWriter(parentPort)
