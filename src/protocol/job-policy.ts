@@ -1,12 +1,15 @@
 // What a job may say of how it is carried out: what becomes of missed instants and of one that falls due while another
 // runs, when it begins and ends, and when a person hears that it fails. All of it is optional, and ours; the defaults are
-// here and nowhere else, and are shown wherever a job is. Knows no schema, so that a terminal need not load one.
+// here and nowhere else, and are shown wherever a job is. Knows no schema, so that
+// a terminal and the store's threads need not load one.
 import { MINUTE } from '../base/durations.ts'
 
 export const CATCH_UPS = ['skip', 'latest', 'all'] as const
 export const OVERLAPS = ['skip', 'queue-one', 'queue-all', 'cancel-previous', 'allow'] as const
 /** Of a run after which another job fires; `failed`: also timed out or unknown; `any`: also one that somebody stopped. */
 export const AFTER_ENDS = ['ok', 'failed', 'any'] as const
+/** States of an occurrence in the ledger; the wire's run log maps them to ok, error, skipped. */
+export const OCCURRENCE_STATES = ['running', 'ok', 'failed', 'timed-out', 'cancelled', 'skipped', 'unknown'] as const
 
 export interface Policy {
   /** Of instants that passed while nobody fired them: none is made up, the latest, or all. */

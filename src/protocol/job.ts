@@ -1,7 +1,7 @@
 // The job: what crosses the wire as a scheduled piece of work, closed schemas for what may be added and patched, and the
 // ledger row of one occurrence. Storage keeps the same shapes. Protocol 3 of the family, plus optional fields of ours.
 import * as z from 'zod'
-import { AFTER_ENDS } from './job-policy.ts'
+import { AFTER_ENDS, OCCURRENCE_STATES } from './job-policy.ts'
 import { policyPatchSchema, policySchema } from './job-policy-schema.ts'
 
 const text = z.string().trim().min(1)
@@ -185,8 +185,6 @@ export const jobDeliverySchema = z.object({
 })
 export type JobDelivery = z.infer<typeof jobDeliverySchema>
 
-/** States of an occurrence in the ledger; the wire's run log maps them to ok, error, skipped. */
-export const OCCURRENCE_STATES = ['running', 'ok', 'failed', 'timed-out', 'cancelled', 'skipped', 'unknown'] as const
 export type OccurrenceState = (typeof OCCURRENCE_STATES)[number]
 
 /** Why a run failed. */

@@ -7,12 +7,12 @@ import {
   jobMakerSchema,
   jobPatchSchema,
   jobSchema,
-  OCCURRENCE_STATES,
   runLogSchema,
   scheduleSchema,
   scheduleWishSchema,
 } from '../job.ts'
 import { lenientJobInput, lenientJobPatch, lenientPreview } from '../job-leniency.ts'
+import { OCCURRENCE_STATES } from '../job-policy.ts'
 import { method } from '../method.ts'
 
 export const JOBS_LISTED_MAX = 1_000

@@ -1,7 +1,8 @@
 // The small reads, on a connection that cannot write: by key or page, at most 500 rows, each one statement that is
 // prepared once and read to its end. So they see all that was acknowledged and wait for nobody (W3).
 import type { Database } from 'better-sqlite3'
-import { OCCURRENCE_STATES, type OccurrenceState } from '../../protocol/job.ts'
+import type { OccurrenceState } from '../../protocol/job.ts'
+import { OCCURRENCE_STATES } from '../../protocol/job-policy.ts'
 import type { LargeReadName, StoreReads } from '../port.ts'
 import type { Entry, UsageRow } from '../rows.ts'
 import { fromJson } from './failures.ts'
