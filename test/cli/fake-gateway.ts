@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { MethodName, ParamsInput } from '../../src/protocol/catalogue.ts'
+import { freePort } from '../e2e/free-port.ts'
 
 export interface Asked {
   readonly id: string
@@ -58,7 +59,7 @@ export const HELLO = {
 }
 
 export async function fakeGateway(options: { token?: string; port?: number } = {}): Promise<FakeGateway> {
-  const server = new WebSocketServer({ port: options.port ?? 0, host: '127.0.0.1' })
+  const server = new WebSocketServer({ port: options.port ?? (await freePort()), host: '127.0.0.1' })
   await new Promise(resolve => server.once('listening', resolve))
   const { port } = server.address() as { port: number }
   const handlers = new Map<string, Handler>()

@@ -8,6 +8,7 @@ import { locate } from '../../src/config/locate.ts'
 import { type DoctorParts, examine } from '../../src/maintenance/doctor.ts'
 import { configPlace } from '../../src/maintenance/own-config.ts'
 import { run, testShell } from '../cli/test-shell.ts'
+import { freePort } from '../e2e/free-port.ts'
 import { Scope } from '../e2e/gateway-process.ts'
 
 const scope = new Scope()
@@ -149,7 +150,7 @@ test.each([
 })
 
 test('the real command, on a real folder, with a gateway and without', async () => {
-  const gateway = await scope.gateway({ config: '{}' })
+  const gateway = await scope.gateway({ config: '{}', port: await freePort() })
   chmodSync(join(gateway.stateDir, 'sluice.json'), 0o600)
   const doctor = async (...args: string[]) => {
     const { code, stdout } = await gateway.cli(['doctor', '--json', ...args])

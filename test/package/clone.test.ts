@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadSettings } from '../../src/config/load.ts'
 import { locate } from '../../src/config/locate.ts'
 import { chooseModel } from '../../src/providers/choice.ts'
-import { freePort, Terminal } from './terminal.ts'
+import { freePort } from '../e2e/free-port.ts'
+import { Terminal } from './terminal.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')

@@ -1,6 +1,5 @@
 // A program in a pseudo-terminal, as a person at a keyboard has it: what is on its screen so far, and keys. It ends only
 // what it started.
-import { createServer } from 'node:net'
 import { type IPty, spawn } from '@lydell/node-pty'
 import { BOUND_MS, within } from '../e2e/bound.ts'
 
@@ -62,15 +61,4 @@ export class Terminal {
   kill(): void {
     if (!this.#isEnded) this.#pty.kill('SIGKILL')
   }
-}
-
-/** A port that nobody listens on now; there is no better promise. */
-export function freePort(): Promise<number> {
-  const server = createServer()
-  return new Promise(resolve => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -8,11 +8,11 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Update } from 'grammy/types'
 import { nodeClock } from '../../../src/base/node/world.ts'
 import type { Clock } from '../../../src/base/world.ts'
 import { within } from '../../e2e/bound.ts'
+import { freePort } from '../../e2e/free-port.ts'
 import { Chats, type Group, type Person, Refusal, type Shown } from './chats.ts'
 import { type Doings, METHODS } from './methods.ts'
 import { type Asked, type Params, readParams } from './params.ts'
@@ -91,8 +91,8 @@ export class BotApi implements Doings {
       this.#serve(asked, response).catch(() => response.destroy())
     })
     this.#server = server
+    this.#port ||= await freePort()
     await new Promise<void>(resolve => server.listen(this.#port, '127.0.0.1', resolve))
-    this.#port = (server.address() as AddressInfo).port
   }
 
   /** The network is away: nobody listens there, and who was connected is cut off. */
