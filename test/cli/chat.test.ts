@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeClock } from '../fakes/clock.ts'
 import { type Asked, type FakeGateway, fakeGateway } from './fake-gateway.ts'
-import { run, type TestShell, testShell, until } from './test-shell.ts'
+import { eventually, run, type TestShell, testShell, until } from './test-shell.ts'
 
 const KEY = 'agent:main:main'
 let gateway: FakeGateway
@@ -45,10 +45,9 @@ const final = (runId: string, text: string, more: object = {}) =>
     message: { role: 'assistant', content: [{ type: 'text', text }], timestamp: 1 },
     ...more,
   })
-const marked = (id: string) =>
-  vi.waitFor(() => expect(gateway.paramsOf('chat.markRead')).toEqual([{ ids: [id] }]), { interval: 5 })
+const marked = (id: string) => eventually(() => expect(gateway.paramsOf('chat.markRead')).toEqual([{ ids: [id] }]))
 async function sent(count: number): Promise<Asked> {
-  await vi.waitFor(() => expect(sends()).toHaveLength(count), { interval: 5 })
+  await eventually(() => expect(sends()).toHaveLength(count))
   return sends()[count - 1] as Asked
 }
 
@@ -192,7 +191,7 @@ test('after a restart it comes back by itself, and shows what was said and what 
   // No attempt but the first three comes to nothing: 0.5 s, 1 s and 2 s later, and then 4 s.
   const tries = vi.spyOn(shell, 'connect')
   for (const [index, retryMs] of [500, 1_000, 2_000].entries()) {
-    await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 5 })
+    await eventually(() => expect(clock.timers).toBe(1))
     await clock.advance(retryMs - 1)
     expect(tries).toHaveBeenCalledTimes(index)
     await clock.advance(1)
@@ -206,7 +205,7 @@ test('after a restart it comes back by itself, and shows what was said and what 
       { id: 'reply:x', sessionKey: KEY, text: 'answer two', source: 'reply', atMs: clock.now(), createdAtMs: 1 },
     ],
   })
-  await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 5 })
+  await eventually(() => expect(clock.timers).toBe(1))
   await clock.advance(4_000)
   await until(shell, 'answer two')
   expect(shell.out).toMatch(/Connected again\.[\s\S]*> two\r\n[\s\S]*While you were away:[\s\S]*answer two/)
@@ -276,7 +275,7 @@ test('W7: a question that was asked while nobody listened is shown at the start,
   await until(shell, 'your next message answers a1')
   expect(shell.out).toContain('· not answered: time is over, or the turn that asked: run a2\r\n')
   final('a1', 'ignored', { notice: { id: 'a1', atMs: 1, source: 'approval' } })
-  await vi.waitFor(() => expect(gateway.paramsOf('approvals.list')).toHaveLength(2), { interval: 5 })
+  await eventually(() => expect(gateway.paramsOf('approvals.list')).toHaveLength(2))
   shell.press('x')
   await until(shell, '> x')
   expect(shell.out.match(/ {2}│ run a1\r\n/g)).toHaveLength(1)

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FakeClock } from '../fakes/clock.ts'
 import { type FakeGateway, fakeGateway } from './fake-gateway.ts'
-import { run, type TestShell, testShell } from './test-shell.ts'
+import { eventually, run, type TestShell, testShell } from './test-shell.ts'
 
 let clock: FakeClock
 let gateway: FakeGateway
@@ -24,7 +24,7 @@ function scripted(fake: FakeGateway): void {
 }
 /** Lets time pass once the command waits for it. */
 async function waitsFor(spanMs: number): Promise<void> {
-  await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 2 })
+  await eventually(() => expect(clock.timers).toBe(1))
   await clock.advance(spanMs)
 }
 
@@ -35,14 +35,14 @@ test('W7: a restart is done when another epoch answers, not before', async () =>
   expect(gateway.paramsOf('status')).toHaveLength(1)
   await clock.advance(1)
   // The old one still answers; then nobody; then the next.
-  await vi.waitFor(() => expect(gateway.paramsOf('status')).toHaveLength(2), { interval: 2 })
+  await eventually(() => expect(gateway.paramsOf('status')).toHaveLength(2))
   expect(gateway.paramsOf('gateway.restart')).toEqual([
     { reason: 'new config', delayMs: 3_000, idempotencyKey: expect.any(String) },
   ])
-  await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 2 })
+  await eventually(() => expect(clock.timers).toBe(1))
   await gateway.close()
   await clock.advance(500)
-  await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 2 })
+  await eventually(() => expect(clock.timers).toBe(1))
   expect(shell.out).toBe('')
   gateway = await fakeGateway({ port })
   scripted(gateway)
@@ -55,7 +55,7 @@ test('W6: one that does not come back is not waited for without end, and the las
   const ended = run(shell, 'gateway', 'restart', '--json')
   await waitsFor(1_000)
   await waitsFor(500)
-  await vi.waitFor(() => expect(clock.timers).toBe(1), { interval: 2 })
+  await eventually(() => expect(clock.timers).toBe(1))
   await gateway.close()
   await clock.advance(60_000)
   await waitsFor(60_000)

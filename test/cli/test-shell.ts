@@ -6,6 +6,7 @@ import type { Clock } from '../../src/base/world.ts'
 import { runCli } from '../../src/cli/run.ts'
 import type { Shell } from '../../src/cli/shell.ts'
 import { connectGateway } from '../../src/client/client.ts'
+import { BOUND_MS } from '../e2e/bound.ts'
 
 export interface TestShell extends Shell {
   out: string
@@ -108,13 +109,15 @@ export async function run(shell: TestShell, ...args: string[]): Promise<number> 
   return runCli(args, shell)
 }
 
+/** Resolves once the check passes, under the one bound of all: that of `vi.waitFor` itself measures speed. */
+export function eventually(check: () => void): Promise<void> {
+  return vi.waitFor(check, { timeout: BOUND_MS, interval: 5 })
+}
+
 /** Resolves when the text has been written; what is awaited is named when it never is. */
 export function until(shell: TestShell, text: string): Promise<void> {
-  return vi.waitFor(
-    () => {
-      if (!shell.out.includes(text))
-        throw new Error(`"${text}" was not written; this was: ${JSON.stringify(shell.out.slice(-800))}`)
-    },
-    { timeout: 5_000, interval: 5 },
-  )
+  return eventually(() => {
+    if (!shell.out.includes(text))
+      throw new Error(`"${text}" was not written; this was: ${JSON.stringify(shell.out.slice(-800))}`)
+  })
 }

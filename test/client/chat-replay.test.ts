@@ -1,9 +1,9 @@
 // L5 in the chat: after a lost connection what was missed is shown, in order, and nothing is shown twice; only what the
 // gateway cannot tell any more is read anew.
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Conversation, FakeGateway } from '../cli/fake-gateway.ts'
 import { fakeGateway } from '../cli/fake-gateway.ts'
-import { run, type TestShell, testShell, until } from '../cli/test-shell.ts'
+import { eventually, run, type TestShell, testShell, until } from '../cli/test-shell.ts'
 
 const KEY = 'agent:main:main'
 let gateway: FakeGateway
@@ -85,7 +85,7 @@ async function talk() {
   shell.press('hello\r')
   await until(shell, 'One. Tw')
   // The last thing that a chat asks at its start.
-  await vi.waitFor(() => expect(gateway.paramsOf('approvals.list')).toHaveLength(1), { interval: 5 })
+  await eventually(() => expect(gateway.paramsOf('approvals.list')).toHaveLength(1))
   return gateway.asked.find(({ method }) => method === 'chat.send')?.params.idempotencyKey as string
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../../src/base/world.ts'
 import { connectGateway } from '../../src/client/client.ts'
 import type { Socket } from '../../src/client/socket.ts'
 import { type FakeGateway, fakeGateway, HELLO } from '../cli/fake-gateway.ts'
+import { FakeClock } from '../fakes/clock.ts'
 
 let gateway: FakeGateway
 beforeEach(async () => {
@@ -118,12 +119,12 @@ describe('calls', () => {
 
   test('a time-out after acceptance names the run that goes on', async () => {
     gateway.on('agent', ({ answer }) => answer({ runId: 'r9', status: 'accepted' }))
-    const client = await connect()
-    const wait = client.call(
-      'agent',
-      { message: 'x', idempotencyKey: 'k' },
-      { timeoutMs: 50, onEarly: () => undefined },
-    )
+    const clock = new FakeClock()
+    const client = await connect({ clock })
+    const { promise: accepted, resolve } = Promise.withResolvers<unknown>()
+    const wait = client.call('agent', { message: 'x', idempotencyKey: 'k' }, { timeoutMs: 50, onEarly: resolve })
+    await Promise.race([accepted, wait])
+    clock.leap(50)
     await expect(wait).rejects.toMatchObject({ outcome: 'continues', details: { runId: 'r9' } })
     client.close()
   })
