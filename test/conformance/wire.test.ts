@@ -232,10 +232,14 @@ conformance('FRAME-3', async () => {
 
 conformance('FRAME-4', async () => {
   const { socket } = await connected()
-  socket.send({ type: 'req', id: 'wait', method: 'agent.wait', params: { runId: 'nobody', timeoutMs: 300 } })
+  const gate = new Gate()
+  model.script('agent:main:beside', gate.hold({ text: 'said' }))
+  await socket.ask('chat.send', { sessionKey: 'beside', message: 'hi', idempotencyKey: 'beside-1' })
+  socket.send({ type: 'req', id: 'wait', method: 'agent.wait', params: { runId: 'beside-1' } })
   await socket.ask('health', {})
   expect(socket.answers('wait')).toEqual([])
-  expect((await socket.answer('wait')).payload).toMatchObject({ status: 'timeout' })
+  gate.open()
+  expect((await socket.answer('wait')).payload).toMatchObject({ status: 'ok' })
 })
 
 conformance('FRAME-5', async () => {

@@ -55,6 +55,7 @@ test('a fallback answers with a tool in between, by a key of the environment; th
   expect(totals).toMatchObject({ missingCostEntries: 0, totalCost: totals.totalTokens / 1_000_000 })
   const { stdout } = await gateway.cli(['models', 'list'])
   expect(stdout).toMatch(/anthropic\/claude-x +as no\. 2 +Claude X/)
+  await gateway.stop()
   expect(gateway.log()).toContainEqual(expect.objectContaining({ msg: 'turn p-1 goes on with anthropic/claude-x' }))
 })
 

@@ -30,15 +30,12 @@ atEachLimit(
     test('WAIT-38 W7: a turn restarts its gateway, and goes on after it by itself, as do all others', async () => {
       const { client, model, limit } = house
       const other = await house.gateway.client()
-      const gate = new Gate()
+      const [asks, gate] = [new Gate(), new Gate()]
       const fresh = 'agent:main:fresh'
-      model.script(fresh, { calls: [restart(3_000), restart(0)] }, ...[1, 2, 3].map(() => gate.hold(said)))
+      const twice = asks.hold({ calls: [restart(3_000), restart(0)] })
+      model.script(fresh, twice, ...[1, 2, 3].map(() => gate.hold(said)))
       await house.chat('fresh', 'begin', 'fresh-1')
-      const [first, second] = (await gate.reached).results.map(text => JSON.parse(text))
-      expect(first).toMatchObject({ ok: true, message: expect.stringContaining(RESTARTED) })
-      // A restart that is asked for meanwhile, here or outside, is the same.
-      expect(second.restartAtMs).toBe(first.restartAtMs)
-      expect(await client.call('gateway.restart', {})).toMatchObject({ restartAtMs: first.restartAtMs })
+      await asks.reached
       await house.chat('fresh', 'and then', 'fresh-2')
       const job = await client.call('cron.add', {
         ...agentJob('due before'),
@@ -49,6 +46,13 @@ atEachLimit(
       await client.events.cron(job.id, 'started')
       if (limit > 1) await jobGate.reached
       const before = await client.call('status', {})
+      // All else is ready: what comes now has to come before the restart does.
+      asks.open()
+      const [first, second] = (await gate.reached).results.map(text => JSON.parse(text))
+      expect(first).toMatchObject({ ok: true, message: expect.stringContaining(RESTARTED) })
+      // A restart that is asked for meanwhile, here or outside, is the same.
+      expect(second.restartAtMs).toBe(first.restartAtMs)
+      expect(await client.call('gateway.restart', {})).toMatchObject({ restartAtMs: first.restartAtMs })
       await restarts(house, [client, other])
       expect(await house.client.call('status', {})).toMatchObject({ epoch: before.epoch + 1, pid: before.pid })
       expect([gate.isOpen, jobGate.isOpen]).toEqual([false, false])
