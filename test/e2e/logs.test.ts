@@ -18,21 +18,23 @@ test('who follows the log is shown each line once, across its files', async () =
     const { lines, ...tail } = await call('logs.tail', { cursor })
     expect([tail.reset, tail.truncated]).toEqual([undefined, undefined])
     cursor = tail.cursor
-    seen.push(...lines.map(line => JSON.parse(line).time))
+    seen.push(...lines)
   }
-  const folder = join(gateway.stateDir, 'logs')
-  const numberOf = (name: string) => Number(/\.(\d+)$/.exec(name)?.[1] ?? 0)
-  const written = () =>
-    readdirSync(folder)
-      .toSorted((one, other) => numberOf(other) - numberOf(one))
-      .flatMap(name => readFileSync(join(folder, name), 'utf8').match(/^\{.*\}$/gm) ?? [])
+  const closed = () => seen.filter(line => line.includes('"connection closed"')).length
   for (let count = 1; count <= CONNECTIONS; count += 1) {
     const brief = new Scope()
     await RawSocket.connected(gateway, brief)
     await brief.end()
-    while (written().filter(line => line.includes('"connection closed"')).length < count) await follow()
+    while (closed() < count) await follow()
   }
-  await follow()
+  // Its files are looked at when none is put aside any more: while that is done, one is not there for a moment.
+  await gateway.stop()
+  const folder = join(gateway.stateDir, 'logs')
+  const numberOf = (name: string) => Number(/\.(\d+)$/.exec(name)?.[1] ?? 0)
+  const written = readdirSync(folder)
+    .toSorted((one, other) => numberOf(other) - numberOf(one))
+    .flatMap(name => readFileSync(join(folder, name), 'utf8').match(/^\{.*\}$/gm) ?? [])
   expect(readdirSync(folder).length).toBeGreaterThan(5)
-  expect(seen).toEqual(written().map(line => JSON.parse(line).time))
+  const times = (lines: readonly string[]) => lines.map(line => JSON.parse(line).time)
+  expect(times(seen)).toEqual(times(written.slice(0, seen.length)))
 })
