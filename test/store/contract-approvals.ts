@@ -189,7 +189,7 @@ export const approvalTests: StoreTests = {
           await state.store.close()
           expect(state.used).toBeLessThanOrEqual(state.allowed ? 1 : 0)
         }),
-        { numRuns: 12 },
+        { numRuns: bench.reopeningRuns },
       )
     },
 

@@ -152,7 +152,7 @@ export const handoverTests: StoreTests = {
         for (const one of steps) await history.do(one)
         await history.finish()
       }),
-      { numRuns: 15 },
+      { numRuns: bench.reopeningRuns },
     )
   },
 

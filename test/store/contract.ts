@@ -26,8 +26,8 @@ const ALL: StoreTests = {
   ...blobTests,
 }
 
-export function storeContract(adapter: string, openStore: OpenStore): void {
+export function storeContract(adapter: string, openStore: OpenStore, reopeningRuns: number): void {
   describe(adapter, () => {
-    for (const [name, run] of Object.entries(ALL)) test(name, () => withBench(openStore, run))
+    for (const [name, run] of Object.entries(ALL)) test(name, () => withBench(openStore, run, reopeningRuns))
   })
 }

@@ -14,6 +14,8 @@ export type OpenStore = (folder: string) => Promise<Store>
 
 export interface Bench {
   readonly folder: string
+  /** Of a property in which stores are opened again and again: where that starts threads, it is most of the cost. */
+  readonly reopeningRuns: number
   open(): Promise<Store>
   /** Opens a store in another folder. */
   openAt(folder: string): Promise<Store>
@@ -24,7 +26,11 @@ export interface Bench {
 export type StoreTests = Readonly<Record<string, (bench: Bench) => Promise<void>>>
 
 /** Runs a test on a folder of its own; whatever it opened is closed, whatever it wrote is gone afterwards. */
-export async function withBench(openStore: OpenStore, run: (bench: Bench) => Promise<void>): Promise<void> {
+export async function withBench(
+  openStore: OpenStore,
+  run: (bench: Bench) => Promise<void>,
+  reopeningRuns = 15,
+): Promise<void> {
   const folders: string[] = []
   const stores: Store[] = []
   const newFolder = () => {
@@ -39,7 +45,7 @@ export async function withBench(openStore: OpenStore, run: (bench: Bench) => Pro
   }
   const folder = newFolder()
   try {
-    await run({ folder, open: () => openAt(folder), openAt, newFolder })
+    await run({ folder, reopeningRuns, open: () => openAt(folder), openAt, newFolder })
   } finally {
     for (const store of stores) await store.close()
     for (const made of folders) rmSync(made, { recursive: true, force: true })

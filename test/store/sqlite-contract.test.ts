@@ -2,5 +2,5 @@
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { storeContract } from './contract.ts'
 
-storeContract('SQLite store, inline', folder => openSqliteStore({ folder, thread: false }))
-storeContract('SQLite store, thread', folder => openSqliteStore({ folder }))
+storeContract('SQLite store, inline', folder => openSqliteStore({ folder, thread: false }), 30)
+storeContract('SQLite store, thread', folder => openSqliteStore({ folder }), 5)
