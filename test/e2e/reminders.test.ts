@@ -7,7 +7,8 @@ import { type GatewayProcess, Scope, type TestClient } from './gateway-process.t
 import { agentJob, jobSession } from './jobs.ts'
 import { call, Gate, resultOf, type ScriptedModel, startScriptedModel } from './scripted-model.ts'
 
-const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 const scope = new Scope()
 let model: ScriptedModel
 
@@ -141,10 +142,11 @@ describe('what was missed while no gateway ran', () => {
     expect((await again.call('cron.runs', { jobId: job.id })).entries).toEqual(entries)
   })
 
-  const dueMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 5 * HOUR_MS
+  // Half an hour from now at either side, so that none falls due on the way.
+  const dueMs = Math.floor((Date.now() - HOUR_MS / 2) / MINUTE_MS) * MINUTE_MS - 5 * HOUR_MS
   test.each([
     { kind: 'every', everyMs: HOUR_MS, anchorMs: dueMs },
-    { kind: 'cron', expr: '0 * * * *', tz: 'Europe/Berlin' },
+    { kind: 'cron', expr: `${new Date(dueMs).getUTCMinutes()} * * * *`, tz: 'Europe/Berlin' },
   ] as const)('L3: of a job by $kind, the latest fires once; the earlier ones are one row', async schedule => {
     const stateDir = scope.stateDir()
     const job = await leftJob(stateDir, schedule, dueMs)

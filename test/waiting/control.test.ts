@@ -106,7 +106,7 @@ atEachLimit(house => {
     expect(listed).toMatchObject({ code: 0, stderr: '' })
     expect(listed.stdout).toContain(job.id)
     const name = `by the command line, ${house.limit}`
-    const add = ['cron', 'add', '--name', name, '--schedule', '0 */6 * * *', '--message', 'hi']
+    const add = ['cron', 'add', '--name', name, '--every', '6h', '--message', 'hi']
     expect(await gateway.cli(add)).toMatchObject({ code: 0, stderr: '' })
     expect((await client.call('cron.list', {})).jobs.filter(other => other.name === name)).toHaveLength(1)
     const ran = await gateway.cli(['cron', 'run', job.id, '--force', '--json'])

@@ -37,7 +37,7 @@ atEachLimit(
     test('WAIT-32 W1 W3: the command line in the own turn of a job lists, adds once and runs jobs, as that turn', async () => {
       const { client, limit } = house
       const name = `by a command, ${limit}`
-      const add = ['cron', 'add', '--name', name, '--schedule', '0 */6 * * *', '--message', 'hi', '--json']
+      const add = ['cron', 'add', '--name', name, '--every', '6h', '--message', 'hi', '--json']
       const shown = Promise.withResolvers<Ran[]>()
       const self = await heldJob(house, `calls the command line, ${limit}`, [
         ({ user }) => {
