@@ -20,6 +20,8 @@ export interface InboundMessage {
   readonly edited?: true
   /** The words are another's, who is called so; their sender only handed them on. */
   readonly forwardedFrom?: string
+  /** What earlier message it answers, or which words of it; without a name it is the agent's own. */
+  readonly answers?: { readonly from?: string; readonly text: string }
 }
 
 interface Person {

@@ -9,7 +9,7 @@ import type { Route } from '../store/port.ts'
 import { type Asking, commandOf, type Told } from './commands.ts'
 import { type ChannelFile, fetched } from './files.ts'
 import type { Knock } from './gate.ts'
-import { shownName } from './names.ts'
+import { shownName, shownWords } from './names.ts'
 import { decide } from './owners.ts'
 import type { ReceiverParts } from './receiver.ts'
 
@@ -19,6 +19,7 @@ export interface InboundMessage extends Knock {
   readonly edited?: true
   readonly atMs: number
   readonly forwardedFrom?: string
+  readonly answers?: { readonly from?: string; readonly text: string }
 }
 
 /** Who writes in a chat writes and decides there, and looks at nothing else. */
@@ -27,6 +28,9 @@ const WRITER: ReadonlySet<Scope> = new Set(['operator.write', 'operator.approval
 const HANDS_ON: ReadonlySet<Scope> = new Set(['operator.write'])
 /** Who wrote before that is told of as such: "in ten minutes" was said then. */
 const LATE_MS = 10 * MINUTE
+
+/** Of an earlier message that is answered, which the agent may not remember. */
+const ANSWERED_LENGTH_MAX = 300
 
 /** What became of a message: it is a turn's, it was answered at once, or it was not heard. */
 export type Received = 'taken' | 'answered' | 'dropped'
@@ -94,10 +98,13 @@ export function runIdOf({ channelId, chatId, messageId }: Pick<Knock, 'channelId
 }
 
 /** An edited message is a new one that says what it is: the turn that was told the old words may have acted on them. */
-function prefaceOf({ from, group, edited, atMs }: InboundMessage, nowMs: number): string {
+function prefaceOf({ from, group, edited, atMs, answers }: InboundMessage, nowMs: number): string {
   const lateMs = nowMs - atMs
   const said = [
     ...(group ? [shownName(from)] : []),
+    ...(answers
+      ? [`answers ${shownWords(answers.from ?? 'you', 60)}: “${shownWords(answers.text, ANSWERED_LENGTH_MAX)}”`]
+      : []),
     ...(edited ? ['corrects an earlier message'] : []),
     ...(lateMs < LATE_MS ? [] : [`written ${formatDuration(lateMs)} ago`]),
   ]

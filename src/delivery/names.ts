@@ -11,8 +11,12 @@ export interface Person {
 }
 
 export function shownName({ id, name, handle }: Person): string {
-  const shown = (name ?? handle ?? id).replaceAll(NOT_IN_NAMES, ' ').trim()
-  return [...shown].slice(0, LENGTH_MAX).join('') || id
+  return shownWords(name ?? handle ?? id, LENGTH_MAX) || id
+}
+
+/** The beginning of what somebody wrote, as safe as a name. */
+export function shownWords(text: string, lengthMax: number): string {
+  return [...text.replaceAll(NOT_IN_NAMES, ' ').trim()].slice(0, lengthMax).join('')
 }
 
 /** With what nobody chooses for themselves. */

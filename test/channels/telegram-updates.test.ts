@@ -86,6 +86,11 @@ test('a group: addressed by a mention, an answer to the bot or a command for it,
     ['in a topic', false],
   ])
   expect(rig.taken[0]).toMatchObject({ chatId, group: { id: chatId, title: 'Team' } })
+  const answers = rig.taken.map(message => message.answers)
+  expect(answers.filter(Boolean)).toEqual([
+    { text: expect.any(String) },
+    { from: expect.any(String), text: 'nobody meant' },
+  ])
 })
 
 test('a topic is a chat of its own: what is said, shown and pressed there stays there', async () => {

@@ -22,8 +22,16 @@ describe('setting', () => {
   it('looks past the name of who speaks in a group, and makes nothing anew of a correction', async () => {
     const done = 'Done: I will say “call Bob” on Mon 2026-11-23 17:30 Europe/Berlin (+01:00).'
     expect(await talk.say('[Ada (ops), Jr] remind me to call Bob at 17:30')).toBe(done)
-    expect(talk.takeChanges()).toHaveLength(1)
-    for (const said of ['corrects an earlier message', 'Ada, corrects an earlier message']) {
+    const later = await talk.say('[Ada, answers you: “at 9, I said”] remind me to call Ann at 17:30')
+    expect(later).toContain('I will say “call Ann” on Mon 2026-11-23 17:30')
+    expect(talk.takeChanges()).toHaveLength(2)
+    const no = [
+      'corrects an earlier message',
+      'Ada, corrects an earlier message',
+      'written 3h ago',
+      'hands on a message of Bob',
+    ]
+    for (const said of [...no, 'Ada, corrects an earlier message, written 3h ago']) {
       expect(await talk.say(`[${said}] remind me to call Bob at 18:30`)).toMatch(/did not understand/)
     }
     expect(talk.takeChanges()).toEqual([])

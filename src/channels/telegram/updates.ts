@@ -71,6 +71,7 @@ function messageOf(message: Message, reader: Reader): InboundMessage | undefined
     atMs: (message.edit_date ?? message.date) * SECOND,
     ...groupOf(chat, isForBot(message, reader)),
     ...forwardOf(message),
+    ...answeredBy(message, reader),
     ...(files.length > 0 && { files }),
   }
 }
@@ -93,6 +94,15 @@ function forwardOf({ forward_origin: origin }: Message): Pick<InboundMessage, 'f
     default:
       return {}
   }
+}
+
+function answeredBy({ reply_to_message: answered, quote }: Message, { me }: Reader): Pick<InboundMessage, 'answers'> {
+  // What opens a topic is "answered" by every message in it.
+  if (!answered || answered.forum_topic_created) return {}
+  const text = quote?.text ?? marksOf(answered).text
+  const isOwn = answered.from?.id === me.id
+  const from = writerOf(answered)?.name ?? answered.from?.first_name ?? 'somebody'
+  return text === '' ? {} : { answers: { text, ...(!isOwn && { from }) } }
 }
 
 function pressOf(query: CallbackQuery, { channelId }: Reader): Reading | undefined {

@@ -19,8 +19,8 @@ export interface Exchange {
   readonly reply: string
 }
 
-/** Who speaks in a group; not that an earlier message is corrected, which is not what it was made for. */
-const SPEAKER = /^\[(?!(.*, )?corrects an earlier message\])[^[\]\n]+\] /
+/** Who speaks in a group, and what is answered; not that it is old, corrects another or is another's: it was not made for those. */
+const SPEAKER = /^\[(?!hands on |(.*, )?(corrects an earlier message|written [^,\]]+ ago)[,\]])[^[\]\n]+\] /
 
 export function exchangesOf(all: readonly ModelMessage[]): readonly Exchange[] {
   // A summary is nothing that anybody asked for.
