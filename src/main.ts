@@ -22,7 +22,12 @@ const RESTART_EXPECTED_MS = 1_500
 const LAUNCHER_PATH = '../bin/sluice'
 
 /** A stream is opened when it is first looked at: that costs milliseconds, and few commands need all three. */
-function outputOf(stream: () => NodeJS.WriteStream): Output {
+function outputOf(open: () => NodeJS.WriteStream, lost: (error: NodeJS.ErrnoException) => void): Output {
+  let opened: NodeJS.WriteStream | undefined
+  const stream = () => {
+    opened ??= open().on('error', lost)
+    return opened
+  }
   return {
     get isTTY() {
       return stream().isTTY === true
@@ -51,6 +56,12 @@ const input: Input = {
   },
 }
 
+let isGateway = false
+/** Who reads our output may leave before its end, as `head` does: a command has nobody left to tell. A gateway has. */
+function unread({ code }: NodeJS.ErrnoException): void {
+  if (!isGateway) process.exit(code === 'EPIPE' ? 0 : 1)
+}
+
 function on(events: readonly NodeJS.Signals[], listener: () => void): () => void {
   for (const event of events) process.on(event, listener)
   return () => {
@@ -67,8 +78,11 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
   const launcher = fileURLToPath(new URL(LAUNCHER_PATH, import.meta.url))
   const isPlain = process.env.NO_COLOR || process.env.TERM === 'dumb' || args.includes('--no-color')
   const shell: Shell = {
-    stdout: outputOf(() => process.stdout),
-    stderr: outputOf(() => process.stderr),
+    stdout: outputOf(() => process.stdout, unread),
+    stderr: outputOf(
+      () => process.stderr,
+      () => undefined,
+    ),
     stdin: input,
     color: process.stdout.isTTY === true && !isPlain,
     clock: nodeClock,
@@ -278,6 +292,7 @@ async function botsOf(): Promise<FindBot> {
 }
 
 async function runGateway(portOverride: number | undefined, shell: Shell): Promise<number> {
+  isGateway = true
   const stopping = Promise.withResolvers<string>()
   let asked = false
   const unlisten = [
@@ -337,8 +352,6 @@ async function stayLean(): Promise<void> {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  // Who reads our output may leave before its end, as `head` does; there is nobody left to tell.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   const { runCli } = await import('./cli/run.ts')
   // Our timers let a process end; a command that waits for one must not end with it.
   const alive = setInterval(() => undefined, 2 ** 30)

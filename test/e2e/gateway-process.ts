@@ -203,6 +203,12 @@ export class GatewayProcess {
     return await this.#process.ended
   }
 
+  /** Nobody reads what it says any more, as when the other end of its pipe is gone. */
+  unread(): void {
+    this.#process?.child.stdout?.destroy()
+    this.#process?.child.stderr?.destroy()
+  }
+
   /** Ctrl-C, and the clean end that must follow. */
   async stop(): Promise<Ended> {
     const ended = await this.#end('SIGINT')

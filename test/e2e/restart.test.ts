@@ -112,3 +112,13 @@ test('a gateway that would not come back is not restarted, and says what to corr
   writeFileSync(path, good)
   expect(await (await restart(gateway, client)).call('status', {})).toMatchObject({ epoch: epoch + 1 })
 })
+
+test('whom nobody reads any more restarts and stops as before: its output is not what it is for', async () => {
+  const { gateway, client } = await start()
+  const { epoch } = await client.call('status', {})
+  gateway.unread()
+  const { code, stdout } = await gateway.cli(['gateway', 'restart', '--delay', '0s', '--json'])
+  expect([code, JSON.parse(stdout)]).toMatchObject([0, { ok: true, epoch: epoch + 1 }])
+  await gateway.stop()
+  expect(gateway.log().at(-1)).toMatchObject({ msg: 'stopped' })
+})
