@@ -91,9 +91,12 @@ export function serve(
       log,
       listen: listener => {
         const end = house.hub.listen(listener)
-        // Clients expect a fresh picture after each connect.
-        clock.after(0, () => listener(house.healthEvent()))
-        return end
+        // Clients expect a fresh picture after each connect; who has left by then must not have a closed store asked.
+        const picture = clock.after(0, () => listener(house.healthEvent()))
+        return () => {
+          picture.cancel()
+          end()
+        }
       },
       admit: (params, peer) => {
         const admitted = (entry: Entry<HouseTurn>) => admissionOf(entry, params.client.id)

@@ -111,12 +111,24 @@ export class Deliverer {
   poke(): void {
     if (!this.#started || this.#stop.signal.aborted) return
     this.#timer?.cancel()
-    const { store, clock, outlet } = this.#parts
+    const { clock } = this.#parts
     const heldMs = this.#notBefore - clock.monotonic()
     if (heldMs > 0) {
       this.#sleep(heldMs)
       return
     }
+    try {
+      this.#look()
+    } catch (error) {
+      // Whoever pokes has done its own work already: what cannot be read is told, and looked for again.
+      this.#notBefore = clock.monotonic() + RETRY_MS
+      this.#complain(error, 'read')
+      this.#sleep(RETRY_MS)
+    }
+  }
+
+  #look(): void {
+    const { store, clock, outlet } = this.#parts
     const nowMs = clock.now()
     for (const row of store.read.dueSends({ channelId: outlet.id, nowMs, limit: DUE_MAX })) {
       if (this.#busy.size >= CHATS_MAX) break
@@ -201,18 +213,20 @@ export class Deliverer {
     }
   }
 
-  #complain(error: unknown): void {
+  #complain(error: unknown, could = 'written'): void {
     if (this.#stop.signal.aborted) return
     const { log, outlet } = this.#parts
-    log('error', `${outlet.id}: the outbox could not be written; trying again`, { error: asSluiceError(error).message })
+    log('error', `${outlet.id}: the outbox could not be ${could}; trying again`, {
+      error: asSluiceError(error).message,
+    })
   }
 
   async #send(row: SendRow): Promise<SendEnd> {
     const { attempt } = row
     const { clock } = this.#parts
     const over = new AbortController()
-    const preview = this.#previewOf(row)
     try {
+      const preview = this.#previewOf(row)
       const sent = await (preview ? this.#become(row, preview, over) : this.#sendNew(row, over))
       this.#lastSentAtMs = clock.now()
       return { state: 'sent', sentId: sent.id }

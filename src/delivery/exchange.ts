@@ -132,7 +132,8 @@ export class Exchange {
   hear(event: { readonly event: string; readonly payload: unknown }): void {
     if (this.#isStopped) return
     this.#previews.hear(event)
-    if (event.event === 'exec.approval.resolved') void this.#bare((event.payload as { id: string }).id)
+    if (event.event === 'exec.approval.resolved')
+      this.#bare((event.payload as { id: string }).id).catch(() => undefined)
   }
 
   /** Bytes of one file to or from a channel's chats; 0: they take none. */
@@ -203,7 +204,7 @@ export class Exchange {
     if (state.phase === 'running') post.deliverer.poke()
   }
 
-  /** Takes the buttons from a question that nobody needs to answer any more, if that can be done soon. Does not reject. */
+  /** Takes the buttons from a question that nobody needs to answer any more, if that can be done soon. */
   async #bare(id: string): Promise<void> {
     const { store, clock } = this.#parts
     let row = store.read.send(`${id}#1`)

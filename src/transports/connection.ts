@@ -43,7 +43,7 @@ export interface ConnectionParts {
   readonly dispatcher: Dispatcher
   readonly clock: Clock
   readonly random: Random
-  /** Answers at once, or once what it decided is on disk. Never rejects. */
+  /** Answers at once, or once what it decided is on disk. Fails where the store cannot be read. */
   readonly admit: (params: ConnectParams, peer: From & { nonce: string }) => Admission | Promise<Admission>
   readonly hello: (connId: string) => HelloOk
   readonly listen: (listener: (event: GatewayEvent) => void) => () => void
@@ -180,15 +180,23 @@ export class Connection {
       return
     }
     const peer = { ...this.#ends.from, nonce: this.#nonce }
-    const admission = this.#parts.admit(checked.params, peer)
-    if (!(admission instanceof Promise)) {
-      this.#admitted(frame.id, checked.params, admission)
-      return
+    // Where the store cannot be read nobody can be let in, and that ends nothing but this connection.
+    const failed = (error: unknown) => this.#refuse(frame.id, toWireError(error))
+    try {
+      const admission = this.#parts.admit(checked.params, peer)
+      if (!(admission instanceof Promise)) {
+        this.#admitted(frame.id, checked.params, admission)
+        return
+      }
+      this.#handshake = 'deciding'
+      admission
+        .then(decided => {
+          if (!this.#gone.signal.aborted) this.#admitted(frame.id, checked.params, decided)
+        })
+        .catch(failed)
+    } catch (error) {
+      failed(error)
     }
-    this.#handshake = 'deciding'
-    void admission.then(decided => {
-      if (!this.#gone.signal.aborted) this.#admitted(frame.id, checked.params, decided)
-    })
   }
 
   #refuse(id: string, error: WireError, close: number = CLOSE.refused): void {

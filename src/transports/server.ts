@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { SECOND } from '../base/durations.ts'
-import { SluiceError } from '../base/errors.ts'
+import { asSluiceError, SluiceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import type { Caller } from '../dispatch/caller.ts'
 import { CLOSE, FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, TICK_INTERVAL_MS } from '../protocol/limits.ts'
@@ -189,9 +189,18 @@ export class GatewayServer {
 
   #pageFor(request: IncomingMessage, from: From): Page | undefined {
     const path = (request.url ?? '/').split('?')[0] as string
-    const page = this.#options.page({ path, authorization: request.headers.authorization, from })
+    const page = this.#shown({ path, authorization: request.headers.authorization, from })
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     return page && !isRead && page.status !== 401 ? plain(405, 'Method Not Allowed') : page
+  }
+
+  /** Where the store cannot be read the page says so. */
+  #shown(request: PageRequest): Page | undefined {
+    try {
+      return this.#options.page(request)
+    } catch (error) {
+      return plain(503, `${asSluiceError(error).message}\n`)
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // The deliverer on a store and a loopback channel: what it tries again, what it never does, and what holds up nothing.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { SluiceError } from '../../src/base/errors.ts'
 import type { SendFault } from '../../src/channels/loopback/loopback.ts'
 import { CHATS_MAX, SEND_TIMEOUT_MS } from '../../src/delivery/deliverer.ts'
 import { settled } from '../fakes/clock.ts'
@@ -127,6 +128,24 @@ test('L4: an end that the disk does not take is written when it does, and is sen
   expect([bench.texts(), state(life, 'a')]).toEqual([['say a'], 'sending'])
   expect(life.logged.at(-1)).toMatch(/error loopback: the outbox could not be written; trying again/)
   isFull = false
+  await bench.clock.advance(5_000)
+  expect([bench.texts(), state(life, 'a')]).toEqual([['say a'], 'sent'])
+})
+
+test('L4: what is owed and cannot be read ends nothing; it is said, and goes out once it can be read', async () => {
+  const life = await bench.begin({ dedupesSends: false })
+  const unreadable = new SluiceError('STORE_FAILED', 'damaged', { outcome: 'not-started' })
+  Object.defineProperty(life.store, 'read', {
+    configurable: true,
+    get: () => {
+      throw unreadable
+    },
+  })
+  await bench.owe(life, 'a')
+  await bench.clock.advance(60_000)
+  expect(life.logged).toHaveLength(13)
+  expect(life.logged.at(-1)).toMatch(/error loopback: the outbox could not be read; trying again/)
+  Reflect.deleteProperty(life.store, 'read')
   await bench.clock.advance(5_000)
   expect([bench.texts(), state(life, 'a')]).toEqual([['say a'], 'sent'])
 })

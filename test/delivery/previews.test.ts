@@ -184,6 +184,17 @@ describe('L4: a reply that is written slowly', () => {
   })
 })
 
+test('a turn that was stopped just before the gateway has nothing shown of it when the store is closed', async () => {
+  const { channel, house, write, hears } = await chat()
+  await write()
+  await hears('One. ')
+  await write('/stop')
+  await house.close()
+  // What is asked of a closed store would end the gateway that has come after this one in the process.
+  await house.clock.advance(60_000)
+  expect(texts(channel.seen)).toEqual([expect.stringMatching(/^One\./), 'Stopped.'])
+})
+
 describe('L4: exactly one reply', () => {
   test('a preview of which nobody knows whether it arrived is not changed, and not asked about', async () => {
     const { model, channel, house, write, hears } = await chat({

@@ -49,7 +49,7 @@ test('W7: damage in a table or an index of a small store is told everywhere; con
   expect(gateway.log().filter(({ msg }) => /is damaged.*sluice backup restore/.test(String(msg)))).toHaveLength(2)
 })
 
-test('W7: where sessions cannot be read, health and status still answer', async () => {
+test('W7: where sessions cannot be read, health and status still answer, and the page says why it does not', async () => {
   const gateway = await scope.gateway({})
   const first = await gateway.client()
   await first.call('chat.send', { sessionKey: 'main', message: 'help', idempotencyKey: 'before' })
@@ -63,6 +63,8 @@ test('W7: where sessions cannot be read, health and status still answer', async 
     integrity: expect.stringMatching(/^damaged: /),
     failing: expect.stringMatching(/damaged.*sluice backup restore/),
   })
+  const page = await fetch(`http://127.0.0.1:${gateway.port}/`)
+  expect([page.status, await page.text()]).toEqual([503, expect.stringMatching(/damaged.*sluice backup restore/)])
   expect((await client.call('cron.add', agentJob('new'))).enabled).toBe(true)
   await expect(
     client.call('chat.send', { sessionKey: 'main', message: 'hi', idempotencyKey: 'after' }),

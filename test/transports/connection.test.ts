@@ -4,11 +4,12 @@ import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
+import { SluiceError } from '../../src/base/errors.ts'
 import type { Caller } from '../../src/dispatch/caller.ts'
 import { BUFFERED_BYTES_ALL_MAX, UNREAD_ANSWERS_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { Backlog } from '../../src/transports/backlog.ts'
 import { Connection, type ConnectionParts } from '../../src/transports/connection.ts'
-import { FakeClock } from '../fakes/clock.ts'
+import { FakeClock, settled } from '../fakes/clock.ts'
 
 class FakeSocket extends EventEmitter {
   readonly OPEN = 1
@@ -36,9 +37,10 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function connected(backlog = new Backlog<Connection>()) {
+const ADA: Caller = { principal: 'ada', label: 'ada', scopes: new Set(['operator.read']) }
+
+function connected(backlog = new Backlog<Connection>(), admit: ConnectionParts['admit'] = () => ({ caller: ADA })) {
   const socket = new FakeSocket()
-  const caller: Caller = { principal: 'ada', label: 'ada', scopes: new Set(['operator.read']) }
   const answered: string[] = []
   const parts = {
     dispatcher: {
@@ -48,7 +50,7 @@ function connected(backlog = new Backlog<Connection>()) {
       },
     },
     ...{ clock: new FakeClock(), random: { uuid: () => 'id', hex: () => 'ab' }, log: () => undefined },
-    admit: () => ({ caller }),
+    admit,
     hello: () => ({}) as never,
     listen: () => () => undefined,
     joined: () => () => undefined,
@@ -60,13 +62,13 @@ function connected(backlog = new Backlog<Connection>()) {
     ...{ type: 'req', id: '1', method: 'connect' },
     params: { minProtocol: 3, maxProtocol: 3, client, auth: { token: 'x' } },
   })
-  socket.sent.length = 0
+  const handshake = socket.sent.splice(0)
   const ask = async () => {
     socket.says({ type: 'req', id: '2', method: 'health', params: {} })
     await Promise.resolve()
     await Promise.resolve()
   }
-  return { connection, socket, ask, answered }
+  return { connection, socket, ask, answered, handshake }
 }
 
 test('W6: who reads nothing is answered up to the limit, and then let go as a slow consumer', async () => {
@@ -110,4 +112,17 @@ test('who was shut out and does not answer the close is obeyed no more', async (
   connection.close(1008, 'device token revoked')
   await ask()
   expect(answered).toEqual(['health'])
+})
+
+const UNREADABLE = new SluiceError('STORE_FAILED', 'The store is damaged.', { outcome: 'not-started' })
+
+test('whom a store that cannot be read would have to judge is refused with the reason; nobody else is hurt', async () => {
+  const atOnce = connected(undefined, () => {
+    throw UNREADABLE
+  })
+  expect(JSON.parse(atOnce.handshake.at(-1) ?? '')).toMatchObject({ ok: false, error: { message: UNREADABLE.message } })
+  const later = connected(undefined, () => Promise.reject(UNREADABLE))
+  await settled()
+  expect(JSON.parse(later.socket.sent.at(-1) ?? '')).toMatchObject({ ok: false, error: { code: 'UNAVAILABLE' } })
+  for (const { socket } of [atOnce, later]) expect(socket.closed).toEqual([1008, UNREADABLE.message])
 })
