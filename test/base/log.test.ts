@@ -1,11 +1,12 @@
 // The log's file: no line is lost when it is put aside, no more files are kept than was said, and who reads on across
 // files is shown each line once.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openLog } from '../../src/base/node/log.ts'
+import { openLog, WAITING_BYTES_MAX } from '../../src/base/node/log.ts'
 import { tailLog } from '../../src/methods/logs.ts'
 
 let folder: string
@@ -147,4 +148,43 @@ test('how large the file was before the start counts', async () => {
   expect(names()).toEqual(['gateway.log'])
   await written(openLog(path, bounds), 9, 15)
   expect(names()).toEqual(['gateway.log', 'gateway.log.1'])
+})
+
+/** Lines of 40 MB for a disk that is full; says what is kept of them, and ends. */
+const ON_A_FULL_DISK = `
+import { openLog, WAITING_BYTES_MAX } from ${JSON.stringify(new URL('../../src/base/node/log.ts', import.meta.url).href)}
+const log = openLog('/dev/full', { level: 'info', bytesMax: 1e9, filesMax: 1 })
+const used = () => {
+  gc()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+const before = used()
+for (let count = 0; count < 40_000; count += 1) {
+  log.log('info', 'x'.repeat(1_000))
+  if (count % 100 === 0) await new Promise(resolve => setImmediate(resolve))
+}
+console.log(used() - before)
+log.flush()
+process.exit()
+`
+
+test('a full disk neither fills the memory with lines nor keeps the gateway from its end', () => {
+  const args = ['--expose-gc', '--input-type=module', '-e', ON_A_FULL_DISK]
+  const kept = Number(execFileSync(process.execPath, args, { timeout: 30_000, encoding: 'utf8' }))
+  expect(kept).toBeLessThan(10 * WAITING_BYTES_MAX)
+})
+
+test('what a disk refused is written in order once it takes lines again', async () => {
+  const log = openLog(path, { level: 'info', bytesMax: 1_000_000, filesMax: 1 })
+  log.flush()
+  rmSync(join(folder, 'logs'), { recursive: true, force: true })
+  for (const number of upTo(10)) {
+    log.log('info', 'a line', { number })
+    await turnOfTheLoop()
+  }
+  mkdirSync(join(folder, 'logs'))
+  await written(log, 10, 11)
+  expect(numbersIn(path)).toEqual(upTo(11))
+  log.flush()
 })

@@ -1,7 +1,18 @@
 // The log: JSON lines in a file, 0600. One that has grown is put aside under a number, whole, and a new one is begun, whose
 // first line says how many bytes went before it: so a byte has one place in the whole log, whatever is put aside, removed
 // or started anew. The oldest goes. No secret is ever given to it.
-import { appendFileSync, closeSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  write,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
 
@@ -33,7 +44,7 @@ export interface LogFile {
     readonly read: (part: LogPart, start: number) => Buffer
   }
   set(bounds: LogBounds): void
-  /** Writes what is still in memory. */
+  /** Writes what is still in memory, tried once, and lets the file go; a later line takes it up again. */
   flush(): void
 }
 
@@ -47,7 +58,7 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
   let fullAt = bytesMax
   /** Lines that come while the last ones of the present file are on their way to the disk. */
   let held: string[] | undefined
-  const write = (line: string) => {
+  const put = (line: string) => {
     if (held) {
       held.push(line)
       return
@@ -63,17 +74,22 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
     const end = before + Math.max(bytes, headOf(path)?.size ?? 0)
     const first = firstLine(end)
     if (isWritten && putAside(path, filesMax, first)) {
-      destination.end()
-      destination = destinationOn(path, goOn)
+      destination.flush()
       before = end
       bytes = Buffer.byteLength(first)
     }
     // Where the disk refuses it goes on in the one file, and is tried again after as much again.
     fullAt = bytes + bytesMax
-    for (const line of lines) write(line)
+    for (const line of lines) put(line)
   }
-  let destination = destinationOn(path, goOn)
-  const logger = pino({ level: bounds.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
+  const destination = new Destination(path, goOn)
+  const flush = () => {
+    for (const line of held ?? []) destination.write(line)
+    held = undefined
+    destination.flush()
+  }
+  process.on('exit', flush)
+  const logger = pino({ level: bounds.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: put })
   return {
     written: { path, parts: () => partsOf(path), read: ({ file, size }, start) => readPart(file, start, size) },
     log: (at, message, fields) => logger[at](fields ?? {}, message),
@@ -85,31 +101,85 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
       removeFrom(path, filesMax + 1)
     },
     flush: () => {
-      try {
-        for (const line of held ?? []) destination.write(line)
-        held = undefined
-        destination.flushSync()
-      } catch {
-        // The disk refuses: there is nowhere to say it.
-      }
+      process.off('exit', flush)
+      flush()
     },
   }
 }
 
-/** A log that cannot be written must not stop the gateway; the disk's state shows in the store. */
-function destinationOn(path: string, idle: (isWritten: boolean) => void) {
-  const destination = pino.destination({ dest: opened(path), sync: false })
-  destination.on('error', () => idle(false))
-  destination.on('drain', () => idle(true))
-  return destination
-}
+/** Bytes that wait for a disk that refuses them; what comes beyond is left out. */
+export const WAITING_BYTES_MAX = 1_048_576
 
-/** Open from the start, so that what is flushed right after it is written too. */
-function opened(path: string): number | string {
-  try {
-    return openSync(path, 'a', 0o600)
-  } catch {
-    return path
+/** A log that cannot be written must not stop the gateway, nor its end, nor fill its memory; the disk's state shows in the store. */
+class Destination {
+  readonly #path: string
+  readonly #idle: (isWritten: boolean) => void
+  #file: number | undefined
+  #waiting: Buffer[] = []
+  #bytes = 0
+  #isWriting = false
+  #isLeaving = false
+
+  /** `idle` hears when all that waited is written, and when the disk refused; what it refused is tried again with the next line. */
+  constructor(path: string, idle: (isWritten: boolean) => void) {
+    this.#path = path
+    this.#idle = idle
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.from(line)
+    this.#isLeaving = false
+    if (this.#bytes + bytes.length <= WAITING_BYTES_MAX) {
+      this.#waiting.push(bytes)
+      this.#bytes += bytes.length
+    }
+    if (!this.#isWriting) this.#next()
+  }
+
+  flush(): void {
+    this.#isLeaving = true
+    // What is being written already is on its way, and lets the file go at its end.
+    const [first = Buffer.alloc(0), ...others] = this.#waiting
+    let rest = this.#isWriting ? Buffer.concat(others) : Buffer.concat([first, ...others])
+    this.#waiting = this.#isWriting ? [first] : []
+    this.#bytes = this.#isWriting ? first.length : 0
+    try {
+      while (rest.length > 0) rest = rest.subarray(writeSync(this.#opened(), rest))
+    } catch {
+      // The disk refuses: there is nowhere to say it.
+    }
+    this.#leave()
+  }
+
+  #next(): void {
+    this.#isWriting = true
+    const done = (error: unknown, count = 0) => {
+      this.#isWriting = false
+      const [bytes = Buffer.alloc(0)] = this.#waiting
+      this.#waiting[0] = bytes.subarray(count)
+      this.#bytes -= count
+      if (!error && this.#bytes > 0) return this.#next()
+      this.#leave()
+      this.#idle(!error)
+    }
+    const all = Buffer.concat(this.#waiting)
+    this.#waiting = [all]
+    try {
+      write(this.#opened(), all, done)
+    } catch (error) {
+      setImmediate(done, error)
+    }
+  }
+
+  #leave(): void {
+    if (!this.#isLeaving || this.#isWriting || this.#file === undefined) return
+    closeSync(this.#file)
+    this.#file = undefined
+  }
+
+  #opened(): number {
+    this.#file ??= openSync(this.#path, 'a', 0o600)
+    return this.#file
   }
 }
 
