@@ -67,13 +67,18 @@ export function openClient(options: ClientOptions): Client {
 }
 
 export function clientOver(link: Link, clock: Clock): Client {
+  const closed = new AbortController()
   return {
-    call: (method, params, options = {}) => repeated(link, clock, { method, params, ...options }) as never,
+    call: (method, params, options = {}) =>
+      repeated(link, clock, { method, params, ...options, closed: closed.signal }) as never,
     listen: (listener, { since } = {}) => {
       const { event = ignore, caughtUp = ignore, tooOld = ignore } = listener
       return link.listen({ event, caughtUp, tooOld }, since)
     },
-    close: () => link.close(),
+    close: () => {
+      closed.abort()
+      link.close()
+    },
   }
 }
 
@@ -82,27 +87,35 @@ const ignore = () => undefined
 interface Repeated extends ClientCallOptions {
   readonly method: string
   readonly params: unknown
+  readonly closed: AbortSignal
 }
 
 async function repeated(link: Link, clock: Clock, wanted: Repeated): Promise<unknown> {
-  const { method, params, key, timeoutMs, signal } = wanted
+  const { method, params, key, timeoutMs, signal, closed } = wanted
   if (signal?.aborted) throw new SluiceError('CANCELLED', 'Stopped before it was sent.', { outcome: 'not-started' })
   const ended = new AbortController()
+  // A link that is still being made hears of no end.
+  const { promise: over, reject } = Promise.withResolvers<never>()
   const end = (code: 'CANCELLED' | 'TIMEOUT', how: string) => {
     const message = `${how} Only the wait ended: the gateway may still do it.`
-    ended.abort(new SluiceError(code, message, { outcome: 'unknown' }))
+    const error = new SluiceError(code, message, { outcome: 'unknown' })
+    ended.abort(error)
+    reject(error)
   }
   const stop = () => end('CANCELLED', `Stopped waiting for ${method}.`)
+  const close = () => end('CANCELLED', 'The client was closed.')
   signal?.addEventListener('abort', stop, { once: true })
+  closed.addEventListener('abort', close, { once: true })
   const timer =
     timeoutMs === undefined
       ? undefined
       : clock.after(timeoutMs, () => end('TIMEOUT', `${method} was not answered within ${timeoutMs} ms.`))
   try {
-    return await tried(link, clock, { method, params, key, signal: ended.signal })
+    return await Promise.race([tried(link, clock, { method, params, key, signal: ended.signal }), over])
   } finally {
     timer?.cancel()
     signal?.removeEventListener('abort', stop)
+    closed.removeEventListener('abort', close)
   }
 }
 

@@ -30,6 +30,7 @@ export class Replay {
   /** Up to where all was handed on; undefined while no gateway has said where it stands. */
   #seq: number | undefined
   #client: Followed | undefined
+  #unlisten: () => void = () => undefined
   /** Durable events that came while what was before them is asked for. */
   #held: GatewayEvent[] | undefined
 
@@ -44,7 +45,8 @@ export class Replay {
     const isFirst = this.#client === undefined
     this.#client = client
     this.#seq ??= isFirst ? standOf(client) : undefined
-    client.onEvent(event => {
+    this.#unlisten()
+    this.#unlisten = client.onEvent(event => {
       if (this.#client === client) this.#hear(event)
     })
     if (isFirst && this.#seq === undefined) return
@@ -55,6 +57,7 @@ export class Replay {
   /** Nothing more is told. */
   end(): void {
     this.#client = undefined
+    this.#unlisten()
   }
 
   #hear(event: GatewayEvent): void {

@@ -182,6 +182,30 @@ describe('repeating', () => {
   })
 })
 
+describe('a gateway that does not answer the handshake', () => {
+  const silent = () => ({ send: () => undefined, close: () => undefined, addEventListener: () => undefined })
+  const opened = () => {
+    const clock = new FakeClock()
+    return { clock, client: openClient({ url: 'ws://127.0.0.1:1', clock, openSocket: silent }) }
+  }
+
+  test('W6: holds a call no longer than it said', async () => {
+    const { clock, client } = opened()
+    const call = client.call('health', {}, { timeoutMs: 50 })
+    const ended = expect(call).rejects.toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' })
+    await clock.advance(50)
+    await within(ended, 'the end of the wait')
+  })
+
+  test('W6: holds no call of a client that was closed, also not one that would be made again', async () => {
+    const { client } = opened()
+    const call = client.call('cron.add', job('a'), { key: 'k' })
+    client.close()
+    const ended = expect(call).rejects.toMatchObject({ code: 'CANCELLED', outcome: 'unknown' })
+    await within(ended, 'the end of the wait')
+  })
+})
+
 test('an address of another kind is refused in words', () => {
   expect(() => openClient({ url: 'ftp://x' })).toThrow(/no address of a gateway; an example: http/)
 })

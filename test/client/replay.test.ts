@@ -34,6 +34,10 @@ class Gateway {
     }
   }
 
+  get listenerCount(): number {
+    return this.#listeners.size
+  }
+
   say(event: GatewayEvent): void {
     for (const listener of this.#listeners) listener(event)
   }
@@ -63,7 +67,10 @@ class Gateway {
     }
     return {
       hello: { snapshot: hello },
-      onEvent: (listener: (event: GatewayEvent) => void) => listeners.add(listener),
+      onEvent: (listener: (event: GatewayEvent) => void) => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
       call,
     } as unknown as GatewayClient
   }
@@ -261,5 +268,13 @@ describe('replay', () => {
     gateway.lastSeq = 5
     gateway.tell(5)
     expect(heard).toEqual(['too old', 5])
+  })
+
+  test('of a connection that goes on nothing is kept once it has ended', () => {
+    const { gateway, replay } = listening()
+    replay.follow(gateway.connect())
+    expect(gateway.listenerCount).toBe(1)
+    replay.end()
+    expect(gateway.listenerCount).toBe(0)
   })
 })
