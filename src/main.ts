@@ -22,7 +22,10 @@ const RESTART_EXPECTED_MS = 1_500
 const LAUNCHER_PATH = '../bin/sluice'
 
 /** A stream is opened when it is first looked at: that costs milliseconds, and few commands need all three. */
-function outputOf(open: () => NodeJS.WriteStream, lost: (error: NodeJS.ErrnoException) => void): Output {
+function outputOf(
+  open: () => NodeJS.WriteStream,
+  lost: (error: NodeJS.ErrnoException) => void = () => undefined,
+): Output {
   let opened: NodeJS.WriteStream | undefined
   const stream = () => {
     opened ??= open().on('error', lost)
@@ -79,10 +82,7 @@ async function makeShell(args: readonly string[]): Promise<Shell> {
   const isPlain = process.env.NO_COLOR || process.env.TERM === 'dumb' || args.includes('--no-color')
   const shell: Shell = {
     stdout: outputOf(() => process.stdout, unread),
-    stderr: outputOf(
-      () => process.stderr,
-      () => undefined,
-    ),
+    stderr: outputOf(() => process.stderr),
     stdin: input,
     color: process.stdout.isTTY === true && !isPlain,
     clock: nodeClock,

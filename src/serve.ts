@@ -93,10 +93,7 @@ export function serve(
         const end = house.hub.listen(listener)
         // Clients expect a fresh picture after each connect; who has left by then must not have a closed store asked.
         const picture = clock.after(0, () => listener(house.healthEvent()))
-        return () => {
-          picture.cancel()
-          end()
-        }
+        return () => [picture.cancel(), end()]
       },
       admit: (params, peer) => {
         const admitted = (entry: Entry<HouseTurn>) => admissionOf(entry, params.client.id)

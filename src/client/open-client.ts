@@ -70,7 +70,10 @@ export function clientOver(link: Link, clock: Clock): Client {
   const closed = new AbortController()
   return {
     call: (method, params, options = {}) =>
-      repeated(link, clock, { method, params, ...options, closed: closed.signal }) as never,
+      repeated(link, clock, {
+        ...{ method, params, ...options },
+        signal: AbortSignal.any([closed.signal, ...(options.signal ? [options.signal] : [])]),
+      }) as never,
     listen: (listener, { since } = {}) => {
       const { event = ignore, caughtUp = ignore, tooOld = ignore } = listener
       return link.listen({ event, caughtUp, tooOld }, since)
@@ -87,12 +90,12 @@ const ignore = () => undefined
 interface Repeated extends ClientCallOptions {
   readonly method: string
   readonly params: unknown
-  readonly closed: AbortSignal
+  readonly signal: AbortSignal
 }
 
 async function repeated(link: Link, clock: Clock, wanted: Repeated): Promise<unknown> {
-  const { method, params, key, timeoutMs, signal, closed } = wanted
-  if (signal?.aborted) throw new SluiceError('CANCELLED', 'Stopped before it was sent.', { outcome: 'not-started' })
+  const { method, params, key, timeoutMs, signal } = wanted
+  if (signal.aborted) throw new SluiceError('CANCELLED', 'Stopped before it was sent.', { outcome: 'not-started' })
   const ended = new AbortController()
   // A link that is still being made hears of no end.
   const { promise: over, reject } = Promise.withResolvers<never>()
@@ -103,9 +106,7 @@ async function repeated(link: Link, clock: Clock, wanted: Repeated): Promise<unk
     reject(error)
   }
   const stop = () => end('CANCELLED', `Stopped waiting for ${method}.`)
-  const close = () => end('CANCELLED', 'The client was closed.')
-  signal?.addEventListener('abort', stop, { once: true })
-  closed.addEventListener('abort', close, { once: true })
+  signal.addEventListener('abort', stop, { once: true })
   const timer =
     timeoutMs === undefined
       ? undefined
@@ -114,8 +115,7 @@ async function repeated(link: Link, clock: Clock, wanted: Repeated): Promise<unk
     return await Promise.race([tried(link, clock, { method, params, key, signal: ended.signal }), over])
   } finally {
     timer?.cancel()
-    signal?.removeEventListener('abort', stop)
-    closed.removeEventListener('abort', close)
+    signal.removeEventListener('abort', stop)
   }
 }
 

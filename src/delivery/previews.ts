@@ -3,7 +3,6 @@
 // the newest text there is, at most so often as the channel takes it, and never after its reply is owed. All of this is
 // for show: nobody waits for it, and nothing is lost with it.
 import { SECOND } from '../base/durations.ts'
-import { asSluiceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../base/world.ts'
 import { type AgentEvent, type ChatEvent, runOfStream } from '../protocol/events.ts'
 import type { Route, Store } from '../store/port.ts'
@@ -45,30 +44,20 @@ export class Previews {
   readonly #parts: PreviewParts
   /** By session; undefined for a turn that nobody is shown. */
   readonly #shown = new Map<string, Shown | undefined>()
-  #isStopped = false
 
   constructor(parts: PreviewParts) {
     this.#parts = parts
   }
 
-  /** Never waits, and does not throw: where the store cannot be read nothing is shown. */
-  hear(event: { readonly event: string; readonly payload: unknown }): void {
-    try {
-      this.#hear(event)
-    } catch (error) {
-      if (asSluiceError(error).code !== 'STORE_FAILED') throw error
-    }
-  }
-
-  stop(): void {
-    this.#isStopped = true
-    for (const session of [...this.#shown.keys()]) this.#end(session)
-  }
-
-  #hear({ event, payload }: { readonly event: string; readonly payload: unknown }): void {
+  /** Never waits. */
+  hear({ event, payload }: { readonly event: string; readonly payload: unknown }): void {
     if (event === 'agent') this.#hearAgent(payload as AgentEvent)
     if (event === 'chat') this.#hearChat(payload as ChatEvent)
     if (event === 'exec.approval.requested') this.#rest(payload as { request: { sessionKey: string } })
+  }
+
+  stop(): void {
+    for (const session of [...this.#shown.keys()]) this.#end(session)
   }
 
   #hearAgent({ runId, session, stream, data }: AgentEvent): void {
@@ -109,9 +98,8 @@ export class Previews {
     this.#breakOff(shown).catch(() => undefined)
   }
 
-  /** Where a turn was stopped and its person is owed nothing more, the preview says so itself, while the store is open. */
+  /** Where a turn was stopped and its person is owed nothing more, the preview says so itself. Rejects once the store is closed. */
   async #breakOff(shown: Shown): Promise<void> {
-    if (this.#isStopped) return
     const { runId, last, deliverer, intervalMs = 0 } = shown
     const { read } = this.#parts.store
     const { reply, preview } = replyIds(runId)

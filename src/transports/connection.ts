@@ -181,19 +181,16 @@ export class Connection {
     }
     const peer = { ...this.#ends.from, nonce: this.#nonce }
     // Where the store cannot be read nobody can be let in, and that ends nothing but this connection.
+    const decided = (admission: Admission) => {
+      if (!this.#gone.signal.aborted) this.#admitted(frame.id, checked.params, admission)
+    }
     const failed = (error: unknown) => this.#refuse(frame.id, toWireError(error))
     try {
       const admission = this.#parts.admit(checked.params, peer)
-      if (!(admission instanceof Promise)) {
-        this.#admitted(frame.id, checked.params, admission)
-        return
-      }
-      this.#handshake = 'deciding'
-      admission
-        .then(decided => {
-          if (!this.#gone.signal.aborted) this.#admitted(frame.id, checked.params, decided)
-        })
-        .catch(failed)
+      if (admission instanceof Promise) {
+        this.#handshake = 'deciding'
+        admission.then(decided).catch(failed)
+      } else decided(admission)
     } catch (error) {
       failed(error)
     }

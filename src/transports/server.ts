@@ -189,18 +189,14 @@ export class GatewayServer {
 
   #pageFor(request: IncomingMessage, from: From): Page | undefined {
     const path = (request.url ?? '/').split('?')[0] as string
-    const page = this.#shown({ path, authorization: request.headers.authorization, from })
+    let page: Page | undefined
+    try {
+      page = this.#options.page({ path, authorization: request.headers.authorization, from })
+    } catch (error) {
+      page = plain(503, `${asSluiceError(error).message}\n`)
+    }
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     return page && !isRead && page.status !== 401 ? plain(405, 'Method Not Allowed') : page
-  }
-
-  /** Where the store cannot be read the page says so. */
-  #shown(request: PageRequest): Page | undefined {
-    try {
-      return this.#options.page(request)
-    } catch (error) {
-      return plain(503, `${asSluiceError(error).message}\n`)
-    }
   }
 }
 

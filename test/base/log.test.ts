@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openLog, WAITING_BYTES_MAX } from '../../src/base/node/log.ts'
+import { openLog, WAITING_LENGTH_MAX } from '../../src/base/node/log.ts'
 import { tailLog } from '../../src/methods/logs.ts'
 
 let folder: string
@@ -152,7 +152,7 @@ test('how large the file was before the start counts', async () => {
 
 /** Lines of 40 MB for a disk that is full; says what is kept of them, and ends. */
 const ON_A_FULL_DISK = `
-import { openLog, WAITING_BYTES_MAX } from ${JSON.stringify(new URL('../../src/base/node/log.ts', import.meta.url).href)}
+import { openLog, WAITING_LENGTH_MAX } from ${JSON.stringify(new URL('../../src/base/node/log.ts', import.meta.url).href)}
 const log = openLog('/dev/full', { level: 'info', bytesMax: 1e9, filesMax: 1 })
 const used = () => {
   gc()
@@ -172,7 +172,7 @@ process.exit()
 test('a full disk neither fills the memory with lines nor keeps the gateway from its end', () => {
   const args = ['--expose-gc', '--input-type=module', '-e', ON_A_FULL_DISK]
   const kept = Number(execFileSync(process.execPath, args, { timeout: 30_000, encoding: 'utf8' }))
-  expect(kept).toBeLessThan(10 * WAITING_BYTES_MAX)
+  expect(kept).toBeLessThan(10 * WAITING_LENGTH_MAX)
 })
 
 test('what a disk refused is written in order once it takes lines again', async () => {

@@ -2,6 +2,7 @@
 // first line says how many bytes went before it: so a byte has one place in the whole log, whatever is put aside, removed
 // or started anew. The oldest goes. No secret is ever given to it.
 import {
+  appendFile,
   appendFileSync,
   closeSync,
   mkdirSync,
@@ -10,8 +11,6 @@ import {
   renameSync,
   rmSync,
   statSync,
-  write,
-  writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
@@ -44,7 +43,7 @@ export interface LogFile {
     readonly read: (part: LogPart, start: number) => Buffer
   }
   set(bounds: LogBounds): void
-  /** Writes what is still in memory, tried once, and lets the file go; a later line takes it up again. */
+  /** Writes what is still in memory, tried once: for the end. */
   flush(): void
 }
 
@@ -74,7 +73,6 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
     const end = before + Math.max(bytes, headOf(path)?.size ?? 0)
     const first = firstLine(end)
     if (isWritten && putAside(path, filesMax, first)) {
-      destination.flush()
       before = end
       bytes = Buffer.byteLength(first)
     }
@@ -107,79 +105,47 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
   }
 }
 
-/** Bytes that wait for a disk that refuses them; what comes beyond is left out. */
-export const WAITING_BYTES_MAX = 1_048_576
+/** Characters that wait for a disk that refuses them; a line that comes beyond is left out. */
+export const WAITING_LENGTH_MAX = 1_048_576
 
 /** A log that cannot be written must not stop the gateway, nor its end, nor fill its memory; the disk's state shows in the store. */
 class Destination {
   readonly #path: string
   readonly #idle: (isWritten: boolean) => void
-  #file: number | undefined
-  #waiting: Buffer[] = []
-  #bytes = 0
-  #isWriting = false
-  #isLeaving = false
+  #waiting = ''
+  #underWay = ''
 
-  /** `idle` hears when all that waited is written, and when the disk refused; what it refused is tried again with the next line. */
+  /** `idle` hears when all that waited is written, and when the disk refused; that is tried again with the next line. */
   constructor(path: string, idle: (isWritten: boolean) => void) {
     this.#path = path
     this.#idle = idle
   }
 
   write(line: string): void {
-    const bytes = Buffer.from(line)
-    this.#isLeaving = false
-    if (this.#bytes + bytes.length <= WAITING_BYTES_MAX) {
-      this.#waiting.push(bytes)
-      this.#bytes += bytes.length
-    }
-    if (!this.#isWriting) this.#next()
+    const length = this.#underWay.length + this.#waiting.length + line.length
+    if (length <= WAITING_LENGTH_MAX) this.#waiting += line
+    if (this.#underWay === '') this.#next()
   }
 
+  /** Tries once; what is being written already is on its way. */
   flush(): void {
-    this.#isLeaving = true
-    // What is being written already is on its way, and lets the file go at its end.
-    const [first = Buffer.alloc(0), ...others] = this.#waiting
-    let rest = this.#isWriting ? Buffer.concat(others) : Buffer.concat([first, ...others])
-    this.#waiting = this.#isWriting ? [first] : []
-    this.#bytes = this.#isWriting ? first.length : 0
     try {
-      while (rest.length > 0) rest = rest.subarray(writeSync(this.#opened(), rest))
+      appendFileSync(this.#path, this.#waiting, { mode: 0o600 })
+      this.#waiting = ''
     } catch {
       // The disk refuses: there is nowhere to say it.
     }
-    this.#leave()
   }
 
   #next(): void {
-    this.#isWriting = true
-    const done = (error: unknown, count = 0) => {
-      this.#isWriting = false
-      const [bytes = Buffer.alloc(0)] = this.#waiting
-      this.#waiting[0] = bytes.subarray(count)
-      this.#bytes -= count
-      if (!error && this.#bytes > 0) return this.#next()
-      this.#leave()
-      this.#idle(!error)
-    }
-    const all = Buffer.concat(this.#waiting)
-    this.#waiting = [all]
-    try {
-      write(this.#opened(), all, done)
-    } catch (error) {
-      setImmediate(done, error)
-    }
-  }
-
-  #leave(): void {
-    if (!this.#isLeaving || this.#isWriting || this.#file === undefined) return
-    closeSync(this.#file)
-    this.#file = undefined
-  }
-
-  #opened(): number {
-    this.#file ??= openSync(this.#path, 'a', 0o600)
-    return this.#file
+    this.#underWay = this.#waiting
+    this.#waiting = ''
+    appendFile(this.#path, this.#underWay, { mode: 0o600 }, error => {
+      if (error) this.#waiting = this.#underWay + this.#waiting
+      this.#underWay = ''
+      if (!error && this.#waiting !== '') this.#next()
+      else this.#idle(!error)
+    })
   }
 }
 
