@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FILE_LINES_MAX = 500
-const SRC_LINES_MAX = 45_500
+const SRC_LINES_MAX = 46_000
 const PUBLISHED_DEPENDENCIES_MAX = 32
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
