@@ -190,7 +190,7 @@ test('T4: of 50 members of a group those are heard who name or answer the bot; t
   await Promise.all(others.map(other => rig.taken(other.write('lunch?', { group }))))
   second?.write('and me', { group, replyTo: messageId })
   await rig.told(group.id, /and me/)
-  expect(rig.texts(group.id)).toEqual(['[Member 0] hello', '[Member 1] and me'])
+  expect(rig.texts(group.id)).toEqual(['[Member 0] hello', '[Member 1, answers you: “Member 0  hello”] and me'])
   const { dropped } = await rig.fares(() => true)
   expect((dropped.unaddressed ?? 0) - (before.dropped.unaddressed ?? 0)).toBe(others.length)
 })

@@ -173,7 +173,8 @@ function outage(job: JobBook, state: string): { says?: string; pauses: boolean }
   }
   const failures = job.outage.failures + 1
   job.outage = { failures, alerted: wasTold || failureAlert }
-  const pauses = failures === pauseAfterFailures
+  // A run by hand of a job that is off switches nothing off.
+  const pauses = job.on && pauseAfterFailures > 0 && failures >= pauseAfterFailures
   const says = pauses ? 'switched off' : wasTold ? undefined : 'failed'
   return { pauses, ...(failureAlert && says !== undefined && { says }) }
 }
