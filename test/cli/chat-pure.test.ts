@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { whatWouldRun } from '../../src/cli/approvals.ts'
+import { Canvas } from '../../src/cli/chat/canvas.ts'
 import { readCommand } from '../../src/cli/chat/commands.ts'
 import { applyKey, type Editor, EMPTY_EDITOR } from '../../src/cli/chat/editor.ts'
 import { Flow } from '../../src/cli/chat/flow.ts'
@@ -250,6 +251,22 @@ describe('text on the screen', () => {
     const out = repaint(drawn, { committed: [{ text: 'done', tone: 'plain' }], next, columns: 40 }, paintFor(false))
     expect(out).toBe('\u001b[?25l\r\u001b[3A\u001b[Jdone\r\n> \r\u001b[2C\u001b[?25h')
   })
+})
+
+test('what stands below the conversation and is wider than the terminal takes one row, and no other row is erased', () => {
+  const written: string[] = []
+  const columns = 20
+  const size = () => ({ columns, rows: 24 })
+  const canvas = new Canvas({ write: text => void written.push(text), size, paint: paintFor(false) })
+  canvas.show({ kind: 'tool-start', callId: '1', label: 'cron add '.repeat(7) })
+  canvas.notes = [`> ${'日本'.repeat(20)} (queued, 1 ahead)`]
+  canvas.draw()
+  canvas.draw()
+  const [first = '', second = ''] = written
+  const above = first.replace('\u001b[?25l', '').split('\r\n').slice(0, -1)
+  expect(above).toHaveLength(2)
+  for (const row of above) expect(textWidth(row)).toBeLessThanOrEqual(columns)
+  expect(second.startsWith('\u001b[?25l\r\u001b[2A\u001b[J')).toBe(true)
 })
 
 function isDangerous(character: string): boolean {

@@ -1,7 +1,7 @@
 // What is on the screen of a chat: rows that are done, and below them the live area. Turns marks of the transcript into
 // rows, and decides what the live area shows. Draws through one function that takes characters; owns no connection.
 import type { Paint } from '../text/paint.ts'
-import { wrap } from '../text/width.ts'
+import { truncate, wrap } from '../text/width.ts'
 import { type Editor, EMPTY_EDITOR } from './editor.ts'
 import { Flow } from './flow.ts'
 import { erase, type Live, type Row, repaint, type Tone } from './live-area.ts'
@@ -123,7 +123,9 @@ export class Canvas {
       ...(open === undefined ? [] : [{ text: open, tone: 'plain' as const }]),
       ...[...this.#tools.values()].map(label => ({ text: `· ${label} …`, tone: 'dim' as const })),
       ...this.notes.map(text => ({ text, tone: 'dim' as const })),
-    ].slice(-Math.max(1, rows - ROWS_LEFT_FREE))
+    ]
+      .slice(-Math.max(1, rows - ROWS_LEFT_FREE))
+      .map(({ text, tone }) => ({ text: truncate(text, columns), tone }))
     const prompt = layoutPrompt(this.editor, { columns, rowsMax: Math.max(1, rows - ROWS_LEFT_FREE - above.length) })
     return {
       rows: [...above, ...prompt.rows.map(text => ({ text, tone: 'bold' as const }))],

@@ -1,7 +1,7 @@
 // The bottom of the screen that is drawn over and over: an open row, notes, the prompt. Whole rows above it are written
 // once and then belong to the terminal's scrollback. Pure: from what was drawn and what shall be, the characters to write.
 import type { Paint } from '../text/paint.ts'
-import { graphemes, graphemeWidth, textWidth, truncate } from '../text/width.ts'
+import { graphemes, graphemeWidth, textWidth } from '../text/width.ts'
 
 export type Tone = keyof Paint | 'plain'
 
@@ -11,6 +11,7 @@ export interface Row {
 }
 
 export interface Live {
+  /** None wider than the terminal when it is drawn: the terminal would break it, and what is above be erased with it. */
   readonly rows: readonly Row[]
   readonly cursor: { readonly row: number; readonly column: number }
 }
@@ -30,7 +31,7 @@ export function repaint(
   const { committed, next, columns } = change
   const painted = ({ text, tone }: Row) => (tone === 'plain' ? text : paint[tone](text))
   const whole = committed.map(row => `${painted(row)}\r\n`).join('')
-  const live = next.rows.map(row => painted({ ...row, text: truncate(row.text, columns) })).join('\r\n')
+  const live = next.rows.map(painted).join('\r\n')
   const below = next.rows.length - 1 - next.cursor.row
   return [
     HIDE,

@@ -133,12 +133,8 @@ class ChatScreen {
   }
 
   async #unread(): Promise<void> {
-    const chat = {
-      sessionKey: this.#sessionKey,
-      zone: this.#zone,
-      transcript: this.#transcript,
-      clock: this.#shell.clock,
-    }
+    const [sessionKey, transcript] = [this.#sessionKey, this.#transcript]
+    const chat = { sessionKey, transcript, zone: this.#zone, clock: this.#shell.clock }
     await showUnread(this.#link, chat, lines => {
       for (const line of lines) this.#canvas.say(line, 'yellow')
       this.#canvas.space()
@@ -264,11 +260,8 @@ class ChatScreen {
   }
 
   async #stopRuns(runId?: string): Promise<void> {
-    const { aborted } = await this.#link.call(
-      'chat.abort',
-      { sessionKey: this.#sessionKey, ...(runId && { runId }) },
-      CALL,
-    )
+    const params = { sessionKey: this.#sessionKey, ...(runId && { runId }) }
+    const { aborted } = await this.#link.call('chat.abort', params, CALL)
     // What was stopped is told by its own event.
     if (!aborted) {
       this.#canvas.say('Nothing is running.', 'dim')
@@ -343,11 +336,8 @@ class ChatScreen {
   #showEnd(mark: Extract<Mark, { kind: 'ended' }>): void {
     this.#unfinished.delete(mark.runId)
     if (mark.how !== 'stopped') void markRead(this.#link, [replyId(mark.runId)])
-    if (mark.note)
-      this.#canvas.say(
-        sanitizeLine(mark.how === 'failed' ? `✗ ${mark.note.replace(/^Error: /, '')}` : `· ${mark.note}`),
-        mark.how === 'failed' ? 'red' : 'dim',
-      )
+    const [sign, tone] = mark.how === 'failed' ? (['✗', 'red'] as const) : (['·', 'dim'] as const)
+    if (mark.note) this.#canvas.say(sanitizeLine(`${sign} ${mark.note.replace(/^Error: /, '')}`), tone)
     this.#canvas.space()
   }
 
