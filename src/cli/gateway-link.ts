@@ -17,16 +17,18 @@ export interface Link {
   readonly call: GatewayClient['call']
   /** The same as options, for calls that wish for more. */
   readonly options: CallOptions
+  /** From here on nothing tells that the command waits: it is its work to. */
+  endProgress(): void
 }
 
 /** Connects, runs and closes; Ctrl-C meanwhile ends the process, as the work asked for is the gateway's own. */
 export async function withGateway<T>(args: Arguments, shell: Shell, run: (link: Link) => Promise<T>): Promise<T> {
   const timeoutMs = args.whole('timeout', { min: 1, max: TIMEOUT_MS_MAX }) ?? TIMEOUT_MS_DEFAULT
-  return withProgress(shell, 'waiting for the gateway', async () => {
+  return withProgress(shell, 'waiting for the gateway', async endProgress => {
     const client = await connectFor(args, shell, timeoutMs)
     try {
       const options = { timeoutMs }
-      return await run({ client, options, call: (method, params) => client.call(method, params, options) })
+      return await run({ client, options, call: (method, params) => client.call(method, params, options), endProgress })
     } finally {
       client.close()
     }
@@ -44,8 +46,8 @@ export function connectFor(args: Arguments, shell: Shell, timeoutMs = TIMEOUT_MS
 }
 
 /** Shows on a terminal's stderr that something takes long, and for how long; takes the line away at the end. */
-export async function withProgress<T>(shell: Shell, what: string, run: () => Promise<T>): Promise<T> {
-  if (!shell.stderr.isTTY) return run()
+export async function withProgress<T>(shell: Shell, what: string, run: (end: () => void) => Promise<T>): Promise<T> {
+  if (!shell.stderr.isTTY) return run(() => undefined)
   const startedMs = shell.clock.monotonic()
   let shown = false
   const show = () => {
@@ -54,12 +56,12 @@ export async function withProgress<T>(shell: Shell, what: string, run: () => Pro
     timer = shell.clock.after(SECOND, show)
   }
   let timer = shell.clock.after(QUIET_MS_MAX, show)
-  try {
-    return await run()
-  } finally {
+  const end = () => {
     timer.cancel()
     if (shown) shell.stderr.write('\r\u001b[K')
+    shown = false
   }
+  return await run(end).finally(end)
 }
 
 export function writeJson(shell: Shell, value: unknown): void {

@@ -1,5 +1,6 @@
 // `sluice logs`: the end of the log in plain lines, then what follows; no control character of it reaches the terminal.
 import { expect, test } from 'vitest'
+import { SluiceError } from '../../src/base/errors.ts'
 import type { GatewayClient } from '../../src/client/client.ts'
 import { FakeClock, settled } from '../fakes/clock.ts'
 import { run, testShell } from './test-shell.ts'
@@ -16,7 +17,9 @@ function shellOn(answers: object[]) {
   const asked: object[] = []
   const call = async (_: string, params: object) => {
     asked.push(params)
-    return answers.shift() ?? { cursor: 99, lines: [] }
+    const answer = answers.shift() ?? { cursor: 99, lines: [] }
+    if (answer instanceof Error) throw answer
+    return answer
   }
   shell.connect = async () => ({ call, close: () => undefined }) as unknown as GatewayClient
   return { shell, clock, asked }
@@ -50,6 +53,31 @@ test('--follow asks from where it was, and ends with Ctrl-C', async () => {
   expect(asked).toEqual([{ limit: 200 }, { cursor: 5, ...all }, { cursor: 9, ...all }])
   expect(shell.out.match(/one|two|three/g)).toEqual(['one', 'two', 'three'])
   expect(shell.err).toContain('The log begins anew.')
+  shell.interrupt()
+  expect(await ended).toBe(0)
+})
+
+test('--follow on a terminal goes on over a restart of the gateway, and says once that it waits', async () => {
+  const answers: object[] = [{ cursor: 5, lines: [line('one')] }]
+  const { shell, clock, asked } = shellOn(answers)
+  const terminal = { ...shell.stderr, isTTY: true }
+  Object.assign(shell, { stderr: terminal })
+  const connected = shell.connect
+  const ended = run(shell, 'logs', '-f')
+  await settled()
+  await clock.advance(10_000)
+  expect([shell.err, asked.length]).toEqual(['', 11])
+  let refused = 0
+  const lost = () => new SluiceError('UNAVAILABLE', 'The connection is closed.')
+  shell.connect = async wishes => {
+    refused += 1
+    if (refused < 4) throw lost()
+    return connected(wishes)
+  }
+  answers.push(lost())
+  await clock.advance(10_000)
+  expect(shell.err.match(/does not answer/g)).toHaveLength(1)
+  expect(asked.at(-1)).toMatchObject({ cursor: 99 })
   shell.interrupt()
   expect(await ended).toBe(0)
 })
