@@ -112,7 +112,7 @@ function sessionStatus(parts: MethodParts, { key, agentId }: SessionName): Resul
   const session = parts.store.read.session(key)
   return {
     sessionKey: key,
-    model: session?.model ?? parts.facts.modelOf(agentId),
+    model: session?.settings.model ?? parts.facts.modelOf(agentId),
     zone: parts.facts.zone,
     now: formatInstant(Math.floor(parts.clock.now() / 1000) * 1000, parts.facts.zone),
     state: stateOf(parts, key),

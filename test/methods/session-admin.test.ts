@@ -89,6 +89,9 @@ describe('sessions.patch', () => {
     const { entry } = await two.call('sessions.patch', { key: 'a', model: 'p/big' })
     expect(entry).toMatchObject({ providerOverride: 'p', modelOverride: 'big' })
     for (const key of ['a', 'b']) await say(two, key, key)
+    await two.call('sessions.patch', { key: 'b', model: 'p/small' })
+    // Who answers next, whoever answered last.
+    expect(await two.call('sessions.status', { key: 'b' })).toMatchObject({ model: 'p/small' })
     await two.call('sessions.reset', { key: 'a' })
     await say(two, 'a', 'again')
     expect(asked).toEqual(['p/big', 'sluice/offline', 'sluice/offline'])
