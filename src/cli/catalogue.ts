@@ -5,7 +5,6 @@ import type { Flags } from './arguments.ts'
 import { CHANNEL_COMMANDS } from './catalogue-channels.ts'
 import { SYSTEM_COMMANDS } from './catalogue-system.ts'
 import type { Command } from './command.ts'
-
 import { JOB_FLAGS } from './job-flag-list.ts'
 import { AGENT_FLAG, GATEWAY_FLAGS, JSON_FLAG, RPC_FLAGS } from './shared-flags.ts'
 
@@ -236,7 +235,7 @@ const BACKUP_COMMANDS: readonly Command[] = [
   {
     name: 'backup create',
     summary: 'Back up store and config into one file, also while the gateway runs.',
-    positionals: ['file'],
+    positionals: ['[file]'],
     flags: { 'with-secrets': { summary: 'The token and the secrets of the config too.' }, json: JSON_FLAG },
     example: 'backup create sluice.backup',
     load: async () => (await backup()).create,

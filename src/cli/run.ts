@@ -58,7 +58,7 @@ function findCommand(words: readonly string[]): Command | undefined {
 
 async function runCommand(command: Command, { rest, words, help }: Wanted, shell: Shell): Promise<number> {
   if (help) {
-    shell.stdout.write(commandHelp(command))
+    shell.stdout.write(commandHelp(command, shell.stdout.columns()))
     return EXIT.ok
   }
   const declared: Declared = {
@@ -87,13 +87,13 @@ function showHelp({ words, rest, help }: Wanted, shell: Shell): number {
     const stray = rest.find(arg => flagName(arg, GLOBAL_FLAGS) === undefined)
     if (stray !== undefined) throw new UsageError(`${stray} needs a command.`, 'cron list')
     const out = help ? shell.stdout : shell.stderr
-    out.write(overview(shell.version))
+    out.write(overview(shell.version, out.columns()))
     return help ? EXIT.ok : EXIT.usage
   }
   const ofNoun = COMMANDS.filter(({ name }) => name.startsWith(`${noun} `))
   if (ofNoun.length === 0 || (words.length > 1 && !help)) throw unknownCommand(words)
   const out = help ? shell.stdout : shell.stderr
-  out.write(nounHelp(noun, ofNoun))
+  out.write(nounHelp(noun, ofNoun, out.columns()))
   return help ? EXIT.ok : EXIT.usage
 }
 
@@ -109,9 +109,16 @@ interface Context {
   readonly json: boolean
 }
 
+function errorOf(thrown: unknown): SluiceError {
+  if (thrown instanceof UsageError) return new SluiceError('INVALID_REQUEST', thrown.message)
+  // What the system refuses, such as another user's file, is no defect of ours.
+  if (!(thrown instanceof Error && 'syscall' in thrown)) return asSluiceError(thrown)
+  return new SluiceError('UNAVAILABLE', `${thrown.message}. Check that path, whose it is, and SLUICE_STATE_DIR.`)
+}
+
 function report(thrown: unknown, { command, json }: Context, shell: Shell): number {
   const isUsage = thrown instanceof UsageError
-  const error = isUsage ? new SluiceError('INVALID_REQUEST', thrown.message) : asSluiceError(thrown)
+  const error = errorOf(thrown)
   if (json) {
     const { code, message, outcome, details } = error
     shell.stdout.write(

@@ -344,6 +344,28 @@ describe('gateway call, agent, errors', () => {
     expect(err).toMatch(message)
   })
 
+  test.each([30, 60, 80, 200])('help stands in its columns on a terminal of %i', async columns => {
+    const shell = testShell(gateway.url, { tty: true })
+    shell.columnsNow = columns
+    for (const words of [['--help'], ['cron', '--help'], ['cron', 'add', '--help']]) await run(shell, ...words)
+    const rows = shell.out.split('\n').filter(row => row.startsWith('  '))
+    expect(rows.length).toBeGreaterThan(COMMANDS.length)
+    // A name or a flag itself is never broken; what stands beside or below it fits.
+    for (const row of rows.filter(each => /^ {5}|^ {2}\S+.* {2}\S/.test(each))) {
+      expect(row.length, row).toBeLessThan(columns)
+    }
+  })
+
+  test('a file that the system refuses is told with what to look at, as no defect', async () => {
+    const shell = testShell(gateway.url)
+    const refused = Object.assign(new Error("EACCES: permission denied, open '/x/sluice.json'"), { syscall: 'open' })
+    shell.connect = () => Promise.reject(refused)
+    expect([await run(shell, 'status'), shell.err]).toEqual([
+      1,
+      `Error: ${refused.message}. Check that path, whose it is, and SLUICE_STATE_DIR.\n`,
+    ])
+  })
+
   test('help, version, gateway', async () => {
     expect(await cli('--version')).toMatchObject({ code: 0, out: '9.9.9\n' })
     expect((await cli('--help')).out).toContain('cron add')
