@@ -109,12 +109,8 @@ function machineFindings({ nodeVersion, clock, disk, places }: DoctorParts): Fou
   const free = disk.freeBytes(places.stateDir)
   if (free !== undefined && free < FREE_BYTES_MIN) {
     const message = `Only ${Math.floor(free / 2 ** 20)} MiB are free where ${places.stateDir} is.`
-    found.push({
-      code: 'DISK_FULL',
-      kind: 'problem',
-      message,
-      advice: 'Free space: nothing is accepted that cannot be kept.',
-    })
+    const advice = 'Free space: nothing is accepted that cannot be kept.'
+    found.push({ code: 'DISK_FULL', kind: 'problem', message, advice })
   }
   return found
 }
@@ -128,7 +124,7 @@ function configFindings({ config }: DoctorParts): Found[] {
       return { code: 'CONFIG_WRONG', kind: 'problem', message: line(issue), advice }
     }),
     ...warnings.map((warning): Found => {
-      const advice = 'Nothing needs to be done; it changes nothing.'
+      const advice = 'It changes nothing: correct its name if another key was meant, else leave it.'
       return { code: 'CONFIG_UNUSED', kind: 'notice', message: line(warning), advice }
     }),
   ]
@@ -187,7 +183,7 @@ function storeFindings({ places, inspect, clock }: DoctorParts): Found[] {
   const store = inspect(places.stateDir)
   if (!store) return []
   if (store.fault !== undefined) {
-    const message = `The store ${store.file} is not whole: ${store.fault}`
+    const message = `The store ${store.file} cannot be used as it is: ${store.fault}`
     const advice = 'Copy the folder, stop the gateway, then: sluice backup restore <file> --force'
     return [{ code: 'STORE_DAMAGED', kind: 'problem', message, advice }]
   }

@@ -2,6 +2,7 @@
 import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { GatewayClient } from '../../src/client/client.ts'
 import { locate } from '../../src/config/locate.ts'
@@ -165,6 +166,13 @@ test('the real command, on a real folder, with a gateway and without', async () 
   const port = gateway.port
   await gateway.stop()
   expect(await doctor()).toMatchObject({ isRunning: false, codes: ['NO_MODEL'] })
+  const store = new Database(join(gateway.stateDir, 'sluice.db'))
+  const schema = store.pragma('user_version', { simple: true })
+  store.pragma('user_version = 999')
+  expect(await doctor()).toMatchObject({ code: 1, codes: ['NO_MODEL', 'STORE_DAMAGED'] })
+  expect((await gateway.cli(['doctor'])).stdout).toContain('has schema version 999')
+  store.pragma(`user_version = ${schema}`)
+  store.close()
   const other = createServer(socket => socket.end('220 not ours\r\n'))
   await new Promise<void>(resolve => other.listen(port, '127.0.0.1', resolve))
   scope.onEnd(() => void other.close())

@@ -2,6 +2,7 @@
 // in the caller's thread, and may take long on a large one.
 import { existsSync } from 'node:fs'
 import { databaseFile, openForReading } from './database.ts'
+import { refuseForeign } from './migrations.ts'
 import { faultIn } from './soundness.ts'
 
 export interface StoreCondition {
@@ -20,6 +21,7 @@ export function inspectStore(folder: string): StoreCondition | undefined {
   try {
     const db = openForReading(folder)
     try {
+      refuseForeign(db, file)
       const fault = faultIn(db)
       const newest =
         'SELECT max((SELECT ifnull(max(created_at_ms), 0) FROM runs), (SELECT ifnull(max(claimed_at_ms), 0) FROM occurrences))'
