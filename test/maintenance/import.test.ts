@@ -236,6 +236,16 @@ test('a config that only the gateway finds wrong, as its environment is another,
   ])
 })
 
+test('a restart that the config brings about is told', async () => {
+  const { command, shell } = await importing()
+  const restart = async (method: string, params: object) => {
+    const answer = await house.call(method as 'cron.add', params)
+    return method === 'config.patch' ? { ...answer, restart: { delayMs: 2_000 } } : answer
+  }
+  shell.connect = async () => ({ call: restart, close: () => undefined }) as unknown as GatewayClient
+  expect((await command('--yes')).out).toContain('Warning: the config: the gateway restarts by itself now')
+})
+
 test('a place with nothing in it is said to be one', async () => {
   const { command } = await importing()
   const { code, err } = await command('/empty')

@@ -23,12 +23,8 @@ export const clawdbot: Run = async (args, shell) => {
   const keys = plan.config.keys.filter(({ why }) => why === undefined)
   const isIdle = jobs.length === 0 && keys.length === 0
   const wanted = args.has('yes') && !isIdle
-  if (!args.has('json'))
-    shell.stdout.write(
-      planLines(plan)
-        .map(line => `${sanitizeLine(line)}\n`)
-        .join(''),
-    )
+  const lines = planLines(plan).map(line => `${sanitizeLine(line)}\n`)
+  if (!args.has('json')) shell.stdout.write(lines.join(''))
   const made = wanted ? await withGateway(args, shell, ({ call }) => carryOut(plan, call, shell)) : NOTHING
   const { refused } = made
   if (args.has('json')) {
@@ -57,7 +53,9 @@ async function carryOut(plan: ImportPlan, call: Call, shell: Shell): Promise<Mad
     await attempt('the config', async () => {
       const { exists, hash } = await call('config.get', {})
       const raw = JSON.stringify(plan.config.patch)
-      await call('config.patch', { raw, ...(exists && { baseHash: hash }), idempotencyKey: shell.random.uuid() })
+      const wanted = { raw, ...(exists && { baseHash: hash }), idempotencyKey: shell.random.uuid() }
+      const { restart } = await call('config.patch', wanted)
+      if (restart) warned.push({ what: 'the config', why: 'the gateway restarts by itself now to take up all of it' })
     })
   }
   for (const { id, name, job } of plan.jobs) {
