@@ -40,4 +40,8 @@ test('--print shows it and writes nothing; --json says all', async () => {
   const json = shellWith(undefined)
   await run(json.shell, 'service', 'install', '--json')
   expect(JSON.parse(json.shell.out)).toMatchObject({ unit: 'sluice.service', written: true })
+  const both = shellWith(undefined)
+  await run(both.shell, 'service', 'install', '--print', '--json')
+  expect(JSON.parse(both.shell.out)).toMatchObject({ unit: 'sluice.service', text: '[Unit]\n' })
+  expect(both.written).toHaveLength(0)
 })

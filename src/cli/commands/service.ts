@@ -9,7 +9,8 @@ export const install: Run = async (args, shell) => {
   const service = (await shell.services())(args.text('name'))
   const { unit, path, text, present, envPath } = service
   if (args.has('print')) {
-    shell.stdout.write(text)
+    if (args.has('json')) writeJson(shell, { unit, path, text, envPath })
+    else shell.stdout.write(text)
     return EXIT.ok
   }
   const isThere = present === text
