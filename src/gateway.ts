@@ -17,7 +17,7 @@ import { type LoadSettings, type Settings, settingsLoader } from './config/load.
 import { type Env, type GatewayRecord, type Places, urlOf } from './config/locate.ts'
 import { startupLines } from './config/startup-lines.ts'
 import { furnish, type House } from './house.ts'
-import { markStart, type Start } from './maintenance/starts.ts'
+import { markStart, refuseEmptied, type Start } from './maintenance/starts.ts'
 import { watchConfig } from './methods/config-watch.ts'
 import { restartOnce } from './methods/control.ts'
 import { isMethodName } from './protocol/catalogue.ts'
@@ -27,7 +27,7 @@ import type { Store } from './store/port.ts'
 import { storeFailed } from './store/sqlite/failures.ts'
 import { checkIntegrity, damageAdvice, type Integrity, type IntegrityCheck } from './store/sqlite/integrity.ts'
 import type { StartLink } from './store/sqlite/link.ts'
-import { openSqliteStore } from './store/sqlite/open.ts'
+import { isEmptied, openSqliteStore } from './store/sqlite/open.ts'
 import { startRetention } from './store/sqlite/retention.ts'
 import type { GatewayServer } from './transports/server.ts'
 import { ThreadRunner } from './turns/thread-runner.ts'
@@ -205,6 +205,7 @@ function prepare({ places, world }: GatewayOptions, load: LoadSettings): { setti
   const tls = access.tls && readTls(world, access.tls)
   const binding = bindingOf(access.bind, { addresses: ownAddresses(), isEncrypted: tls !== undefined })
   onDisk(places.stateDir, () => files.ensurePrivateFolder(places.stateDir))
+  if (isEmptied(places.stateDir)) refuseEmptied(places.stateDir, world)
   ensureWorkspaces(settings, { places, world })
   const token = settings.token ?? onDisk(places.tokenPath, () => ownSecret(world, places.tokenPath))
   return { settings, listening: { binding, port, tls, secrets: { token, password: access.password }, access } }

@@ -31,6 +31,15 @@ export interface Start {
   stoppedCleanly(): void
 }
 
+/** Refuses an empty file of a store on which gateways ran: a new store in its place would hide that all is lost. */
+export function refuseEmptied(stateDir: string, { files }: Pick<World, 'files'>): void {
+  if (files.readText(`${stateDir}/starts.json`) === undefined) return
+  const text =
+    `${stateDir}/sluice.db is empty, though a gateway ran on it: what it held is gone. Put a backup in its place ` +
+    '(sluice backup restore <file>), or remove the empty file to begin anew.'
+  throw new SluiceError('STORE_FAILED', text, { outcome: 'not-started' })
+}
+
 /** Marks a start in a state folder that this process holds. Throws STORE_FAILED when the mark cannot be read or kept. */
 export function markStart(
   stateDir: string,

@@ -1,6 +1,6 @@
 // Real gateways on a store of which a part is damaged: they start where they can, say what is wrong and what to do, and
 // control and all that needs none of the damaged part goes on.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
@@ -69,4 +69,21 @@ test('W7: where sessions cannot be read, health and status still answer, and the
   await expect(
     client.call('chat.send', { sessionKey: 'main', message: 'hi', idempotencyKey: 'after' }),
   ).rejects.toMatchObject({ code: 'STORE_FAILED', message: expect.stringMatching(/damaged.*sluice backup restore/) })
+})
+
+test('L1: a store that was emptied stops the start and says what to do; a new one, and one that was taken away, do not', async () => {
+  const gateway = await scope.gateway({})
+  await gateway.stop()
+  const file = join(gateway.stateDir, 'sluice.db')
+  writeFileSync(file, '')
+  await expect(gateway.start()).rejects.toThrow(
+    /sluice\.db is empty, though a gateway ran on it.*sluice backup restore/s,
+  )
+  expect(statSync(file).size).toBe(0)
+  rmSync(file)
+  await gateway.start()
+  await gateway.stop()
+  writeFileSync(file, '')
+  rmSync(join(gateway.stateDir, 'starts.json'))
+  await gateway.start()
 })
