@@ -108,6 +108,21 @@ test('never in the middle of a turn, nor of what waits for it: what comes late g
   expect(await said()).toBe(4)
 })
 
+test('a pause begins with the answer: whoever waits long for one, and goes on, is not forgotten', async () => {
+  const held = Promise.withResolvers<ReturnType<typeof text>>()
+  const { say, said } = await sessions({ mode: 'idle', idleMinutes: 5 }, () => held.promise)
+  await say('a long task')
+  await house.clock.advance(8 * MINUTE)
+  held.resolve(text('done'))
+  await settled()
+  await house.clock.advance(4 * MINUTE)
+  await say('thank you')
+  expect(await said()).toBe(4)
+  await house.clock.advance(5 * MINUTE + 1)
+  await say('later')
+  expect(await said()).toBe(2)
+})
+
 test('of two messages of one moment, only the first begins anew', async () => {
   const { say, said } = await sessions({ mode: 'idle', idleMinutes: 1 })
   await say('one')

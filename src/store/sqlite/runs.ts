@@ -52,8 +52,8 @@ export function requireFence(tx: Tx, fence: Fence): RunRow {
   )
 }
 
-/** Heartbeats, events and what the gateway tells are no sign that anybody is there. */
-const LAST_ASKED = `SELECT created_at_ms AS at FROM runs INDEXED BY runs_of_session WHERE session_key = ?
+/** Heartbeats, events and what the gateway tells are no sign that anybody is there; nobody pauses before they are answered. */
+const LAST_ASKED = `SELECT coalesce(ended_at_ms, created_at_ms) AS at FROM runs INDEXED BY runs_of_session WHERE session_key = ?
   AND source NOT IN ('heartbeat', 'event', 'told', 'compact') ORDER BY id DESC LIMIT 1`
 const IS_LIVE = "SELECT 1 FROM runs WHERE state IN ('queued', 'running') AND session_key = ? LIMIT 1"
 
