@@ -86,10 +86,9 @@ interface AcceptOptions extends From {
 export async function accept(parts: MethodParts, run: NewRun, from: AcceptOptions): Promise<Accepted> {
   const { turn } = from.caller
   const { queue } = parts.settings()
-  // A repeat is answered as it was, also when its agent has gone.
-  if (!isAgent(parts.settings(), run.agentId) && !(from.key && parts.store.read.firstAnswer(from.key))) {
-    throw unknownAgent(parts.settings(), run.agentId)
-  }
+  const refused = refusalOf(parts, run)
+  // A repeat is answered as it was, also when its agent has gone or its session was closed.
+  if (refused && !(from.key && parts.store.read.firstAnswer(from.key))) throw refused
   const lineage = turn && { parent: turn.runId, hops: hopAfter(parts, turn) }
   const limits = {
     ...queue,
@@ -113,6 +112,13 @@ export async function accept(parts: MethodParts, run: NewRun, from: AcceptOption
   } finally {
     parts.joins.forget(intent)
   }
+}
+
+function refusalOf({ settings, store }: MethodParts, { agentId, sessionKey, source }: NewRun): SluiceError | undefined {
+  if (!isAgent(settings(), agentId)) return unknownAgent(settings(), agentId)
+  const isMessage = source === 'chat' || source === 'agent'
+  if (!isMessage || store.read.session(sessionKey)?.settings.sendPolicy !== 'deny') return undefined
+  return new SluiceError('INVALID_REQUEST', 'send blocked by session policy')
 }
 
 /** Only who comes from outside begins a session anew by coming late. */
@@ -139,7 +145,6 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
   if (answered) return answered
   const { caller, key, signal } = call
   const { settings } = parts.store.read.session(session.key) ?? {}
-  if (settings?.sendPolicy === 'deny') throw new SluiceError('INVALID_REQUEST', 'send blocked by session policy')
   const { mode, text, ...said } = asSaid(params.message, queueModeOf(parts, caller, settings?.queueMode))
   const { run, ahead, repeated } = await accept(
     parts,

@@ -9,7 +9,7 @@ import type { Result } from '../protocol/catalogue.ts'
 import { chooseModel } from '../providers/choice.ts'
 import { canonicalSession, MAIN_KEY } from '../sessions/session-key.ts'
 import type { Entry, SessionRow } from '../store/rows.ts'
-import { mayTalk, sessionNamed } from './agents.ts'
+import { checkHandOn, mayTalk, sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 import { accept } from './runs.ts'
 
@@ -108,6 +108,7 @@ function resolve(parts: MethodParts, { params, caller }: Call<'sessions.resolve'
 async function patchSession(parts: MethodParts, call: Call<'sessions.patch'>): Promise<Result<'sessions.patch'>> {
   const { key: rawKey, idempotencyKey: _, ...set } = call.params
   const session = sessionNamed(parts, rawKey, call)
+  if (!parts.store.read.session(session.key)) checkHandOn(parts, undefined, session.agentId)
   // Refused here, or the session's next turn would fail by it.
   if (set.model) chooseModel(parts.settings().models, set.model)
   if (set.spawnedBy && !session.key.includes(':subagent:'))

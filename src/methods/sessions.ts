@@ -7,7 +7,7 @@ import { chatMessage } from '../protocol/events.ts'
 import type { SessionName } from '../sessions/session-key.ts'
 import type { Attachment, Entry, RunRow, SessionRow } from '../store/rows.ts'
 import { callId } from '../turns/loop.ts'
-import { mayTalk, sessionNamed } from './agents.ts'
+import { checkHandOn, mayTalk, sessionNamed } from './agents.ts'
 import type { MethodParts } from './parts.ts'
 
 /** Characters of messages that one history answer may carry; older ones are left out. */
@@ -58,6 +58,7 @@ export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMetho
     'sessions.list': call => listSessions(parts, call),
     'sessions.reset': async call => {
       const session = sessionNamed(parts, call.params.key, call)
+      if (!store.read.session(session.key)) checkHandOn(parts, undefined, session.agentId)
       const { value } = await store.write.resetSession(
         { sessionKey: session.key, agentId: session.agentId, ...(call.key && { key: call.key }), nowMs: clock.now() },
         { signal: call.signal },

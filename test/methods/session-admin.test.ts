@@ -97,6 +97,68 @@ describe('sessions.patch', () => {
     expect(asked).toEqual(['p/big', 'sluice/offline', 'sluice/offline'])
   })
 
+  test('the model that is told is the one that answers next, whatever answered last', async () => {
+    const one = await house(undefined, { config: PROVIDERS, runner: probe([]) })
+    const told = async () => (await one.call('sessions.status', { key: 'a' })).model
+    const usual = await told()
+    const patch = (model: string | null) => one.call('sessions.patch', { key: 'a', model })
+    await say(one, 'a', 'one')
+    for (const [model, expected] of [
+      ['p/big', 'p/big'],
+      [null, usual],
+      ['p/big', 'p/big'],
+    ] as const) {
+      await patch(model)
+      expect(await told()).toBe(expected)
+      await say(one, 'a', `after ${expected} ${model}`)
+    }
+    await one.call('sessions.reset', { key: 'a' })
+    expect(await told()).toBe(usual)
+  })
+
+  test('a session of an agent that there is none of is not made, by a reset neither', async () => {
+    const one = await house()
+    for (const call of [
+      one.call('sessions.patch', { key: 'agent:typo:main', label: 'x' }),
+      one.call('sessions.reset', { key: 'agent:typo:main' }),
+    ]) {
+      expect(await refusal(call)).toContain('There is no agent "typo"')
+    }
+    expect((await one.call('sessions.list', {})).sessions.map(({ key }) => key)).not.toContain('agent:typo:main')
+  })
+
+  test('T1: who asks again whether a message was taken is told so, also when the session was closed since', async () => {
+    const one = await house()
+    const sent = { sessionKey: 'a', message: 'hi', idempotencyKey: 'a1' }
+    await one.call('chat.send', sent)
+    await settled()
+    await one.call('sessions.patch', { key: 'a', sendPolicy: 'deny' })
+    expect(await one.call('chat.send', sent)).toEqual({ runId: 'a1', status: 'ok' })
+    for (const method of ['chat.send', 'agent'] as const) {
+      expect(await refusal(one.call(method, { ...sent, idempotencyKey: `a-${method}` }))).toBe(
+        'send blocked by session policy',
+      )
+    }
+  })
+
+  test('what a turn uses after its session began anew is no use of the new one', async () => {
+    const gate = Promise.withResolvers<void>()
+    const one = await house(() =>
+      gate.promise.then(() => ({ ...text('said'), usage: { inputTokens: 100, outputTokens: 10 } })),
+    )
+    await one.call('chat.send', { sessionKey: 'a', message: 'hi', idempotencyKey: 'a1' })
+    await settled()
+    await one.call('sessions.reset', { key: 'a' })
+    gate.resolve()
+    await settled()
+    const { sessions } = await one.call('sessions.list', { search: ':a' })
+    expect(sessions).toMatchObject([{ inputTokens: 0, outputTokens: 0 }])
+    await say(one, 'a', 'next')
+    expect((await one.call('sessions.list', { search: ':a' })).sessions).toMatchObject([
+      { inputTokens: 100, outputTokens: 10 },
+    ])
+  })
+
   test('two sessions have no label in common; what is kept for clients comes back', async () => {
     const one = await house()
     await one.call('sessions.patch', { key: 'a', label: 'Work', thinkingLevel: 'high' })

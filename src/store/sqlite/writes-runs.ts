@@ -155,10 +155,9 @@ function appendEntry(tx: Tx, { run, nowMs, usageDay }: Appending, entry: EntryBo
       outcome: 'not-started',
     })
   }
-  if (entry.kind === 'message') {
-    touchSession(tx, { key: run.sessionKey, nowMs, text: entry.text, model: entry.model, ...entry.usage })
-  }
-  if (entry.kind === 'compaction') touchSession(tx, { key: run.sessionKey, nowMs, ...entry.usage })
+  const touched = { key: run.sessionKey, sessionId: run.sessionId, nowMs }
+  if (entry.kind === 'message') touchSession(tx, { ...touched, text: entry.text, model: entry.model, ...entry.usage })
+  if (entry.kind === 'compaction') touchSession(tx, { ...touched, ...entry.usage })
   const isAnswer = entry.kind === 'message' || entry.kind === 'compaction'
   if (isAnswer && usageDay !== undefined) countUsage(tx, run, { answer: entry, day: usageDay, nowMs })
   return insertEntry(tx, { ...run, nowMs }, entry)
@@ -179,7 +178,7 @@ const endRun: WriteFunctions['endRun'] = (tx, { fence, end, notice, events, ...h
   const { state, reply, error } = end
   insertEntry(tx, { ...run, nowMs }, { kind: 'end', state, ...(error !== undefined && { error }) })
   tx.run(END, { runId: run.runId, state, reply: reply ?? null, error: error ?? null, nowMs })
-  touchSession(tx, { key: run.sessionKey, nowMs, text: reply })
+  touchSession(tx, { key: run.sessionKey, sessionId: run.sessionId, nowMs, text: reply })
   emitAll(tx, events)
   if (run.source === 'chat' || run.source === 'told' || hasMerged(tx, run.runId)) oweEnd(tx, run, { end, nowMs })
   if (notice) writeNotice(tx, { ...notice, files: end.files }, nowMs)

@@ -5,8 +5,8 @@ import { once, onceSame } from './keys.ts'
 import type { WriteFunctions } from './tx.ts'
 import { ensureSession, findSession, writeNotice } from './writes-sessions.ts'
 
-const SET = `UPDATE sessions SET settings = :settings, label = :label, updated_at_ms = max(updated_at_ms, :nowMs)
-  WHERE key = :key`
+const SET = `UPDATE sessions SET settings = :settings, label = :label, model = iif(:modelSet, NULL, model),
+  updated_at_ms = max(updated_at_ms, :nowMs) WHERE key = :key`
 const FIND_LABEL = 'SELECT 1 FROM sessions WHERE label = ? AND key <> ?'
 const DELETE = "UPDATE sessions SET deleted_at_ms = ?, settings = '{}', label = NULL WHERE key = ?"
 const FORGET_ROUTE = 'DELETE FROM routes WHERE session_key = ?'
@@ -19,7 +19,7 @@ const patchSession: WriteFunctions['patchSession'] = (tx, { sessionKey, agentId,
     if (label !== null && tx.get(FIND_LABEL, [label, sessionKey])) throw labelTaken(label)
     const all = Object.entries({ ...session.settings, ...rest })
     const settings = JSON.stringify(Object.fromEntries(all.filter(([, value]) => value !== null)))
-    tx.run(SET, { key: sessionKey, settings, label, nowMs })
+    tx.run(SET, { key: sessionKey, settings, label, nowMs, modelSet: 'model' in rest ? 1 : 0 })
     return ensureSession(tx, { key: sessionKey, agentId, nowMs })
   })
 

@@ -17,11 +17,12 @@ const INSERT = `INSERT INTO sessions (key, agent_id, session_id, created_at_ms, 
   VALUES (:key, :agentId, :sessionId, :nowMs, :nowMs)`
 const COUNT_MADE = "UPDATE meta SET value = value + 1 WHERE name = 'sessions_made' RETURNING value"
 const RENEW = `UPDATE sessions SET session_id = :sessionId, updated_at_ms = max(updated_at_ms, :nowMs),
-  input_tokens = 0, output_tokens = 0, last_message = NULL, settings = json_remove(settings, '$.model'),
+  input_tokens = 0, output_tokens = 0, last_message = NULL, model = NULL, settings = json_remove(settings, '$.model'),
   deleted_at_ms = NULL WHERE key = :key`
 const TOUCH = `UPDATE sessions SET updated_at_ms = max(updated_at_ms, :nowMs),
   last_message = ifnull(:text, last_message), model = ifnull(:model, model),
-  input_tokens = input_tokens + :input, output_tokens = output_tokens + :output WHERE key = :key`
+  input_tokens = input_tokens + :input, output_tokens = output_tokens + :output
+  WHERE key = :key AND session_id = ifnull(:sessionId, session_id)`
 const INSERT_ENTRY = `INSERT INTO entries
   (run_id, session_key, session_id, kind, body, created_at_ms, answers_entry, answers_ordinal)
   VALUES (:runId, :sessionKey, :sessionId, :kind, :body, :nowMs, :message, :ordinal)`
@@ -82,6 +83,8 @@ function beginning(text: string): string {
 export interface SessionTouch {
   readonly key: string
   readonly nowMs: number
+  /** Of the transcript in which it was said: where the session has begun anew since, it is no matter of the new one. */
+  readonly sessionId?: string | undefined
   readonly text?: string | undefined
   readonly model?: string | undefined
   readonly inputTokens?: number | undefined
@@ -93,6 +96,7 @@ export function touchSession(tx: Tx, touch: SessionTouch): void {
   tx.run(TOUCH, {
     key: touch.key,
     nowMs: touch.nowMs,
+    sessionId: touch.sessionId ?? null,
     text: touch.text ? beginning(touch.text) : null,
     model: touch.model ?? null,
     input: touch.inputTokens ?? 0,
