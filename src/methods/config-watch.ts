@@ -92,8 +92,8 @@ function judgedText(file: string, files: Pick<Files, 'readText'>): string | unde
 function takeUp(watching: Watching, { text, whole, issues: unread }: Seen, before: Seen | undefined): void {
   const { control } = watching.parts
   const { path, load } = control.config
-  const isGone = text === undefined && before?.text !== undefined
-  const gone = `${path} is gone; the settings from before hold until it is back or the gateway restarts`
+  const isGone = !text?.trim() && before?.text?.trim()
+  const gone = `${path} is gone or empty; the settings from before hold until it is back or the gateway restarts`
   const issues = unread ?? (isGone ? [{ path: '', message: gone }] : undefined)
   const { value: settings, issues: wrong } = issues ? { issues } : judged(() => load(text))
   if (settings) accept(watching, settings, { isFirst: before?.text === undefined, before: before?.whole, after: whole })

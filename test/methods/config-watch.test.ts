@@ -63,6 +63,8 @@ test.each([
   ['{ gateway: ', ''],
   ['{ cron: { enabled: "no" } }', 'cron.enabled'],
   [undefined, ''],
+  // As an editor leaves it that was stopped, or had no room.
+  ['', ''],
 ])('wrong, the old settings hold, and it is said until it is right: %s', async (text, path) => {
   const before = '{ cron: { enabled: false } }'
   const room = openWatched(before)
