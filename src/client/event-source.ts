@@ -1,5 +1,10 @@
 // Reads a stream of Server-Sent Events as its format says: fields by line, an event by an empty line, comments left out.
 // It makes no connection and no sense of what it reads.
+import { SECOND } from '../base/durations.ts'
+import type { Clock } from '../base/world.ts'
+
+/** A gateway says something every 15 seconds; a network that went away does not even say that it did. */
+const SILENCE_MS_MAX = 45 * SECOND
 
 export interface ServerSentEvent {
   readonly id?: string
@@ -7,14 +12,15 @@ export interface ServerSentEvent {
   readonly data: string
 }
 
-/** Ends when the stream ends; throws what the stream throws. What was not ended by an empty line is no event. */
-export async function* eventsOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+/** Ends when the stream ends or has gone silent; throws what the stream throws. What was not ended by an empty line is no event. */
+export async function* eventsOf(stream: ReadableStream<Uint8Array>, clock: Clock): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder()
   const reader = stream.getReader()
   let rest = ''
   try {
     for (;;) {
-      const { done, value } = await reader.read()
+      const watch = clock.after(SILENCE_MS_MAX, () => void reader.cancel().catch(() => undefined))
+      const { done, value } = await reader.read().finally(() => watch.cancel())
       if (done) return
       const blocks = (rest + decoder.decode(value, { stream: true })).replaceAll('\r\n', '\n').split('\n\n')
       rest = blocks.pop() ?? ''

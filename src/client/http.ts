@@ -70,7 +70,7 @@ class HttpLink implements Link {
         })
         if (response.ok && response.body) {
           delayMs = RECONNECT_MS
-          for await (const event of eventsOf(response.body)) if (!end.aborted) told.take(event)
+          for await (const event of eventsOf(response.body, this.#options.clock)) if (!end.aborted) told.take(event)
         } else await response.body?.cancel()
       } catch {
         // Lost or not there: it is asked again, from where it was.

@@ -13,7 +13,7 @@ import type { LinkCall } from '../../src/client/link.ts'
 import { TRIES_MAX } from '../../src/client/open-client.ts'
 import { within } from '../e2e/bound.ts'
 import { type GatewayProcess, Scope } from '../e2e/gateway-process.ts'
-import { FakeClock } from '../fakes/clock.ts'
+import { FakeClock, settled } from '../fakes/clock.ts'
 import { text } from '../fakes/house.ts'
 import { type HttpHouse, openHttpHouse, TOKEN } from '../transports/http-house.ts'
 
@@ -204,6 +204,34 @@ describe('a gateway that does not answer the handshake', () => {
     const ended = expect(call).rejects.toMatchObject({ code: 'CANCELLED', outcome: 'unknown' })
     await within(ended, 'the end of the wait')
   })
+})
+
+test('a stream that has gone silent, as one of a network that is gone, is asked for again from where it was', async () => {
+  const clock = new FakeClock()
+  const asked: (string | undefined)[] = []
+  const told: number[] = []
+  const fetch: Fetch = async (_, { headers } = {}) => {
+    asked.push((headers as Record<string, string>)['last-event-id'])
+    const body = new ReadableStream<Uint8Array>({
+      start: stream => {
+        stream.enqueue(new TextEncoder().encode('id: 7\nevent: cron\ndata: {}\n\n'))
+        clock.after(30_000, () => stream.enqueue(new TextEncoder().encode(': open\n\n')))
+      },
+    })
+    return new Response(body)
+  }
+  const client = openClient({ url: 'http://gateway', clock, fetch })
+  client.listen({ event: ({ seq = 0 }) => told.push(seq) })
+  await settled()
+  await clock.advance(74_000)
+  expect(asked).toEqual([undefined])
+  await clock.advance(2_000)
+  await settled()
+  expect([asked, told]).toEqual([
+    [undefined, '7'],
+    [7, 7],
+  ])
+  client.close()
 })
 
 test('an address of another kind is refused in words', () => {

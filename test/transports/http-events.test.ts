@@ -1,6 +1,7 @@
 // Events over HTTP: told once and in order, gone on with after a break, and never at the cost of the gateway's memory.
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { nodeClock } from '../../src/base/node/world.ts'
 import { eventsOf, type ServerSentEvent } from '../../src/client/event-source.ts'
 import { BUFFERED_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { COMMENT_INTERVAL_MS } from '../../src/transports/http/sse.ts'
@@ -20,7 +21,7 @@ class Reader {
   readonly #gone: AbortController
 
   private constructor(stream: ReadableStream<Uint8Array>, gone: AbortController) {
-    this.#events = eventsOf(stream)
+    this.#events = eventsOf(stream, nodeClock)
     this.#gone = gone
   }
 
