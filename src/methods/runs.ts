@@ -156,7 +156,7 @@ async function sendChat(parts: MethodParts, call: Call<'chat.send'>): Promise<Re
       agentId: session.agentId,
       ...said,
       text: `${caller.preface ?? ''}${text}`,
-      ...attached(params),
+      ...attached(params.attachments),
       source: 'chat',
       ...(params.timeoutMs !== undefined && params.timeoutMs > 0 && { timeoutMs: params.timeoutMs }),
     },
@@ -186,11 +186,7 @@ function queueModeOf(parts: MethodParts, { turn, route }: Caller, own: string | 
   return turn ? 'followup' : ((own as QueueMode | undefined) ?? (route && byChannel[route.channelId]) ?? mode)
 }
 
-function attached({
-  attachments,
-}: {
-  attachments?: readonly AttachmentInput[] | undefined
-}): Pick<NewRun, 'attachments'> {
+function attached(attachments: readonly AttachmentInput[] | undefined): Pick<NewRun, 'attachments'> {
   return attachments ? { attachments: readAttachments(attachments) } : {}
 }
 
@@ -206,13 +202,10 @@ async function abortChat(
   const { read } = parts.store
   const runs = read.liveRuns(session.key).filter(run => params.runId === undefined || run.runId === asked?.runId)
   // What turns of this session have others do, and would be told of later, is stopped with it.
-  const children = params.runId === undefined ? read.liveChildren(session.key).filter(isTask) : []
+  const children =
+    params.runId === undefined ? read.liveChildren(session.key).filter(({ source }) => source === 'spawn') : []
   const runIds = await parts.engine.stop({ runs, children }, 'rpc')
   return { ok: true as const, aborted: runIds.length > 0, runIds }
-}
-
-function isTask(run: RunRow): boolean {
-  return run.source === 'spawn'
 }
 
 async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result<'agent'>> {
@@ -224,7 +217,7 @@ async function runAgent(parts: MethodParts, call: Call<'agent'>): Promise<Result
     echoKey: params.sessionKey ?? session.key,
     agentId: session.agentId,
     text: params.message,
-    ...attached(params),
+    ...attached(params.attachments),
     source: 'agent',
     ...(params.extraSystemPrompt !== undefined && { extraPrompt: params.extraSystemPrompt }),
     ...(params.timeout !== undefined && params.timeout > 0 && { timeoutMs: params.timeout * SECOND }),

@@ -191,19 +191,15 @@ async function wake(parts: MethodParts, call: Call<'wake'>): Promise<Result<'wak
 /** An event that the main session of the default agent reads at its next free moment. */
 export async function tellMain(
   parts: MethodParts,
-  call: Pick<Call<'wake' | 'system-event'>, 'caller' | 'key' | 'signal'>,
+  { caller, key, signal }: Pick<Call<'wake' | 'system-event'>, 'caller' | 'key' | 'signal'>,
   text: string,
 ): Promise<void> {
   const { clock, facts, random } = parts
   const session = sessionNamed(parts, MAIN_KEY)
   const stamp = formatInstant(Math.floor(clock.now() / 1000) * 1000, facts.zone)
   const run = {
-    ...{ runId: eventRunId(call.key) ?? random.uuid(), sessionKey: session.key },
+    ...{ runId: key ? `${key.method}:${key.principal}:${key.key}` : random.uuid(), sessionKey: session.key },
     ...{ echoKey: session.key, agentId: session.agentId, text: `System: [${stamp}] ${text}`, source: 'event' as const },
   }
-  await accept(parts, run, { caller: call.caller, key: call.key, signal: call.signal })
-}
-
-function eventRunId(key: Call<'wake'>['key']): string | undefined {
-  return key && `${key.method}:${key.principal}:${key.key}`
+  await accept(parts, run, { caller, key, signal })
 }

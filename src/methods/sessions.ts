@@ -72,9 +72,11 @@ export function sessionHandlers(parts: MethodParts): Pick<Handlers, SessionMetho
 function listSessions(parts: MethodParts, { params, caller }: Call<'sessions.list'>): Result<'sessions.list'> {
   const now = parts.clock.now()
   const { turn } = caller
+  // What a turn is not shown takes no place of what it is.
+  const agentId = params.agentId?.toLowerCase() ?? (parts.settings().agentToAgent.enabled ? undefined : turn?.agentId)
   const all = parts.store.read.sessions({
     limit: params.limit ?? SESSIONS_MAX,
-    ...(params.agentId !== undefined && { agentId: params.agentId.toLowerCase() }),
+    ...(agentId !== undefined && { agentId }),
     ...(params.search !== undefined && { search: params.search }),
     ...(params.activeMinutes !== undefined && { updatedSinceMs: now - params.activeMinutes * MINUTE }),
   })

@@ -5,6 +5,8 @@ import { type Tool, type ToolCaller, tool } from './tool.ts'
 
 const KINDS = ['main', 'group', 'cron', 'hook', 'node', 'other'] as const
 const SEND_TIMEOUT_SECONDS = 30
+/** Among so many of the newest those of some kinds are looked for. */
+const SESSIONS_LOOKED_MAX = 500
 
 const sessionsList = tool({
   name: 'sessions_list',
@@ -17,16 +19,16 @@ const sessionsList = tool({
   }),
   replay: 'safe',
   run: async (args, { call }) => {
+    const { limit = 50, messageLimit } = args
     const { sessions } = await call('sessions.list', {
-      limit: args.limit ?? 50,
+      limit: args.kinds ? SESSIONS_LOOKED_MAX : limit,
       ...(args.activeMinutes !== undefined && { activeMinutes: args.activeMinutes }),
     })
     const rows = sessions.map(row => ({ ...row, kind: kindOf(row.key) }))
-    const kept = args.kinds ? rows.filter(row => args.kinds?.includes(row.kind)) : rows
-    if (!args.messageLimit) return { count: kept.length, sessions: kept }
-    const limit = args.messageLimit
+    const kept = rows.filter(row => args.kinds?.includes(row.kind) ?? true).slice(0, limit)
+    if (!messageLimit) return { count: kept.length, sessions: kept }
     const shown = kept.map(async row => {
-      const { messages } = await call('chat.history', { sessionKey: row.key, limit })
+      const { messages } = await call('chat.history', { sessionKey: row.key, limit: messageLimit })
       return { ...row, messages }
     })
     return { count: kept.length, sessions: await Promise.all(shown) }

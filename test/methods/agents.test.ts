@@ -219,6 +219,19 @@ describe('turns of one agent', () => {
     expect(await reach(talk({ enabled: true, allow: ['*'] }))).toEqual([true, true])
   })
 
+  test('are shown their own sessions, however many others there are of late', async () => {
+    const one = await house(quiet)
+    await ask(one, 'agent:bob:mine')
+    await one.clock.advance(1_000)
+    for (let at = 0; at < 3; at += 1) await ask(one, `agent:ann:${at}`)
+    one.play(calling('sessions_list', { limit: 2 }))
+    expect(await said(ask(one, 'agent:bob:main', 'list'))).toContain('agent:bob:mine')
+    one.play(calling('sessions_list', { limit: 1, kinds: ['other'] }))
+    const listed = await said(ask(one, 'agent:bob:main', 'others'))
+    expect(listed).toContain('agent:bob:mine')
+    expect(listed).not.toContain('agent:ann')
+  })
+
   test('have no process that is told what was said to another, nor what its chats are owed', async () => {
     const told = async (agentToAgent: object) => {
       const line = loopback({ dedupesSends: true, fault: () => ({ kind: 'lost' }) })
