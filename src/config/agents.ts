@@ -1,6 +1,7 @@
 // The config's `agents.list`: several agents in one gateway, each with a workspace, models and tools of its own; and the
 // bindings that say whose chats are whose. What an agent leaves out is as for all. It refuses what names no agent.
 import * as z from 'zod'
+import type { HeartbeatRule } from '../protocol/heartbeat.ts'
 import { heartbeatSchema } from './heartbeats.ts'
 import type { Env } from './locate.ts'
 import { type ModelsSettings, modelRef } from './models.ts'
@@ -237,12 +238,17 @@ export function modelsFor<S extends AgentsSettings & { readonly models: ModelsSe
   }
 }
 
-/** The models of each agent, and the keys of the config that name them. */
-export function modelsOfAgents<S extends AgentsSettings & { readonly models: ModelsSettings }>(settings: S) {
-  return settings.agents.map(({ id, primary, fallbacks }) => {
+type NamingModels = AgentsSettings & { readonly models: ModelsSettings; readonly heartbeats: readonly HeartbeatRule[] }
+
+/** The models of each agent and of heartbeats, and the keys of the config that name them. */
+export function modelsOfAgents(settings: NamingModels) {
+  const ofAgents = settings.agents.map(({ id, primary, fallbacks }) => {
     const keyOf = (own: unknown) => (own === undefined ? 'agents.defaults.model' : `agents.list.${id}.model`)
     return { models: modelsFor(settings, id), keys: { primary: keyOf(primary), fallbacks: keyOf(fallbacks) } }
   })
+  const keys = { primary: 'agents.*.heartbeat.model', fallbacks: '' }
+  const ofBeats = settings.heartbeats.map(({ model }) => ({ ...settings.models, primary: model, fallbacks: [] }))
+  return [...ofAgents, ...ofBeats.map(models => ({ models, keys }))]
 }
 
 /** `~/` is the home of who runs the gateway. */

@@ -56,6 +56,11 @@ describe('a config that is wrong stops the start, and nothing is made', () => {
       says: /agents\.list\.work\.model\.fallbacks\.0: unknown model: nobody\/m2/,
     },
     {
+      what: 'a model of nobody, of heartbeats',
+      config: { agents: { defaults: { heartbeat: { every: '1h', model: 'nobody/m3' } } } },
+      says: /agents\.\*\.heartbeat\.model: unknown model: nobody\/m3/,
+    },
+    {
       what: 'a model without a provider',
       config: { agents: { defaults: { model: 'gpt' } } },
       says: /<provider>\/<model id>/,
