@@ -129,6 +129,19 @@ describe('chat completions', () => {
     expect(sessions()).toEqual([])
   })
 
+  test('what a client writes as null it leaves out', async () => {
+    const body = {
+      model: null,
+      user: null,
+      stream: null,
+      stream_options: { include_usage: null },
+      messages: [user('x')],
+    }
+    expect((await house.ask('/v1/chat/completions', { body })).status).toBe(200)
+    expect((await house.ask('/v1/responses', { body: { model: 'x', input: 'x', user: null } })).status).toBe(200)
+    expect(sessions().filter(key => /^agent:main:open(ai|responses):/.test(key))).toHaveLength(2)
+  })
+
   test('an agent that is none is a 404 that names those there are', async () => {
     const asking = client.chat.completions.create({ model: 'sluice:nobody', messages: [user('x')] })
     await expect(asking).rejects.toMatchObject({ status: 404, message: expect.stringContaining('sluice:work') })

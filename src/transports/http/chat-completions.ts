@@ -11,11 +11,11 @@ import { type TurnParts, takeTurn, type Used, type Wanted } from './turn.ts'
 
 const messageSchema = z.looseObject({ role: z.string(), content: z.unknown().optional() })
 const requestSchema = z.looseObject({
-  model: z.string().max(200).optional(),
+  model: z.string().max(200).nullish(),
   messages: z.array(messageSchema),
   stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
-  user: z.string().min(1).optional(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  user: z.string().min(1).nullish(),
 })
 
 const MODEL_DEFAULT = 'sluice'

@@ -16,7 +16,7 @@ const requestSchema = z.looseObject({
   input: z.union([z.string(), z.array(itemSchema)], { error: 'give a text or a list of items' }),
   instructions: z.string().nullish(),
   stream: z.boolean().nullish(),
-  user: z.string().min(1).optional(),
+  user: z.string().min(1).nullish(),
   previous_response_id: z.string().nullish(),
 })
 type Request = z.output<typeof requestSchema>

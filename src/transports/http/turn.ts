@@ -22,8 +22,8 @@ export interface Wanted {
   /** Added to the system prompt; empty: nothing. */
   readonly system: string
   /** As the client names it. */
-  readonly model: string | undefined
-  readonly user: string | undefined
+  readonly model: string | null | undefined
+  readonly user: string | null | undefined
   /** Beginning of the names of its sessions. */
   readonly family: 'openai' | 'openresponses'
   readonly hearing?: Hearing
@@ -100,7 +100,7 @@ function sessionOf(
 ): string {
   const named = ownHeader(headers, 'session-key')
   if (named !== undefined) return named
-  if (user === undefined) return `agent:${agentId}:${family}:${own}`
+  if (user === undefined || user === null) return `agent:${agentId}:${family}:${own}`
   if (user.length > USER_LENGTH_MAX) {
     throw new SluiceError('INVALID_REQUEST', `\`user\` has more than ${USER_LENGTH_MAX} characters.`)
   }
@@ -112,9 +112,9 @@ function digest(text: string): string {
 }
 
 /** By header, else by a model such as `sluice:work`; other models' names mean the default agent. */
-function agentOf({ headers }: Ask, model = ''): string | undefined {
+function agentOf({ headers }: Ask, model: Wanted['model']): string | undefined {
   const named = ownHeader(headers, 'agent-id') ?? ownHeader(headers, 'agent')
-  return (named ?? /^(?:(?:sluice|clawdbot)[:/]|agent:)(.+)$/i.exec(model)?.[1])?.trim().toLowerCase()
+  return (named ?? /^(?:(?:sluice|clawdbot)[:/]|agent:)(.+)$/i.exec(model ?? '')?.[1])?.trim().toLowerCase()
 }
 
 async function agentFor({ dispatcher }: TurnParts, { caller }: Ask, named: string | undefined): Promise<string> {
