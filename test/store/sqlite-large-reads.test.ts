@@ -3,12 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Store } from '../../src/store/port.ts'
 import { IN_PLACE_BYTES_MAX, READS_WAITING_MAX } from '../../src/store/sqlite/large-reader.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import {
   type FromReader,
+  type ReaderHandler,
   type ReaderLink,
   type StartReader,
   startReader,
@@ -134,6 +135,65 @@ test('a thread that dies costs the reads that waited for it, and the next read h
   expect([links.length, asked.length]).toEqual([2, 4])
   await store.write.acceptMessage({ run: newRun('after'), nowMs: NOW })
   expect(store.failing()).toBeUndefined()
+})
+
+test('a thread that was long without work is ended, but not under a read; a read amid its end has another thread', async () => {
+  const handlers: ReaderHandler[] = []
+  const ends: PromiseWithResolvers<void>[] = []
+  const asked: ToReader[] = []
+  const store = await open((_, handler) => {
+    const end = Promise.withResolvers<void>()
+    ends.push(end)
+    handlers.push(handler)
+    return {
+      post: message => void asked.push(message),
+      end: async () => end.resolve(),
+    }
+  })
+  const sessionId = await transcriptOf(store, 500, 4_096)
+  const read = () => Promise.resolve(store.readLarge.transcript(sessionId, 500))
+  const answer = (thread: number, value: string) =>
+    handlers[thread]?.message({ id: asked.at(-1)?.id as number, value: [value] })
+
+  const first = read()
+  handlers[0]?.quiet()
+  answer(0, 'however long it took')
+  expect(await within(first, 'the read that took long')).toEqual(['however long it took'])
+  const soon = read()
+  expect(handlers).toHaveLength(1)
+  answer(0, 'by the same thread')
+  expect(await within(soon, 'the read after it')).toEqual(['by the same thread'])
+
+  handlers[0]?.quiet()
+  await within(ends[0]?.promise as Promise<void>, 'the end of the idle thread')
+  const amid = read()
+  // The old thread is gone only now, and says twice what was true of it.
+  handlers[0]?.ended('it ended with code 1')
+  handlers[0]?.quiet()
+  answer(1, 'by another')
+  expect(await within(amid, 'the read amid the end')).toEqual(['by another'])
+  expect(handlers).toHaveLength(2)
+})
+
+test('the real thread is quiet a minute after its newest answer, not before', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const { start, links } = counted()
+    const store = await open(start)
+    const sessionId = await transcriptOf(store, 500, 4_096)
+    const read = async () => expect(await store.readLarge.transcript(sessionId, 500)).toHaveLength(500)
+    await read()
+    vi.advanceTimersByTime(59_999)
+    await read()
+    vi.advanceTimersByTime(59_999)
+    await read()
+    expect(links).toHaveLength(1)
+    vi.advanceTimersByTime(60_000)
+    await read()
+    expect(links).toHaveLength(2)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('what cannot be read is the error of that read alone', async () => {

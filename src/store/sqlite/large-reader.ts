@@ -1,6 +1,6 @@
 // Decides where a large read is made: in place when it is small after all, else in a thread of its own (W8), which is
-// started when it is first needed and again when it has died. Answers of the thread about jobs are remembered until a
-// commit touches jobs, as those in place are.
+// started when it is first needed and again when it has died or was ended for want of work. Answers of the thread about
+// jobs are remembered until a commit touches jobs, as those in place are.
 import { errorFromData, SluiceError } from '../../base/errors.ts'
 import type { LargeReadName, LargeReads } from '../port.ts'
 import type { LargeReadsHere } from './large-reads.ts'
@@ -21,15 +21,10 @@ export interface LargeReaderParts {
   readonly commits: () => number
 }
 
-interface Pending {
-  resolve(value: unknown): void
-  reject(error: SluiceError): void
-}
-
 export class LargeReader {
   readonly reads: LargeReads
   readonly #parts: LargeReaderParts
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>()
   #link: ReaderLink | undefined
   #lastId = 0
   #known = { version: -1, answers: new Map<string, unknown>() }
@@ -90,18 +85,25 @@ export class LargeReader {
       )
     }
     const id = ++this.#lastId
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    this.#pending.set(id, { resolve, reject })
+    const answer = Promise.withResolvers<unknown>()
+    this.#pending.set(id, answer)
     this.#link ??= this.#started(this.#parts.start as StartReader)
     this.#link.post({ id, name, args })
-    return promise
+    return answer.promise
   }
 
   #started(start: StartReader): ReaderLink {
     const link: ReaderLink = start(this.#parts.folder, {
       message: message => this.#settle(message),
+      quiet: () => {
+        if (this.#link !== link || this.#pending.size > 0) return
+        // Forgotten first: a read that comes while it ends starts the next one.
+        this.#link = undefined
+        void link.end()
+      },
       ended: reason => {
-        if (this.#link === link) this.#link = undefined
+        if (this.#link !== link) return
+        this.#link = undefined
         this.#failAll(reason)
       },
     })
