@@ -43,7 +43,7 @@ export interface LogFile {
     readonly read: (part: LogPart, start: number) => Buffer
   }
   set(bounds: LogBounds): void
-  /** Writes what is still in memory, tried once: for the end. */
+  /** No more is said: what is still in memory is written before the process ends. */
   flush(): void
 }
 
@@ -66,7 +66,9 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
     bytes += Buffer.byteLength(line)
     if (bytes >= fullAt) held = []
   }
+  let isOver = false
   const goOn = (isWritten: boolean) => {
+    if (isOver) process.off('exit', atExit)
     if (!held) return
     const lines = held
     held = undefined
@@ -81,12 +83,15 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
     for (const line of lines) put(line)
   }
   const destination = new Destination(path, goOn)
-  const flush = () => {
+  const release = () => {
     for (const line of held ?? []) destination.write(line)
     held = undefined
+  }
+  const atExit = () => {
+    release()
     destination.flush()
   }
-  process.on('exit', flush)
+  process.on('exit', atExit)
   const logger = pino({ level: bounds.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: put })
   return {
     written: { path, parts: () => partsOf(path), read: ({ file, size }, start) => readPart(file, start, size) },
@@ -99,8 +104,11 @@ export function openLog(path: string, bounds: LogBounds): LogFile {
       removeFrom(path, filesMax + 1)
     },
     flush: () => {
-      process.off('exit', flush)
-      flush()
+      isOver = true
+      release()
+      if (destination.isWriting) return
+      destination.flush()
+      process.off('exit', atExit)
     },
   }
 }
@@ -127,10 +135,15 @@ class Destination {
     if (this.#underWay === '') this.#next()
   }
 
-  /** Tries once; what is being written already is on its way. */
+  /** What waits follows what is being written. */
+  get isWriting(): boolean {
+    return this.#underWay !== ''
+  }
+
+  /** For the end of the process, tried once. What is just being written then may come twice, rather than not at all. */
   flush(): void {
     try {
-      appendFileSync(this.#path, this.#waiting, { mode: 0o600 })
+      appendFileSync(this.#path, this.#underWay + this.#waiting, { mode: 0o600 })
       this.#waiting = ''
     } catch {
       // The disk refuses: there is nowhere to say it.
@@ -141,9 +154,10 @@ class Destination {
     this.#underWay = this.#waiting
     this.#waiting = ''
     appendFile(this.#path, this.#underWay, { mode: 0o600 }, error => {
+      const goesOn = this.#waiting !== ''
       if (error) this.#waiting = this.#underWay + this.#waiting
       this.#underWay = ''
-      if (!error && this.#waiting !== '') this.#next()
+      if (goesOn) this.#next()
       else this.#idle(!error)
     })
   }
