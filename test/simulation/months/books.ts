@@ -60,8 +60,8 @@ export interface JobBook {
   on: boolean
   removed: boolean
   readonly stretches: Stretch[]
-  /** Failures in a row, and whether its chat was told of them. */
-  outage: { failures: number; alerted: boolean }
+  /** Failures in a row, whether its chat was told of them, and whether they switched it off since it was switched on. */
+  outage: { failures: number; alerted: boolean; off: boolean }
 }
 
 /** A time in which the gateway was up and its clock was right, by the wall clock. */

@@ -140,7 +140,7 @@ export class People {
     if (!job) return
     const book: JobBook = {
       ...{ id: job.id, name, work, ...(after && { after }), policy, delayMs: 0, createdAtMs: job.createdAtMs },
-      ...{ on: true, removed: false, stretches: [], outage: { failures: 0, alerted: false } },
+      ...{ on: true, removed: false, stretches: [], outage: { failures: 0, alerted: false, off: false } },
       nominals: instants(job.createdAtMs),
     }
     books.push(book)
@@ -171,7 +171,7 @@ export class People {
     const begins = !book.on
     this.#close(book, { spent: false })
     if (begins) {
-      book.outage = { failures: 0, alerted: false }
+      book.outage = { failures: 0, alerted: false, off: false }
       forgetEnds(book)
     } else Object.assign(book.stretches.at(-1)?.closed as object, { lastRow })
     if (timing) book.nominals = timing.instants(book.createdAtMs)

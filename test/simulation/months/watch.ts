@@ -166,15 +166,15 @@ export class MonthsWatch {
 function outage(job: JobBook, state: string): { says?: string; pauses: boolean } {
   const { failureAlert, pauseAfterFailures } = job.policy
   if (state === 'cancelled') return { pauses: false }
-  const wasTold = job.outage.alerted
+  const { alerted: wasTold, off } = job.outage
   if (state === 'ok') {
-    job.outage = { failures: 0, alerted: false }
+    job.outage = { failures: 0, alerted: false, off }
     return { pauses: false, ...(wasTold && failureAlert && { says: 'works again' }) }
   }
   const failures = job.outage.failures + 1
-  job.outage = { failures, alerted: wasTold || failureAlert }
-  // A run by hand of a job that is off switches nothing off.
-  const pauses = job.on && pauseAfterFailures > 0 && failures >= pauseAfterFailures
+  // A run by hand of a job that is off switches nothing off, nor does another that fails beside the one that did.
+  const pauses = job.on && !off && pauseAfterFailures > 0 && failures >= pauseAfterFailures
+  job.outage = { failures, alerted: wasTold || failureAlert, off: off || pauses }
   const says = pauses ? 'switched off' : wasTold ? undefined : 'failed'
   return { pauses, ...(failureAlert && says !== undefined && { says }) }
 }
