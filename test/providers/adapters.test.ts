@@ -121,6 +121,7 @@ describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
     const messages: ModelMessage[] = [
       ...go,
       { role: 'assistant', text: 'Reminder: tea', calls: [] },
+      { role: 'assistant', text: 'Rain at 9', calls: [] },
       {
         ...{ role: 'assistant', text: '\n\n' },
         calls: [
@@ -136,12 +137,14 @@ describe.each(ADAPTERS)('%s', (kind, adapter, path) => {
     const body = sent.at(-1) as string
     expect(body).not.toMatch(/"(text|content)":"(\\n|\s)*"/)
     expect(body.replaceAll('\\', '')).toContain('{"arguments":"no { json"}')
+    // Words that stand side by side never run into each other.
+    expect(body).not.toContain('teaRain')
     if (kind !== 'google-generative-ai') return
     // Gemini: all results of an answer's calls together, and its calls with the words before them.
     const { contents } = JSON.parse(body) as { contents: { role: string; parts: object[] }[] }
     expect(contents.map(({ role, parts }) => [role, ...parts.map(part => Object.keys(part)[0])])).toEqual([
       ['user', 'text'],
-      ['model', 'text', 'functionCall', 'functionCall'],
+      ['model', 'text', 'text', 'functionCall', 'functionCall'],
       ['user', 'functionResponse', 'functionResponse'],
       ['user', 'inlineData'],
     ])

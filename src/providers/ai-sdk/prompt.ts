@@ -12,7 +12,7 @@ import { userContent } from './attachments.ts'
 export interface PromptNeeds {
   /** Thoughts have to come back with the calls that followed them; as they are not kept, it thinks before its calls only. */
   readonly wantsThoughtsBack?: boolean
-  /** The conversation begins with the person and ends with the person or a result. */
+  /** The conversation begins with the person and ends with the person or a result; what the model said in a row is one message. */
   readonly personAround?: boolean
   /** What marks the end of a part that will come again as it is, for the provider's prompt cache. */
   readonly cacheMark?: SharedV4ProviderOptions
@@ -24,7 +24,8 @@ const AFTER = '(Go on.)'
 export function toPrompt(request: ModelRequest, needs: PromptNeeds): LanguageModelV4Message[] {
   const { cacheMark } = needs
   const said = request.messages.filter(message => !isEmpty(message))
-  const messages = joined(needs.personAround ? personAround(said) : said, request.zone)
+  const around = needs.personAround === true
+  const messages = joined(around ? personAround(said) : said, { zone: request.zone, answersToo: around })
   const marked = (isMarked: boolean) => (cacheMark && isMarked ? { providerOptions: cacheMark } : {})
   return [
     { role: 'system', content: request.system, ...marked(true) },
@@ -60,16 +61,19 @@ function isBlank(text: string): boolean {
 }
 
 /**
- * What stands side by side and is not the person's becomes one message: Gemini wants all results of an answer's calls
- * together, and refuses calls that follow other words of the model.
+ * Results side by side become one message, as Gemini wants all of an answer's calls together. So do the model's own words
+ * with `answersToo`, as it refuses calls that follow others; elsewhere the texts of one message run into each other.
  */
-function joined(messages: readonly ModelMessage[], zone: string): LanguageModelV4Message[] {
+function joined(
+  messages: readonly ModelMessage[],
+  { zone, answersToo }: { readonly zone: string; readonly answersToo: boolean },
+): LanguageModelV4Message[] {
   const all: LanguageModelV4Message[] = []
   for (const message of messages) {
     const next = toMessage(message, zone)
     const last = all.at(-1)
     if (last?.role === 'tool' && next.role === 'tool') last.content.push(...next.content)
-    else if (last?.role === 'assistant' && next.role === 'assistant') last.content.push(...next.content)
+    else if (answersToo && last?.role === 'assistant' && next.role === 'assistant') last.content.push(...next.content)
     else all.push(next)
   }
   return all
